@@ -1,0 +1,1 @@
+"""Vitruvius: generative design of neural-network architectures."""

@@ -1,0 +1,244 @@
+"""NAS-Bench-201 (Dong & Yang, ICLR 2020): cells of four nodes with an operation on every edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from ...errors import UsageError
+from ..space import Space
+from ..task import ImageTask, Task
+from ..variable import Variable
+
+__all__ = ["NASBench201"]
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NONE, SKIP = 0, 1
+KERNELS = {2: 1, 3: 3}
+# Order of the native string: the edges into node 1, then into node 2, then into node 3.
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+# Three stages of five cells, with a residual block that halves the resolution between them.
+WIDTHS, CELLS = (16, 32, 64), 5
+
+
+class NASBench201(Space):
+    """The 15,625 cells of NAS-Bench-201 (arXiv 2001.00326), 6,466 of them distinct.
+
+    Two cells are the same architecture where the paper counts them as isomorphic: the output node
+    computes the same expression once skip connections are read as identities. Statistics are of
+    the cell as written, with operations that nothing reaches included.
+
+    Example:
+        >>> cells = NASBench201()
+        >>> cells.to_string((3, 3, 3, 1, 3, 2))
+        '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|'
+    """
+
+    name = "nasbench201"
+    task = ImageTask()
+    nodes = ("input", "sum 1", "sum 2", "output")
+    variables = tuple(Variable(f"op_{i}_{j}", OPERATIONS, "op", (i, j)) for i, j in EDGES)
+
+    @property
+    def architecture_count(self) -> int:
+        return 6466
+
+    def canonical(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B V"]:
+        return self._representatives[torch.from_numpy(self.codes(x))]
+
+    def to_string(self, row: Sequence[int]) -> str:
+        groups = [
+            "".join(
+                f"|{OPERATIONS[index]}~{i}"
+                for (i, j), index in zip(EDGES, row, strict=True)
+                if j == node
+            )
+            for node in (1, 2, 3)
+        ]
+        return "+".join(f"{group}|" for group in groups)
+
+    def from_string(self, text: str) -> tuple[int, ...]:
+        row: list[int] = []
+        groups = text.strip().split("+")
+        if len(groups) != 3:
+            raise self.unreadable(text, f"expected three groups joined by '+', got {len(groups)}")
+        for node, group in enumerate(groups, start=1):
+            edges = group.strip().strip("|").split("|")
+            if len(edges) != node:
+                raise self.unreadable(text, f"node {node} takes {node} edges, got {len(edges)}")
+            for source, edge in enumerate(edges):
+                operation, _, origin = edge.partition("~")
+                if operation not in OPERATIONS:
+                    raise self.unreadable(text, f"there is no operation {operation!r}")
+                if origin != str(source):
+                    raise self.unreadable(
+                        text, f"edge {source} of node {node} must come from node {source}"
+                    )
+                row.append(OPERATIONS.index(operation))
+        return tuple(row)
+
+    def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
+        task = _image_task(task or self.task)
+        kernels = torch.tensor([0, 0, 1, 9, 0], dtype=torch.float64)
+        is_conv = torch.tensor([False, False, True, True, False])
+        taps, convs = kernels[x].sum(1), is_conv[x].double().sum(1)
+        size = float(task.resolution**2)
+        width = WIDTHS[0]
+        # Stem: a 3x3 convolution and its batch normalisation.
+        params = torch.full((len(x),), 9.0 * task.channels * width + 2 * width).double()
+        macs = torch.full((len(x),), 9.0 * task.channels * width * size).double()
+        for stage, out in enumerate(WIDTHS):
+            if stage:
+                resolution = (task.resolution - 1) // 2**stage + 1
+                size = float(resolution**2)
+                # Residual block: two 3x3 convolutions and a 1x1 one on the pooled short cut.
+                block = 9 * width * out + 9 * out * out + width * out
+                params += block + 2 * out + 2 * out
+                macs += block * size
+                width = out
+            params += CELLS * (taps * width * width + convs * 2 * width)
+            macs += CELLS * taps * width * width * size
+        params += 2 * width + width * task.classes + task.classes
+        macs += width * task.classes
+        depth = 1 + CELLS * len(WIDTHS) * self._cell_depth(x) + 2 * (len(WIDTHS) - 1) + 1
+        return {"params": params, "macs": macs, "depth": depth}
+
+    def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
+        task = _image_task(task)
+        layers: list[nn.Module] = [
+            nn.Conv2d(task.channels, WIDTHS[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(WIDTHS[0]),
+        ]
+        width = WIDTHS[0]
+        for out in WIDTHS:
+            if out != width:
+                layers.append(_Reduction(width, out))
+            layers += [_Cell(row, out) for _ in range(CELLS)]
+            width = out
+        layers += [
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(width, task.classes),
+        ]
+        return nn.Sequential(*layers)
+
+    @cached_property
+    def _representatives(self) -> Int[Tensor, "A V"]:
+        """Canonical row of every cell: the first cell whose output is the same expression."""
+        rows = self.decode(torch.arange(self.encoding_count)).tolist()
+        first: dict[str, int] = {}
+        owner = [first.setdefault(_expression(row), code) for code, row in enumerate(rows)]
+        return self.decode(torch.tensor(owner))
+
+    def _cell_depth(self, x: Int[Tensor, "B V"]) -> Tensor:
+        """Convolutions on the longest path from the cell's input to its output."""
+        weight = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
+        blocked = -torch.inf
+        best = [torch.zeros(len(x), dtype=torch.float64)]
+        for node in (1, 2, 3):
+            arriving = [
+                torch.where(x[:, k] == NONE, blocked, best[i] + weight[x[:, k]])
+                for k, (i, j) in enumerate(EDGES)
+                if j == node
+            ]
+            best.append(torch.stack(arriving).amax(0))
+        return best[3].clamp(min=0)
+
+
+def _expression(row: Sequence[int]) -> str:
+    """Writes what the output node computes, by the rules behind the published 6,466 classes.
+
+    A skip connection stands for its source; ``none``, and any operation on a node that is
+    nothing but ``none``, is the term ``#``. Terms are sorted within a sum.
+    """
+    values = ["0"]
+    for node in (1, 2, 3):
+        terms = []
+        for (i, j), operation in zip(EDGES, row, strict=True):
+            if j != node:
+                continue
+            if operation == NONE or values[i] == "#":
+                terms.append("#")
+            elif operation == SKIP:
+                terms.append(values[i])
+            else:
+                terms.append(f"{OPERATIONS[operation]}[{values[i]}]")
+        values.append(" ".join(sorted(terms)))
+    return values[3]
+
+
+def _image_task(task: Task) -> ImageTask:
+    if not isinstance(task, ImageTask):
+        raise UsageError(
+            f"A convolutional network is built for an ImageTask, got {type(task).__name__}.",
+            "Give vitruvius.spaces.ImageTask(classes=…, resolution=…).",
+        )
+    return task
+
+
+class _Zero(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def _operation(index: int, width: int) -> nn.Module:
+    if index in KERNELS:
+        kernel = KERNELS[index]
+        return nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(width, width, kernel, padding=kernel // 2, bias=False),
+            nn.BatchNorm2d(width),
+        )
+    if index == SKIP:
+        return nn.Identity()
+    if index == NONE:
+        return _Zero()
+    return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+
+
+class _Cell(nn.Module):
+    """Every node is the sum of its incoming edges' operations."""
+
+    def __init__(self, row: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.operations = nn.ModuleList(_operation(index, width) for index in row)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states = [x]
+        for node in (1, 2, 3):
+            arriving = [
+                operation(states[i])
+                for (i, j), operation in zip(EDGES, self.operations, strict=True)
+                if j == node
+            ]
+            states.append(torch.stack(arriving).sum(0))
+        return states[3]
+
+
+class _Reduction(nn.Module):
+    """Residual block of stride two."""
+
+    def __init__(self, width: int, out: int) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(width, out, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(),
+            nn.Conv2d(out, out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out),
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, stride=2, ceil_mode=True), nn.Conv2d(width, out, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.add(self.shortcut(x), self.branch(x))
+
+

@@ -1,0 +1,55 @@
+"""From a name to a space: the ones that ship, outside packages by entry point, YAML files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from ..errors import UnknownNameError
+from .architecture import Architecture
+from .cnn.nasbench201 import NASBench201
+from .space import Space
+
+__all__ = ["ENTRY_POINT_GROUP", "from_json", "names", "space"]
+
+ENTRY_POINT_GROUP = "vitruvius.spaces"
+
+_SHIPPED: tuple[Callable[[], Space], ...] = (NASBench201,)
+
+
+def names() -> list[str]:
+    """Lists the names `space` knows: those that ship and those of installed packages."""
+    return sorted({*_shipped(), *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+
+
+@cache
+def space(name: str) -> Space:
+    """Returns a space by name.
+
+    Args:
+        name: One of `names`, or the path of a YAML file that declares one.
+
+    Raises:
+        UnknownNameError: Where there is no such space.
+
+    Example:
+        >>> space("nasbench201").architecture_count
+        6466
+    """
+    shipped = _shipped()
+    if name in shipped:
+        return shipped[name]()
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return point.load()()
+    raise UnknownNameError.of("space", name, names(), "Or give the path of a YAML file.")
+
+
+def from_json(data: Mapping[str, str]) -> Architecture:
+    """Reads what `Architecture.to_json` wrote."""
+    return space(data["space"]).architecture(data["architecture"])
+
+
+def _shipped() -> dict[str, Callable[[], Space]]:
+    return {factory.name: factory for factory in _SHIPPED}
