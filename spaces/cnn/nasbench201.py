@@ -168,8 +168,8 @@ def _expression(row: Sequence[int]) -> str:
             elif operation == SKIP:
                 terms.append(values[i])
             else:
-                terms.append(f"{OPERATIONS[operation]}[{values[i]}]")
-        values.append(" ".join(sorted(terms)))
+                terms.append(f"({values[i]})@{OPERATIONS[operation]}")
+        values.append("+".join(sorted(terms)))
     return values[3]
 
 
