@@ -10,13 +10,14 @@ from pathlib import Path
 from ..errors import UnknownNameError
 from .architecture import Architecture
 from .cnn.nasbench201 import NASBench201
+from .gnn.nas_bench_graph import NASBenchGraph
 from .space import Space
 
 __all__ = ["ENTRY_POINT_GROUP", "from_json", "names", "space"]
 
 ENTRY_POINT_GROUP = "vitruvius.spaces"
 
-_SHIPPED: tuple[Callable[[], Space], ...] = (NASBench201,)
+_SHIPPED: tuple[Callable[[], Space], ...] = (NASBench201, NASBenchGraph)
 
 
 def names() -> list[str]:

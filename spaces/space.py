@@ -86,9 +86,7 @@ class Space(ABC):
         """Maps valid rows to one representative per class of isomorphic architectures."""
         return x
 
-    def allowed(
-        self, x: Int[Tensor, "B V"], known: Bool[Tensor, "B V"]
-    ) -> Bool[Tensor, "B V C"]:
+    def allowed(self, x: Int[Tensor, "B V"], known: Bool[Tensor, "B V"]) -> Bool[Tensor, "B V C"]:
         """Tells which choices of the unknown variables can still end in a valid architecture.
 
         Used for constraint-aware decoding. The default knows no constraints beyond the choice

@@ -42,8 +42,10 @@ class GraphTask(Task):
         features: Input features per node.
         hidden: Width of every hidden layer.
         head_layers: Fully connected layers before the classifier.
+        stem_layers: Fully connected layers before the first graph layer.
     """
 
     features: int = 1433
     hidden: int = 256
     head_layers: int = 1
+    stem_layers: int = 0
