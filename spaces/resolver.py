@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..errors import UnknownNameError
 from .architecture import Architecture
+from .cnn.mobilenetv3 import MobileNetV3
 from .cnn.nasbench201 import NASBench201
 from .gnn.nas_bench_graph import NASBenchGraph
 from .space import Space
@@ -17,7 +18,7 @@ __all__ = ["ENTRY_POINT_GROUP", "from_json", "names", "space"]
 
 ENTRY_POINT_GROUP = "vitruvius.spaces"
 
-_SHIPPED: tuple[Callable[[], Space], ...] = (NASBench201, NASBenchGraph)
+_SHIPPED: tuple[type[Space], ...] = (NASBench201, NASBenchGraph, MobileNetV3)
 
 
 def names() -> list[str]:
@@ -43,7 +44,8 @@ def space(name: str) -> Space:
     if name in shipped:
         return shipped[name]()
     for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        return point.load()()
+        found: Space = point.load()()
+        return found
     raise UnknownNameError.of("space", name, names(), "Or give the path of a YAML file.")
 
 
@@ -52,5 +54,5 @@ def from_json(data: Mapping[str, str]) -> Architecture:
     return space(data["space"]).architecture(data["architecture"])
 
 
-def _shipped() -> dict[str, Callable[[], Space]]:
+def _shipped() -> dict[str, type[Space]]:
     return {factory.name: factory for factory in _SHIPPED}

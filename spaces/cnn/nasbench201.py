@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from ...errors import UsageError
 from ..space import Space
 from ..task import ImageTask, Task
 from ..variable import Variable
+from ._image import image_task
 
 __all__ = ["NASBench201"]
 
@@ -82,7 +82,7 @@ class NASBench201(Space):
         return tuple(row)
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
-        task = _image_task(task or self.task)
+        task = image_task(task or self.task)
         kernels = torch.tensor([0, 0, 1, 9, 0], dtype=torch.float64)
         is_conv = torch.tensor([False, False, True, True, False])
         taps, convs = kernels[x].sum(1), is_conv[x].double().sum(1)
@@ -108,7 +108,7 @@ class NASBench201(Space):
         return {"params": params, "macs": macs, "depth": depth}
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
-        task = _image_task(task)
+        task = image_task(task)
         layers: list[nn.Module] = [
             nn.Conv2d(task.channels, WIDTHS[0], 3, padding=1, bias=False),
             nn.BatchNorm2d(WIDTHS[0]),
@@ -173,15 +173,6 @@ def _expression(row: Sequence[int]) -> str:
     return values[3]
 
 
-def _image_task(task: Task) -> ImageTask:
-    if not isinstance(task, ImageTask):
-        raise UsageError(
-            f"A convolutional network is built for an ImageTask, got {type(task).__name__}.",
-            "Give vitruvius.spaces.ImageTask(classes=…, resolution=…).",
-        )
-    return task
-
-
 class _Zero(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
@@ -240,5 +231,3 @@ class _Reduction(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.add(self.shortcut(x), self.branch(x))
-
-
