@@ -1,0 +1,1 @@
+"""YAML presets; they only fill constructor arguments."""
