@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).parents[1]
+
+
+class RootIsAFolder:
+    """Keeps pytest from importing the root's `__init__.py` a second time, as a package "main"."""
+
+    def pytest_collect_directory(
+        self, path: Path, parent: pytest.Collector
+    ) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shapes",
+        action="store_true",
+        help="check every jaxtyping annotation of vitruvius with beartype",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(RootIsAFolder())
+    if config.getoption("--shapes"):
+        install_import_hook("vitruvius", "beartype.beartype")
