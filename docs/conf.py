@@ -1,0 +1,22 @@
+from importlib import metadata
+
+project = "Vitruvius"
+author = "The Vitruvius authors"
+release = metadata.version("vitruvius")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+# Each object is documented once, in the module that defines it, not where it is re-exported.
+autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inheritance": True}
+autodoc_member_order = "bysource"
+myst_enable_extensions = ["dollarmath"]
+
+html_theme = "furo"
