@@ -17,6 +17,8 @@ templates_path = ["_templates"]
 # Each object is documented once, in the module that defines it, not where it is re-exported.
 autodoc_default_options = {"members": True, "ignore-module-all": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
+# An `Attributes:` section may describe what is also a property.
+napoleon_use_ivar = True
 myst_enable_extensions = ["dollarmath"]
 
 html_theme = "furo"
