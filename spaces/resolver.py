@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UnknownNameError
 from .architecture import Architecture
 from .cnn.mobilenetv3 import MobileNetV3
+from .cnn.nasbench101 import NASBench101
 from .cnn.nasbench201 import NASBench201
 from .gnn.nas_bench_graph import NASBenchGraph
 from .space import Space
@@ -18,7 +19,7 @@ __all__ = ["ENTRY_POINT_GROUP", "from_json", "names", "space"]
 
 ENTRY_POINT_GROUP = "vitruvius.spaces"
 
-_SHIPPED: tuple[type[Space], ...] = (NASBench201, NASBenchGraph, MobileNetV3)
+_SHIPPED: tuple[type[Space], ...] = (NASBench201, NASBench101, NASBenchGraph, MobileNetV3)
 
 
 def names() -> list[str]:
