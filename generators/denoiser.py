@@ -1,0 +1,242 @@
+"""The denoiser: a graph transformer over node, edge and graph tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..encoders.layout import RELATIONS, Layout, Vocabulary
+from ..errors import UnknownNameError
+from ..spaces import Space, Variable
+
+__all__ = ["GraphDenoiser", "schema_of"]
+
+# Positions are learned per node number; product spaces of the shipped ones stay far below.
+MAX_NODES = 128
+
+
+def schema_of(space: Space) -> dict[str, Any]:
+    """Returns the JSON form of a space's variables, which a checkpoint keeps."""
+    variables = [
+        {"name": v.name, "choices": list(v.choices), "kind": v.kind, "place": list(v.place)}
+        for v in space.variables
+    ]
+    return {"space": space.name, "variables": variables}
+
+
+class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Predicts the clean choice of every variable from a corrupted architecture.
+
+    Tokens are the places of the DAG that hold variables (see `Layout`). A token starts as the sum
+    of its variables' words and its position in topological order; attention adds a learned bias
+    for how two tokens stand to each other on the graph (Dwivedi & Bresson, arXiv 2012.09699); time
+    and conditions modulate every layer (adaLN-zero of Peebles & Xie, arXiv 2212.09748). One set of
+    weights can serve several spaces that share a vocabulary.
+
+    Args:
+        schemas: One per space, as written by `schema_of`.
+        conditions: Names of the properties it can be conditioned on.
+        knots: Per space and condition, equally spaced quantiles of the property in the training
+            data; they map a raw value to a normal score.
+        width: Channels of a token.
+        layers: Transformer layers.
+        heads: Attention heads.
+        process: ``"absorbing"`` or ``"uniform"``, the corruption it was trained for.
+    """
+
+    _supports_gradient_checkpointing = False
+
+    @register_to_config
+    def __init__(
+        self,
+        schemas: list[dict[str, Any]],
+        conditions: list[str] | None = None,
+        knots: dict[str, dict[str, list[float]]] | None = None,
+        width: int = 64,
+        layers: int = 3,
+        heads: int = 4,
+        process: str = "absorbing",
+    ) -> None:
+        super().__init__()
+        variables = [
+            [Variable(v["name"], tuple(v["choices"]), v["kind"], tuple(v["place"])) for v in schema]
+            for schema in (entry["variables"] for entry in schemas)
+        ]
+        self.space_names = [entry["space"] for entry in schemas]
+        self.condition_names = list(conditions or [])
+        vocabulary = Vocabulary(variables)
+        self._layouts = [Layout.of(schema) for schema in variables]
+        for i, (schema, layout) in enumerate(zip(variables, self._layouts, strict=True)):
+            self.register_buffer(f"words_{i}", vocabulary.ids(schema), persistent=False)
+            for name in ("token", "relation", "source", "target", "kind", "choices"):
+                self.register_buffer(f"{name}_{i}", getattr(layout, name), persistent=False)
+        self.words = nn.Embedding(len(vocabulary), width)
+        self.node_from = nn.Embedding(MAX_NODES, width)
+        self.node_to = nn.Embedding(MAX_NODES, width)
+        self.place_kind = nn.Embedding(3, width)
+        self.spaces = nn.Embedding(len(schemas), width)
+        self.absent = nn.Parameter(torch.zeros(len(self.condition_names), width))
+        self.condition_in = nn.ModuleList(
+            nn.Sequential(nn.Linear(9, width), nn.SiLU(), nn.Linear(width, width))
+            for _ in self.condition_names
+        )
+        self.time_in = nn.Sequential(nn.Linear(9, width), nn.SiLU(), nn.Linear(width, width))
+        self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(layers))
+        self.modulate_out = nn.Linear(width, 2 * width)
+        self.norm_out = nn.LayerNorm(width, elementwise_affine=False)
+        self.words_out = nn.Embedding(len(vocabulary), width)
+        self.bias_out = nn.Embedding(len(vocabulary), 1)
+        self._initialise(width)
+
+    def _initialise(self, width: int) -> None:
+        for embedding in (self.words, self.node_from, self.node_to, self.place_kind, self.spaces):
+            nn.init.normal_(embedding.weight, std=0.5)
+        nn.init.normal_(self.words_out.weight, std=width**-0.5)
+        nn.init.zeros_(self.bias_out.weight)
+        nn.init.zeros_(self.modulate_out.weight)
+        nn.init.zeros_(self.modulate_out.bias)
+
+    def space_index(self, name: str) -> int:
+        """Returns the number of a space among those it serves.
+
+        Raises:
+            UnknownNameError: Where it was not trained for that space.
+        """
+        if name not in self.space_names:
+            raise UnknownNameError.of(
+                "space for this generator", name, self.space_names, "Train one for your space."
+            )
+        return self.space_names.index(name)
+
+    def scores(self, space: int, values: Mapping[str, Tensor]) -> Float[Tensor, "B K"]:
+        """Maps raw property values to normal scores; properties not given become NaN (absent).
+
+        Args:
+            space: Number of the space.
+            values: Property name to ``[B]`` values in its own unit.
+        """
+        if not values:
+            raise ValueError("`values` must name at least one property.")
+        knots = (self.config.knots or {}).get(self.space_names[space], {})
+        size = len(next(iter(values.values())))
+        columns = []
+        for name in self.condition_names:
+            if name in values and name in knots:
+                columns.append(_normal_score(values[name], knots[name]))
+            else:
+                columns.append(torch.full((size,), math.nan))
+        return torch.stack(columns, 1).to(self.device)
+
+    def forward(
+        self,
+        x: Int[Tensor, "B V"],
+        time: Float[Tensor, " B"],
+        conditions: Float[Tensor, "B K"] | None = None,
+        space: int = 0,
+    ) -> Float[Tensor, "B V C"]:
+        """Returns the logits of the clean choices; columns that are no choice are -inf.
+
+        Args:
+            x: Choice indices, -1 where masked.
+            time: Share of the variables that is corrupted, in [0, 1].
+            conditions: Normal scores, NaN where absent; None for no condition at all.
+            space: Number of the space.
+        """
+        words, token, choices = (
+            self.get_buffer(f"{name}_{space}") for name in ("words", "token", "choices")
+        )
+        variables = torch.arange(x.shape[1], device=x.device)
+        embedded = self.words(words[variables, x])  # index -1 is the mask word
+        position = (
+            self.node_from(self.get_buffer(f"source_{space}"))
+            + self.node_to(self.get_buffer(f"target_{space}"))
+            + self.place_kind(self.get_buffer(f"kind_{space}"))
+        )
+        if len(position) == x.shape[1] and torch.equal(token, variables):
+            h = embedded + position
+        else:
+            h = position.expand(len(x), -1, -1).index_add(1, token, embedded)
+        c = self._context(len(x), time, conditions, space)
+        relation = self.get_buffer(f"relation_{space}")
+        for block in self.blocks:
+            h = block(h, c, relation)
+        scale, shift = self.modulate_out(c)[:, None].chunk(2, -1)
+        h = self.norm_out(h) * (1 + scale) + shift
+        words = words[:, :-1]
+        logits = torch.einsum("bvd,vcd->bvc", h[:, token], self.words_out(words))
+        logits = logits + self.bias_out(words)[..., 0]
+        return logits.masked_fill(~choices, -torch.inf)
+
+    def _context(
+        self, size: int, time: Tensor, conditions: Tensor | None, space: int
+    ) -> Float[Tensor, "B D"]:
+        c = self.time_in(_fourier(time)) + self.spaces.weight[space]
+        for k, encode in enumerate(self.condition_in):
+            absent = self.absent[k].expand(size, -1)
+            if conditions is None:
+                c = c + absent
+            else:
+                score = conditions[:, k]
+                encoded = encode(_fourier(score.nan_to_num() / 4))
+                c = c + torch.where(score.isnan()[:, None], absent, encoded)
+        return F.silu(c)
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm_2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.bias = nn.Embedding(len(RELATIONS), heads)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 3 * width), nn.GELU(approximate="tanh"), nn.Linear(3 * width, width)
+        )
+        self.modulate = nn.Linear(width, 6 * width)
+        nn.init.zeros_(self.bias.weight)
+        nn.init.zeros_(self.modulate.weight)
+        nn.init.zeros_(self.modulate.bias)
+
+    def forward(
+        self, h: Float[Tensor, "B L D"], c: Float[Tensor, "B D"], relation: Int[Tensor, "L L"]
+    ) -> Float[Tensor, "B L D"]:
+        scale_1, shift_1, gate_1, scale_2, shift_2, gate_2 = self.modulate(c)[:, None].chunk(6, -1)
+        size, tokens, width = h.shape
+        qkv = self.qkv(self.norm_1(h) * (1 + scale_1) + shift_1)
+        q, k, v = qkv.view(size, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        bias = self.bias(relation).permute(2, 0, 1)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        h = h + (1 + gate_1) * self.out(mixed.transpose(1, 2).reshape(size, tokens, width))
+        return h + (1 + gate_2) * self.mlp(self.norm_2(h) * (1 + scale_2) + shift_2)
+
+
+def _fourier(value: Float[Tensor, " B"]) -> Float[Tensor, "B 9"]:
+    angles = value[:, None] * torch.tensor([1.0, 2.0, 4.0, 8.0], device=value.device) * math.pi / 2
+    return torch.cat([value[:, None], angles.sin(), angles.cos()], 1)
+
+
+def _normal_score(values: Tensor, knots: Sequence[float]) -> Float[Tensor, " B"]:
+    """Interpolates the empirical distribution function, then the normal quantile function.
+
+    Beyond the outermost knots the score goes on with the last slope, so that values outside the
+    training range stay distinguishable.
+    """
+    grid = torch.tensor(knots, dtype=torch.float64)
+    level = torch.linspace(0, 1, len(grid), dtype=torch.float64).clamp(0.003, 0.997)
+    score = torch.special.ndtri(level)
+    x = values.double().cpu()
+    right = torch.searchsorted(grid, x).clamp(1, len(grid) - 1)
+    low, high = grid[right - 1], grid[right]
+    span = (high - low).clamp(min=1e-12 * grid.abs().max().clamp(min=1.0))
+    weight = (x - low) / span
+    return (score[right - 1] + weight * (score[right] - score[right - 1])).clamp(-6, 6).float()

@@ -1,0 +1,283 @@
+"""Training of graph-diffusion denoisers: absorbing or uniform, one space or several."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers.training_utils import EMAModel
+from jaxtyping import Float, Int
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .._progress import progress_bar
+from .._random import derive_seed, make_generator
+from ..errors import CheckpointError, UsageError
+from ..spaces import Space
+from .denoiser import GraphDenoiser, schema_of
+from .schedulers import MASK, AbsorbingScheduler
+
+__all__ = ["STATISTICS", "Source", "Trainer", "new_denoiser"]
+
+STATISTICS = ("params", "macs", "depth")
+# Classifier-free dropout: all conditions at once, and each by itself, so that any subset works.
+DROP_ALL, DROP_EACH = 0.2, 0.3
+KNOTS = 65
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to learn the distribution of.
+
+    Args:
+        space: The space.
+        rows: Architectures to learn from, ``[A, V]``; None draws from the whole space.
+        properties: Further properties to condition on, ``[A]`` each, aligned with ``rows``.
+    """
+
+    space: Space
+    rows: Int[Tensor, "A V"] | None = None
+    properties: Mapping[str, Float[Tensor, " A"]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.rows is None and self.properties:
+            raise UsageError(
+                "Properties were given without the architectures they belong to.",
+                "Give `rows` too.",
+            )
+
+    def draw(
+        self, n: int, generator: torch.Generator, *, shuffle: bool = True
+    ) -> tuple[Int[Tensor, "B V"], dict[str, Float[Tensor, " B"]]]:
+        """Draws a batch with its properties, each row in a random isomorphic encoding."""
+        if self.rows is None:
+            x, values = self.space.sample(n, generator), {}
+        else:
+            pick = torch.randint(len(self.rows), (n,), generator=generator)
+            x = self.rows[pick]
+            values = {name: column[pick] for name, column in self.properties.items()}
+        if shuffle:
+            x = self.space.shuffle(x, generator)
+        return x, {**self.space.statistics(x), **values}
+
+
+def new_denoiser(
+    sources: Sequence[Source],
+    *,
+    width: int = 64,
+    layers: int = 3,
+    heads: int = 4,
+    process: str = "absorbing",
+    seed: int = 0,
+) -> GraphDenoiser:
+    """Makes an untrained denoiser for the spaces and properties of the sources.
+
+    Args:
+        sources: One per space.
+        width: Channels of a token.
+        layers: Transformer layers.
+        heads: Attention heads.
+        process: ``"absorbing"`` or ``"uniform"``.
+        seed: Seed of the initial weights.
+    """
+    knots: dict[str, dict[str, list[float]]] = {}
+    for source in sources:
+        _, values = source.draw(8192, make_generator(derive_seed(seed, "knots")))
+        level = torch.linspace(0, 1, KNOTS, dtype=torch.float64)
+        knots[source.space.name] = {
+            name: column.double().quantile(level).tolist()
+            for name, column in values.items()
+            if name in STATISTICS or name in source.properties
+        }
+    conditions = list(dict.fromkeys(name for entry in knots.values() for name in entry))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "weights"))
+        return GraphDenoiser(
+            schemas=[schema_of(source.space) for source in sources],
+            conditions=conditions,
+            knots=knots,
+            width=width,
+            layers=layers,
+            heads=heads,
+            process=process,
+        )
+
+
+class Trainer:
+    """Trains a denoiser; can be interrupted and resumed, and ends as if it never had been.
+
+    Absorbing: for ``k ~ U{1..V}`` masked variables, the mean cross-entropy over them, which is the
+    exact likelihood bound of any-order autoregressive diffusion (arXiv 2110.02037, eq. 7).
+    Uniform (D3PM, arXiv 2107.03006): each variable is replaced by a uniformly random choice with
+    probability ``t ~ U(0, 1)``; cross-entropy over all.
+
+    Args:
+        denoiser: The network; its weights are replaced by their moving average at the end.
+        sources: One per space of the denoiser, in the same order; visited in turn.
+        steps: Optimiser steps.
+        batch: Architectures per step.
+        learning_rate: Peak of the warm-up and cosine schedule.
+        ema: Decay of the moving average.
+        seed: Seed of every random draw.
+        checkpoint: Folder to keep the state in; training goes on from there if it holds one.
+        every: Steps between two checkpoints.
+        show: Whether to show a progress bar.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> source = Source(space("nasbench201"))
+        >>> model = new_denoiser([source], width=16, layers=1)
+        >>> trainer = Trainer(model, [source], steps=2, batch=8, show=False)
+        >>> len(trainer.run())
+        2
+    """
+
+    def __init__(
+        self,
+        denoiser: GraphDenoiser,
+        sources: Sequence[Source],
+        *,
+        steps: int = 4000,
+        batch: int = 256,
+        learning_rate: float = 2e-3,
+        ema: float = 0.998,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        every: int = 500,
+        show: bool = True,
+    ) -> None:
+        if steps < 1 or batch < 1:
+            raise UsageError(
+                f"`steps` and `batch` must be at least 1, got {steps} and {batch}.",
+                "Ask for one or more.",
+            )
+        self.denoiser, self.sources = denoiser, list(sources)
+        self.steps, self.batch, self.seed = steps, batch, seed
+        self.learning_rate, self.every, self.show = learning_rate, every, show
+        self.checkpoint = checkpoint
+        self.optimizer = torch.optim.AdamW(
+            denoiser.parameters(), lr=learning_rate, weight_decay=1e-2
+        )
+        self.ema = EMAModel(denoiser.parameters(), decay=ema, use_ema_warmup=True, power=0.75)
+        self.losses: list[float] = []
+
+    def run(self) -> list[float]:
+        """Trains to the end and returns the loss of every step."""
+        if self.checkpoint is not None and (self.checkpoint / "state.json").exists():
+            self._load(self.checkpoint)
+        self.denoiser.train()
+        with progress_bar(show=self.show) as bar:
+            task = bar.add_task("train", total=self.steps, completed=len(self.losses))
+            try:
+                while len(self.losses) < self.steps:
+                    self.losses.append(self._step(len(self.losses)))
+                    bar.update(task, advance=1, description=f"train {self.losses[-1]:.3f}")
+                    if self.checkpoint is not None and len(self.losses) % self.every == 0:
+                        self._save(self.checkpoint)
+            except KeyboardInterrupt:
+                if self.checkpoint is not None:
+                    self._save(self.checkpoint)
+                raise
+        self.ema.copy_to(self.denoiser.parameters())
+        self.denoiser.eval()
+        return self.losses
+
+    def _step(self, step: int) -> float:
+        generator = make_generator(derive_seed(self.seed, "step", step))
+        warmup = min(1.0, (step + 1) / min(200, self.steps))
+        rate = self.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        number = step % len(self.sources)
+        source = self.sources[number]
+        x, values = source.draw(self.batch, generator)
+        conditions = self._conditions(number, values, generator)
+        loss = denoising_loss(self.denoiser, x, conditions, generator, space=number)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.denoiser.parameters(), 1.0)
+        self.optimizer.step()
+        self.ema.step(self.denoiser.parameters())
+        return float(loss.detach())
+
+    def _conditions(
+        self, space: int, values: Mapping[str, Tensor], generator: torch.Generator
+    ) -> Tensor | None:
+        if not self.denoiser.condition_names:
+            return None
+        scores = self.denoiser.scores(space, values)
+        each = torch.rand(scores.shape, generator=generator) < DROP_EACH
+        everything = torch.rand((len(scores), 1), generator=generator) < DROP_ALL
+        return scores.masked_fill((each | everything).to(scores.device), math.nan)
+
+    def _save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"model.{k}": v for k, v in self.denoiser.state_dict().items()}
+        for i, (parameter, shadow) in enumerate(
+            zip(self.denoiser.parameters(), self.ema.shadow_params, strict=True)
+        ):
+            tensors[f"ema.{i}"] = shadow
+            for name, value in self.optimizer.state[parameter].items():
+                tensors[f"optimizer.{i}.{name}"] = value
+        # Written beside and then renamed, so that an interruption never leaves half a checkpoint.
+        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "next.safetensors")
+        state = {"losses": self.losses, "seed": self.seed, "steps": self.steps, "batch": self.batch}
+        (folder / "next.json").write_text(json.dumps(state))
+        (folder / "next.safetensors").replace(folder / f"state-{len(self.losses)}.safetensors")
+        (folder / "next.json").replace(folder / "state.json")
+        for old in folder.glob("state-*.safetensors"):
+            if old.name != f"state-{len(self.losses)}.safetensors":
+                old.unlink()
+
+    def _load(self, folder: Path) -> None:
+        state = json.loads((folder / "state.json").read_text())
+        expected = {"seed": self.seed, "steps": self.steps, "batch": self.batch}
+        if {name: state.get(name) for name in expected} != expected:
+            raise CheckpointError(
+                f"The checkpoint in {folder} is of another training: expected {expected}.",
+                "Use another folder, or the settings it was started with.",
+            )
+        self.losses = list(state["losses"])
+        tensors = load_file(folder / f"state-{len(self.losses)}.safetensors")
+        self.denoiser.load_state_dict(
+            {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        )
+        for i, parameter in enumerate(self.denoiser.parameters()):
+            self.ema.shadow_params[i] = tensors[f"ema.{i}"]
+            prefix = f"optimizer.{i}."
+            self.optimizer.state[parameter] = {
+                k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
+            }
+        self.ema.optimization_step = len(self.losses)
+
+
+def denoising_loss(
+    denoiser: GraphDenoiser,
+    x: Int[Tensor, "B V"],
+    conditions: Float[Tensor, "B K"] | None,
+    generator: torch.Generator,
+    space: int = 0,
+) -> Float[Tensor, ""]:
+    """Corrupts clean rows and returns the cross-entropy of recovering them, in nats a variable."""
+    size, variables = x.shape
+    if denoiser.config.process == "uniform":
+        time = torch.rand(size, generator=generator)
+        noise = torch.rand(x.shape, generator=generator)
+        sizes = denoiser.get_buffer(f"choices_{space}").sum(1).cpu()
+        flip = torch.rand(x.shape, generator=generator) < time[:, None]
+        state = torch.where(flip, (noise * sizes).long(), x)
+        weight = torch.ones(x.shape)
+    else:
+        count = torch.randint(1, variables + 1, (size,), generator=generator)
+        time = count / variables
+        state = AbsorbingScheduler().add_noise(x, time, generator)
+        weight = (state == MASK) / count[:, None]
+    device = denoiser.device
+    logits = denoiser(state.to(device), time.to(device), conditions, space)
+    loss = F.cross_entropy(logits.transpose(1, 2), x.to(device), reduction="none")
+    return (loss * weight.to(device)).sum() / weight.sum()
