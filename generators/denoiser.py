@@ -50,6 +50,8 @@ class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers: Transformer layers.
         heads: Attention heads.
         process: ``"absorbing"`` or ``"uniform"``, the corruption it was trained for.
+        seen_count: Number of architectures in the training set, whose hashes the buffer ``seen``
+            keeps so that novelty can be told.
     """
 
     _supports_gradient_checkpointing = False
@@ -64,6 +66,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers: int = 3,
         heads: int = 4,
         process: str = "absorbing",
+        seen_count: int = 0,
     ) -> None:
         super().__init__()
         variables = [
@@ -78,6 +81,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
             self.register_buffer(f"words_{i}", vocabulary.ids(schema), persistent=False)
             for name in ("token", "relation", "source", "target", "kind", "choices"):
                 self.register_buffer(f"{name}_{i}", getattr(layout, name), persistent=False)
+        self.register_buffer("seen", torch.zeros(seen_count, dtype=torch.long))
         self.words = nn.Embedding(len(vocabulary), width)
         self.node_from = nn.Embedding(MAX_NODES, width)
         self.node_to = nn.Embedding(MAX_NODES, width)

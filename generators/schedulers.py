@@ -9,7 +9,7 @@ import torch
 from diffusers import ConfigMixin, SchedulerMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 __all__ = ["MASK", "AbsorbingScheduler", "AbsorbingSchedulerOutput", "draw"]
@@ -121,8 +121,3 @@ def draw(logits: Float[Tensor, "... C"], generator: torch.Generator | None) -> I
     """Draws one choice per row of logits (by the Gumbel-max trick)."""
     noise = torch.empty_like(logits).exponential_(generator=generator)
     return (logits - noise.clamp_(min=1e-20).log()).argmax(-1)
-
-
-def known(sample: Int[Tensor, "B V"]) -> Bool[Tensor, "B V"]:
-    """Tells which variables are revealed."""
-    return sample != MASK

@@ -95,9 +95,11 @@ def new_denoiser(
             if name in STATISTICS or name in source.properties
         }
     conditions = list(dict.fromkeys(name for entry in knots.values() for name in entry))
+    hashes = [s.space.hashes(s.rows) for s in sources if s.rows is not None]
+    seen = torch.cat(hashes).unique() if hashes else torch.zeros(0, dtype=torch.long)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
-        return GraphDenoiser(
+        denoiser = GraphDenoiser(
             schemas=[schema_of(source.space) for source in sources],
             conditions=conditions,
             knots=knots,
@@ -105,7 +107,10 @@ def new_denoiser(
             layers=layers,
             heads=heads,
             process=process,
+            seen_count=len(seen),
         )
+    denoiser.get_buffer("seen").copy_(seen)
+    return denoiser
 
 
 class Trainer:

@@ -1,0 +1,305 @@
+"""Graph diffusion over all variables of a DAG, as one diffusers pipeline."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from diffusers import DiffusionPipeline, DiscreteDDIMScheduler
+from huggingface_hub import snapshot_download
+from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
+from torch import Tensor
+
+from .._random import Seed, make_generator
+from ..errors import CheckpointError, UsageError
+from ..spaces import Space
+from .denoiser import GraphDenoiser, schema_of
+from .guidance import Guidance, systematic
+from .schedulers import MASK, AbsorbingScheduler
+
+__all__ = ["GraphDiffusion", "Proposals"]
+
+Scheduler = AbsorbingScheduler | DiscreteDDIMScheduler
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What the reverse process produced, before any repair.
+
+    Args:
+        x: Choice indices, ``[n, V]``.
+        valid: Which rows are architectures of the space.
+    """
+
+    x: Int[Tensor, "n V"]
+    valid: Bool[Tensor, " n"]
+
+
+class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
+    """Generates architectures by graph diffusion over operations, edges, sizes and graph variables.
+
+    Absorbing-state diffusion with per-variable choice sets by default; uniform D3PM through
+    diffusers' `DiscreteDDIMScheduler` for a denoiser trained that way. What the space knows of its
+    constraints narrows the choices while decoding, so that hardly anything invalid comes out.
+
+    Args:
+        denoiser: The trained network.
+        scheduler: The reverse process.
+
+    Example:
+        >>> import vitruvius
+        >>> generator = vitruvius.generators.load("nasbench201")
+        >>> generator.propose(vitruvius.space("nasbench201"), 4, seed=0).x.shape
+        torch.Size([4, 6])
+    """
+
+    model_cpu_offload_seq = "denoiser"
+    _schedulers: ClassVar[dict[str, type]] = {
+        "AbsorbingScheduler": AbsorbingScheduler,
+        "DiscreteDDIMScheduler": DiscreteDDIMScheduler,
+    }
+
+    def __init__(self, denoiser: GraphDenoiser, scheduler: Scheduler | None = None) -> None:
+        super().__init__()
+        if scheduler is None:
+            uniform = denoiser.config.process == "uniform"
+            scheduler = DiscreteDDIMScheduler() if uniform else AbsorbingScheduler()
+        self.register_modules(denoiser=denoiser, scheduler=scheduler)
+        self.denoiser.eval()
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the properties it can be conditioned on."""
+        return tuple(self.denoiser.condition_names)
+
+    def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
+        """Tells which architectures were in the training set; None where that is not recorded."""
+        hashes = self.denoiser.get_buffer("seen").cpu()
+        return torch.isin(space.hashes(x), hashes) if len(hashes) else None
+
+    @torch.inference_mode()
+    def propose(
+        self,
+        space: Space,
+        n: int,
+        *,
+        guidance: Guidance | None = None,
+        steps: int = 16,
+        batch: int = 256,
+        seed: Seed = None,
+    ) -> Proposals:
+        """Runs the reverse process ``n`` times and returns what comes out, repeats included.
+
+        Args:
+            space: The space, one of those it was trained on.
+            n: Number of proposals.
+            guidance: What steers them.
+            steps: Reverse steps.
+            batch: Proposals computed together, and the population of importance resampling.
+            seed: A generator, an integer seed, or None for a fresh one.
+
+        Raises:
+            UsageError: For ``n`` or ``steps`` below 1.
+            UnknownNameError: For a space it was not trained on.
+            CheckpointError: Where the space has changed since training.
+        """
+        for name, value in (("n", n), ("steps", steps)):
+            if value < 1:
+                raise UsageError(f"`{name}` must be at least 1, got {value}.", "Ask for one or more.")
+        guidance = guidance or Guidance()
+        number = self._check(space)
+        generator = make_generator(seed)
+        rounds = guidance.resampling.rounds if guidance.resampling else 1
+        archive: list[Tensor] = []
+        values: list[Tensor] = []
+        for turn in range(rounds):
+            share = n * (turn + 1) // rounds - n * turn // rounds
+            for start in range(0, share, batch):
+                size = min(batch, share - start)
+                state = torch.full((size, len(space.variables)), MASK)
+                if turn and guidance.resampling is not None:
+                    state = self._renoise(space, archive, values, size, guidance, generator)
+                archive.append(self._reverse(space, number, state, guidance, steps, generator))
+                if guidance.resampling is not None:
+                    values.append(guidance.resampling.value(archive[-1]))
+        x = torch.cat(archive)
+        return Proposals(x, space.is_valid(x))
+
+    def _reverse(
+        self,
+        space: Space,
+        number: int,
+        state: Int[Tensor, "B V"],
+        guidance: Guidance,
+        steps: int,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "B V"]:
+        scores = None
+        if guidance.classifier_free is not None:
+            raw = guidance.classifier_free.conditions(len(state), generator)
+            scores = self.denoiser.scores(number, raw)
+        if isinstance(self.scheduler, DiscreteDDIMScheduler):
+            return self._reverse_uniform(space, number, state, guidance, scores, steps, generator)
+        total = state.shape[1]
+        masked = int((state == MASK).sum(1).max())
+        self.scheduler.set_timesteps(max(1, round(steps * masked / total)), masked)
+        value: Tensor | None = None
+        allowed = space.allowed if space.constrained else None
+        for i, left in enumerate(self.scheduler.timesteps.tolist()):
+            time = torch.full((len(state),), left / total)
+            logits = self._logits(number, state, time, guidance, scores)
+            last = i + 1 == len(self.scheduler.timesteps)
+            state = self.scheduler.step(
+                logits, i, state, generator=generator, allowed=allowed
+            ).prev_sample
+            if guidance.resampling is not None and not last:
+                keep, value = guidance.resampling.resample(logits, state, value, generator)
+                state, scores = state[keep], None if scores is None else scores[keep]
+        return state
+
+    def _reverse_uniform(
+        self,
+        space: Space,
+        number: int,
+        state: Int[Tensor, "B V"],
+        guidance: Guidance,
+        scores: Tensor | None,
+        steps: int,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "B V"]:
+        """Uniform D3PM; variables with equally many choices form one block of the scheduler."""
+        sizes = space.choice_mask.sum(1)
+        first = round(steps * float((state != MASK).sum(1).min()) / state.shape[1])
+        noise = torch.rand(state.shape, generator=generator)
+        state = torch.where(state == MASK, (noise * sizes).long(), state)
+        self.scheduler.set_timesteps(steps)
+        for step in self.scheduler.timesteps.tolist()[min(first, steps - 1) :]:
+            time = torch.full((len(state),), 1 - step / steps)
+            logits = self._logits(number, state, time, guidance, scores)
+            for size in sizes.unique().tolist():
+                block = (sizes == size).nonzero()[:, 0]
+                state[:, block] = self.scheduler.step(
+                    logits[:, block, :size],
+                    step,
+                    state[:, block],
+                    temperature=1.0,
+                    generator=generator,
+                ).prev_sample
+        return state
+
+    def _logits(
+        self,
+        number: int,
+        state: Int[Tensor, "B V"],
+        time: Float[Tensor, " B"],
+        guidance: Guidance,
+        scores: Float[Tensor, "B K"] | None,
+    ) -> Float[Tensor, "B V C"]:
+        device = self.denoiser.device
+        x, t = state.to(device), time.to(device)
+        logits = self.denoiser(x, t, scores, number).cpu()
+        if guidance.classifier_free is not None and guidance.classifier_free.scale != 1.0:
+            free = self.denoiser(x, t, None, number).cpu()
+            scale = guidance.classifier_free.scale
+            logits = torch.where(free.isinf(), free, free + scale * (logits - free))
+        if guidance.gradient is not None:
+            logits = logits + guidance.gradient.shift(logits, state)
+        return logits
+
+    def _renoise(
+        self,
+        space: Space,
+        archive: list[Tensor],
+        values: list[Tensor],
+        size: int,
+        guidance: Guidance,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "B V"]:
+        assert guidance.resampling is not None
+        x, value = torch.cat(archive), torch.cat(values)
+        hashes = space.hashes(torch.where(space.is_valid(x)[:, None], x, x[:1]))
+        # One particle an architecture, so that survivors are many and not copies of one.
+        _, owner = hashes.unique(return_inverse=True)
+        first = torch.full((int(owner.max()) + 1,), len(x)).scatter_reduce(
+            0, owner, torch.arange(len(x)), "amin"
+        )
+        weight = (value[first] / guidance.resampling.temperature).clamp(min=-50.0)
+        best = weight.argsort(descending=True)[: max(size // 2, 1)]
+        parents = space.shuffle(x[first[best[systematic(weight[best], size, generator)]]], generator)
+        share = torch.full((size,), guidance.resampling.renoise)
+        return AbsorbingScheduler().add_noise(parents, share, generator)
+
+    def _check(self, space: Space) -> int:
+        number = int(self.denoiser.space_index(space.name))
+        if self.denoiser.config.schemas[number] != schema_of(space):
+            raise CheckpointError(
+                f"This generator was trained on another version of {space.name}.",
+                f"Train one anew: vitruvius train {space.name}",
+            )
+        return number
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **kwargs: Any) -> GraphDiffusion:
+        """Loads a generator from a folder or from the Hub; only safetensors and JSON are read.
+
+        Args:
+            path: Folder written by `save_pretrained`, or a repository on the Hub.
+            **kwargs: ``revision`` and the like, for the Hub.
+
+        Raises:
+            CheckpointError: Where the folder is not a generator's, is truncated, or names classes
+                other than a generator's own.
+        """
+        folder = Path(path)
+        if not folder.is_dir():
+            if folder.suffix or str(path).count("/") != 1 or str(path).startswith("."):
+                raise CheckpointError(
+                    f"There is no generator at {str(path)!r}.",
+                    "Give a folder written by `vitruvius train`, or one of the shipped names.",
+                )
+            patterns = ["*.json", "*.safetensors"]
+            folder = Path(snapshot_download(str(path), allow_patterns=patterns, **kwargs))
+        index = _read_json(folder / "model_index.json")
+        name = (index.get("scheduler") or [None, None])[-1]
+        if index.get("_class_name") != cls.__name__ or name not in cls._schedulers:
+            raise CheckpointError(
+                f"{folder} holds no {cls.__name__} generator: its index names "
+                f"{index.get('_class_name')!r} with the scheduler {name!r}.",
+                "Give a folder written by `vitruvius train`.",
+            )
+        config = _read_json(folder / "denoiser" / "config.json")
+        weights = folder / "denoiser" / "diffusion_pytorch_model.safetensors"
+        if config.get("_class_name") != GraphDenoiser.__name__ or not weights.is_file():
+            raise CheckpointError(
+                f"{folder} lacks the denoiser's safetensors weights or configuration.",
+                "Weights in other formats are not read, since they may run code.",
+            )
+        try:
+            denoiser = GraphDenoiser.from_pretrained(
+                folder / "denoiser", use_safetensors=True, low_cpu_mem_usage=False
+            )
+            scheduler = cls._schedulers[name].from_pretrained(folder / "scheduler")
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"The generator in {folder} cannot be read: {str(error).splitlines()[0]}",
+                "The files are truncated or of another kind; copy or train them again.",
+            ) from error
+        return cls(denoiser, scheduler)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{path.parent} holds no {path.name}.", "Give a folder written by `vitruvius train`."
+        ) from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}.", "Copy the folder again.") from error
+    if not isinstance(data, dict):
+        raise CheckpointError(f"{path} holds no JSON object.", "Copy the folder again.")
+    return data

@@ -1,0 +1,138 @@
+"""Guidance: what steers the reverse process, alone or combined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .schedulers import MASK, draw
+
+__all__ = ["ClassifierFree", "Gradient", "Guidance", "Resampling", "SoftValue", "Value"]
+
+Value = Callable[[Int[Tensor, "B V"]], Float[Tensor, " B"]]
+SoftValue = Callable[[Float[Tensor, "B V C"]], Float[Tensor, " B"]]
+
+
+@dataclass(frozen=True)
+class ClassifierFree:
+    """Classifier-free guidance (Ho & Salimans, arXiv 2207.12598) with trained-in conditions.
+
+    The logits become ``unconditional + scale * (conditional - unconditional)``.
+
+    Args:
+        conditions: Draws the conditions of ``n`` architectures as raw property values, each
+            ``[n]``, given a generator.
+        scale: 1 samples from the conditional distribution; more sharpens it at twice the cost.
+    """
+
+    conditions: Callable[[int, torch.Generator], dict[str, Tensor]]
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Guidance by the gradient of a differentiable log-value at the noisy state.
+
+    The value is differentiated at the expected clean architecture under the denoiser; choice ``c``
+    of variable ``v`` gains ``scale * dV/dp[v, c]``, the first-order change of the log-value
+    (as DiGress, arXiv 2209.14734, section 5).
+
+    Args:
+        value: Log-value of relaxed architectures ``[B, V, C]``, differentiable.
+        scale: 1 is the posterior for a log-probability.
+    """
+
+    value: SoftValue
+    scale: float = 1.0
+
+    def shift(
+        self, logits: Float[Tensor, "B V C"], sample: Int[Tensor, "B V"]
+    ) -> Float[Tensor, "B V C"]:
+        """Returns what to add to the logits."""
+        with torch.inference_mode(False), torch.enable_grad():
+            clean = F.one_hot(sample.clamp(min=0), logits.shape[-1]).float()
+            expected = logits.clone().softmax(-1)
+            relaxed = torch.where((sample == MASK)[..., None], expected, clean).requires_grad_()
+            (slope,) = torch.autograd.grad(self.value(relaxed).sum(), relaxed)
+        return self.scale * slope
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """Importance resampling of particles by any black-box log-value (Feynman-Kac steering).
+
+    After each reverse step every particle's clean architecture is drawn from the denoiser and
+    valued; particles are resampled in proportion to how much their value rose
+    (arXiv 2501.06848, the difference potential). Finished architectures are then resampled by
+    value, partly masked again and regenerated, ``rounds`` times in all.
+
+    Args:
+        value: Log-value of clean architectures ``[B, V]``; -inf for what must not be.
+        temperature: Values are divided by it; smaller is greedier.
+        rounds: Times the population is generated: 1 from noise, the rest from survivors.
+        renoise: Share of the variables masked again for a further round.
+    """
+
+    value: Value
+    temperature: float = 1.0
+    rounds: int = 4
+    renoise: float = 0.5
+
+    def resample(
+        self,
+        logits: Float[Tensor, "B V C"],
+        sample: Int[Tensor, "B V"],
+        before: Float[Tensor, " B"] | None,
+        generator: torch.Generator,
+    ) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
+        """Chooses the surviving particles.
+
+        Returns:
+            Their numbers, and their log-values for the next call's ``before``.
+        """
+        clean = torch.where(sample == MASK, draw(logits, generator), sample)
+        value = (self.value(clean) / self.temperature).clamp(min=-50.0)
+        weight = value - (before if before is not None else 0.0)
+        keep = systematic(weight, len(weight), generator)
+        return keep, value[keep]
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """The forms of guidance in force; each may be absent."""
+
+    classifier_free: ClassifierFree | None = None
+    gradient: Gradient | None = None
+    resampling: Resampling | None = None
+
+    @property
+    def name(self) -> str:
+        """Names of the forms joined by ``+``, or ``none``."""
+        forms = {
+            "classifier-free": self.classifier_free,
+            "gradient": self.gradient,
+            "resampling": self.resampling,
+        }
+        return "+".join(name for name, form in forms.items() if form is not None) or "none"
+
+
+def systematic(
+    log_weight: Float[Tensor, " B"], n: int, generator: torch.Generator
+) -> Int[Tensor, " n"]:
+    """Draws ``n`` indices in proportion to the weights by systematic resampling.
+
+    Example:
+        >>> systematic(torch.tensor([0.0, -99.0]), 3, torch.Generator()).tolist()
+        [0, 0, 0]
+    """
+    weight = (log_weight.double() - log_weight.double().max()).exp().nan_to_num()
+    edges = weight.cumsum(0) / weight.sum()
+    offset = torch.rand(1, generator=generator, dtype=torch.float64)
+    return torch.searchsorted(edges, (torch.arange(n) + offset) / n).clamp(max=len(weight) - 1)
+
+
