@@ -1,120 +1,164 @@
-"""Constraint-aware decoding for NAS-Bench-101: which choices can still end in a valid cell."""
+"""Constraint-aware decoding for NAS-Bench-101: which choices can still end in a valid cell.
+
+Sets of edges are 21 bits of an integer. Sets of needs are 12 bits: the nodes 0..5 that lack an
+edge out, then the nodes 1..6 that lack an edge in. What is asked of them is looked up in tables.
+"""
 
 from __future__ import annotations
+
+from functools import cache, reduce
+from operator import or_
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from ._nasbench101_layout import EDGES, FIRST_ENDS, INNER, LAST, MAX_EDGES, SECOND_ENDS
+from ._nasbench101_layout import EDGES, INNER, LAST, MAX_EDGES
 
-# Numbers of present inner nodes a cell may have.
+NEEDS = 2 * LAST
+NODE = torch.arange(1, LAST)
+# Numbers of present inner nodes a cell may have, and the smallest that each edge asks for.
 SIZES = torch.arange(INNER + 1)
-# Whether an inner node 1..5 is there, by size, and so for the nodes 0..5 that need an edge out
-# and the nodes 1..6 that need an edge in.
-_INNER = torch.arange(1, LAST) <= SIZES[:, None]
-_EVER = torch.ones(INNER + 1, 1, dtype=torch.bool)
-SENDERS, RECEIVERS = torch.cat([_EVER, _INNER], 1), torch.cat([_INNER, _EVER], 1)
-ALIVE = SENDERS[:, FIRST_ENDS] & RECEIVERS[:, [j - 1 for j in SECOND_ENDS]]
-# Incidence of edges with the nodes they leave and the nodes they enter.
-LEAVES = torch.nn.functional.one_hot(torch.tensor(FIRST_ENDS), LAST).float()
-ENTERS = torch.nn.functional.one_hot(torch.tensor(SECOND_ENDS) - 1, LAST).float()
-# Smallest number of inner nodes of a cell that has the edge.
-NEEDED = torch.tensor([max(i, j % LAST) for i, j in EDGES])
-
-
-def _subsets(keep: list[bool]) -> int:
-    """A set of subsets of six nodes as 64 bits (in two's complement)."""
-    bits = sum(1 << subset for subset, kept in enumerate(keep) if kept)
-    return bits - (1 << 64) if bits >> 63 else bits
-
-
-WITHOUT = [_subsets([not subset >> j & 1 for subset in range(64)]) for j in range(LAST)]
-OF_SIZE = [_subsets([subset.bit_count() == n for subset in range(64)]) for n in range(LAST + 1)]
+LEAST = torch.tensor([max(i, j % LAST) for i, j in EDGES])
+BIT = 1 << torch.arange(len(EDGES))
+# Needs that each edge meets: one at either end.
+MEETS = torch.tensor([1 << i | 1 << (LAST + j - 1) for i, j in EDGES])
+# By size: the needs of the nodes that are there, and the edges between them.
+REQUIRED = torch.tensor(
+    [
+        sum(1 << i | 1 << (LAST + i - 1) for i in range(1, size + 1)) | 1 | 1 << (NEEDS - 1)
+        for size in range(INNER + 1)
+    ]
+)
+ALIVE = ((LEAST <= SIZES[:, None]) * BIT).sum(1)
+HALF = 11
+# Sets of receivers as 64 bits, one per set: those that lack a receiver, those of a given size.
+WITHOUT = [[not subset >> j & 1 for subset in range(64)] for j in range(LAST)]
+OF_SIZE = [[subset.bit_count() == n for subset in range(64)] for n in range(LAST + 1)]
 
 
 def allowed_choices(x: Int[Tensor, "B V"], known: Bool[Tensor, "B V"]) -> Bool[Tensor, "B V 4"]:
     """Tells which choices can still end in a cell without dangling nodes, exactly.
 
     For each number of present nodes: the edges that are known, plus the fewest unknown ones that
-    give every present node an edge in and an edge out, must not exceed nine. An edge serves the
-    node it leaves and the node it enters, so the fewest are the open needs less a maximum
-    matching between them. Switching one unknown edge changes that number by at most one, hence
-    only cells at the limit of nine are searched edge by edge.
+    give every present node an edge in and an edge out, must not exceed nine. An edge meets a need
+    at either end, so the fewest are the open needs less a maximum matching between them.
+    Switching one unknown edge changes that number by at most one, hence only cells at the limit
+    of nine are searched edge by edge.
     """
-    is_op, is_edge = known[:, :INNER], known[:, INNER:]
-    there, gone = is_op & (x[:, :INNER] != 0), is_op & (x[:, :INNER] == 0)
-    on, unknown = is_edge & (x[:, INNER:] == 1), ~is_edge
-    node = torch.arange(1, LAST)
-    least = torch.maximum((there * node).amax(1), (on * NEEDED).amax(1))
-    most = torch.where(gone, node - 1, INNER).amin(1)
+    chosen = known & (x != 0)
+    there, on = chosen[:, :INNER], chosen[:, INNER:]
+    least = torch.maximum((there * NODE).amax(1), (on * LEAST).amax(1))
+    most = torch.where(known[:, :INNER] & ~there, NODE - 1, INNER).amin(1)
     possible = (SIZES >= least[:, None]) & (SIZES <= most[:, None])
 
-    free = unknown[:, None] & ALIVE
-    sends = SENDERS & ~(on.float() @ LEAVES > 0)[:, None]
-    receives = RECEIVERS & ~(on.float() @ ENTERS > 0)[:, None]
-    ways_out, ways_in = free.float() @ LEAVES, free.float() @ ENTERS
-    possible &= ~((sends & (ways_out == 0)).any(2) | (receives & (ways_in == 0)).any(2))
-    spare = MAX_EDGES - on.sum(1)[:, None] - sends.sum(2) - receives.sum(2)
-    rows, sizes = possible.nonzero(as_tuple=True)
-    picked = (rows, sizes)
-    spare[picked] += matching(sends[picked], receives[picked], free[picked])
-    possible &= spare >= 0
+    free = _pack(~known[:, INNER:])[:, None] & ALIVE
+    need = REQUIRED & ~_meets(_pack(on))[0][:, None]
+    once, twice = _meets(free)
+    size = _matchings()[_usable(need, free)]
+    spare = MAX_EDGES - on.sum(1)[:, None] - _count()[need] + size
+    possible &= ((need & ~once) == 0) & (spare >= 0)
 
     # An edge may be off unless it is the last way to meet a need.
-    last_way = (sends & (ways_out == 1))[..., FIRST_ENDS]
-    last_way |= (receives & (ways_in == 1))[..., [j - 1 for j in SECOND_ENDS]]
-    turn_on = possible[..., None] & free
-    turn_off = possible[..., None] & ~(free & last_way)
-    _search_tight(turn_on, turn_off, possible & (spare == 0), sends, receives, free)
+    may_on = torch.where(possible, free, 0)
+    may_off = torch.where(possible, ~(free & _touching()[need & ~twice]), 0)
+    tight = (possible & (spare == 0)).nonzero(as_tuple=True)
+    tight_on, tight_off = _search(need[tight], free[tight], size[tight])
+    may_on[tight] &= tight_on
+    may_off[tight] &= tight_off
 
-    found = torch.ones(*x.shape, 4, dtype=torch.bool)
-    larger = possible.flip(1).cumsum(1).flip(1) > 0
-    found[:, :INNER, 1:] = larger[:, 1:, None]
-    found[:, :INNER, 0] = (possible.cumsum(1) > 0)[:, :-1]
-    found[:, INNER:, 0] = turn_off.any(1)
-    found[:, INNER:, 1] = turn_on.any(1)
-    return found | known[..., None]
+    found = known[..., None].repeat(1, 1, 4)
+    found[:, :INNER, 0] |= (possible.cumsum(1) > 0)[:, :-1]
+    found[:, :INNER, 1:] |= (possible.flip(1).cumsum(1).flip(1) > 0)[:, 1:, None]
+    for choice, may in enumerate((may_off, may_on)):
+        found[:, INNER:, choice] |= (reduce(or_, may.unbind(1))[:, None] & BIT) != 0
+    return found
 
 
-def _search_tight(
-    turn_on: Bool[Tensor, "B S 21"],
-    turn_off: Bool[Tensor, "B S 21"],
-    tight: Bool[Tensor, "B S"],
-    sends: Bool[Tensor, "B S 6"],
-    receives: Bool[Tensor, "B S 6"],
-    free: Bool[Tensor, "B S 21"],
-) -> None:
-    """Clears, in place, the switches of cells at the limit that would exceed it."""
-    row, size, edge = (tight[..., None] & free).nonzero(as_tuple=True)
-    out, into, left = sends[row, size], receives[row, size], free[row, size]
-    every = torch.arange(len(row))
-    start, end = torch.tensor(FIRST_ENDS)[edge], torch.tensor(SECOND_ENDS)[edge] - 1
-    before = matching(out, into, left)
-    left[every, edge] = False
-    without = matching(out, into, left)
-    turn_off[row, size, edge] &= without == before
+def _search(
+    need: Int[Tensor, " T"], free: Int[Tensor, " T"], size: Int[Tensor, " T"]
+) -> tuple[Int[Tensor, " T"], Int[Tensor, " T"]]:
+    """Edges that may be on, and off, in cells that must have the fewest edges possible."""
+    rest = free[:, None] & ~BIT
+    off = _matchings()[_usable(need[:, None], rest)] == size[:, None]
     # On: one edge more, up to two needs less.
-    met = out[every, start].long() + into[every, end]
-    out[every, start] = False
-    into[every, end] = False
-    after = matching(out, into, left)
-    turn_on[row, size, edge] &= after + met - 1 >= before
+    left = need[:, None] & ~MEETS
+    met = _count()[need][:, None] - _count()[left]
+    on = _matchings()[_usable(left, rest)] + met - 1 >= size[:, None]
+    return _pack(on), _pack(off)
 
 
-def matching(
-    sends: Bool[Tensor, "R 6"], receives: Bool[Tensor, "R 6"], free: Bool[Tensor, "R 21"]
-) -> Int[Tensor, " R"]:
-    """Size of a maximum matching between open needs over the free edges.
+def _pack(edges: Bool[Tensor, "R 21"]) -> Int[Tensor, " R"]:
+    return (edges * BIT).sum(1)
+
+
+def _meets(edges: Int[Tensor, "*R"]) -> tuple[Int[Tensor, "*R"], Int[Tensor, "*R"]]:
+    """Needs that a set of edges meets, at least once and at least twice."""
+    (low, low_twice), (high, high_twice) = _halves()
+    low_part, high_part = edges & ((1 << HALF) - 1), edges >> HALF
+    a, b = low[low_part], high[high_part]
+    return a | b, low_twice[low_part] | high_twice[high_part] | a & b
+
+
+def _usable(need: Int[Tensor, "*R"], free: Int[Tensor, "*R"]) -> Int[Tensor, "*R"]:
+    """Free edges that meet a need at both ends."""
+    return free & _between()[need]
+
+
+@cache
+def _halves() -> list[tuple[Int[Tensor, " P"], Int[Tensor, " P"]]]:
+    """Needs met once and twice, for every set of the first 11 and of the last 10 edges."""
+    tables = []
+    for part in (MEETS[:HALF], MEETS[HALF:]):
+        subsets = torch.arange(1 << len(part))
+        once, twice = torch.zeros_like(subsets), torch.zeros_like(subsets)
+        for edge, meets in enumerate(part.tolist()):
+            new = (subsets >> edge & 1) * meets
+            once, twice = once | new, twice | once & new
+        tables.append((once, twice))
+    return tables
+
+
+@cache
+def _count() -> Int[Tensor, " 4096"]:
+    """Number of needs in a set."""
+    needs = torch.arange(1 << NEEDS)
+    return (needs[:, None] >> torch.arange(NEEDS) & 1).sum(1)
+
+
+@cache
+def _touching() -> Int[Tensor, " 4096"]:
+    """Edges that meet any need of a set."""
+    return _pack((torch.arange(1 << NEEDS)[:, None] & MEETS) != 0)
+
+
+@cache
+def _between() -> Int[Tensor, " 4096"]:
+    """Edges that meet two needs of a set."""
+    return _pack((torch.arange(1 << NEEDS)[:, None] & MEETS) == MEETS)
+
+
+@cache
+def _matchings() -> Int[Tensor, " 2097152"]:
+    """Size of a maximum matching of senders with receivers, for every set of edges (2 MB).
 
     Goes through the senders and keeps the sets of receivers that can be matched, as 64 bits.
     """
-    usable = free & sends[:, FIRST_ENDS] & receives[:, [j - 1 for j in SECOND_ENDS]]
-    masks = usable.T.long().neg_()
-    found = torch.ones(len(free), dtype=torch.long)
-    for sender in range(LAST):
-        start = found.clone()
-        for edge, (i, j) in enumerate(EDGES):
-            if i == sender:
-                found |= ((start & WITHOUT[j - 1]) << (1 << (j - 1))) & masks[edge]
-    return torch.stack([(found & OF_SIZE[n]) != 0 for n in range(1, LAST + 1)]).sum(0)
+    blocks = []
+    for edges in torch.arange(1 << len(EDGES)).split(1 << 15):
+        found = torch.ones_like(edges)
+        for sender in range(LAST):
+            start = found.clone()
+            for edge, (i, j) in enumerate(EDGES):
+                if i == sender:
+                    wider = (start & _bits(WITHOUT[j - 1])) << (1 << (j - 1))
+                    found |= wider & -(edges >> edge & 1)
+        sizes = sum(((found & _bits(OF_SIZE[n])) != 0).to(torch.int8) for n in range(1, LAST + 1))
+        blocks.append(torch.as_tensor(sizes))
+    return torch.cat(blocks)
+
+
+def _bits(members: list[bool]) -> int:
+    """A set of sets of receivers as a signed integer."""
+    bits = sum(1 << subset for subset, member in enumerate(members) if member)
+    return bits - (1 << 64) if bits >> 63 else bits
