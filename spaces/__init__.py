@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .architecture import Architecture
 from .dag import DAG
+from .declared import DeclaredSpace
+from .product import ProductSpace
 from .resolver import from_json, names, space
 from .space import ArchitectureLike, Space
 from .task import GraphTask, ImageTask, Task
@@ -13,8 +15,10 @@ __all__ = [
     "DAG",
     "Architecture",
     "ArchitectureLike",
+    "DeclaredSpace",
     "GraphTask",
     "ImageTask",
+    "ProductSpace",
     "Space",
     "Task",
     "Variable",

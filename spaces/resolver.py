@@ -12,12 +12,14 @@ from .architecture import Architecture
 from .cnn.mobilenetv3 import MobileNetV3
 from .cnn.nasbench101 import NASBench101
 from .cnn.nasbench201 import NASBench201
+from .declared import DeclaredSpace
 from .gnn.nas_bench_graph import NASBenchGraph
 from .space import Space
 
 __all__ = ["ENTRY_POINT_GROUP", "from_json", "names", "space"]
 
 ENTRY_POINT_GROUP = "vitruvius.spaces"
+PRESETS = Path(__file__).parents[1] / "configs"
 
 _SHIPPED: tuple[type[Space], ...] = (NASBench201, NASBench101, NASBenchGraph, MobileNetV3)
 
@@ -27,12 +29,12 @@ def names() -> list[str]:
     return sorted({*_shipped(), *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
 
 
-@cache
 def space(name: str) -> Space:
     """Returns a space by name.
 
     Args:
-        name: One of `names`, or the path of a YAML file that declares one.
+        name: One of `names`, or the path of a YAML file that declares one (see `DeclaredSpace`);
+            the files that ship are found by their bare name, e.g. ``"toy_recipe.yaml"``.
 
     Raises:
         UnknownNameError: Where there is no such space.
@@ -41,6 +43,25 @@ def space(name: str) -> Space:
         >>> space("nasbench201").architecture_count
         6466
     """
+    if name.endswith((".yaml", ".yml")):
+        return _declared(Path(name))
+    return _named(name)
+
+
+def from_json(data: Mapping[str, str]) -> Architecture:
+    """Reads what `Architecture.to_json` wrote, where the space is one of `names`.
+
+    For other spaces: ``space.architecture(data["architecture"])``.
+    """
+    return space(data["space"]).architecture(data["architecture"])
+
+
+def _shipped() -> dict[str, type[Space]]:
+    return {factory.name: factory for factory in _SHIPPED}
+
+
+@cache
+def _named(name: str) -> Space:
     shipped = _shipped()
     if name in shipped:
         return shipped[name]()
@@ -50,10 +71,10 @@ def space(name: str) -> Space:
     raise UnknownNameError.of("space", name, names(), "Or give the path of a YAML file.")
 
 
-def from_json(data: Mapping[str, str]) -> Architecture:
-    """Reads what `Architecture.to_json` wrote."""
-    return space(data["space"]).architecture(data["architecture"])
-
-
-def _shipped() -> dict[str, type[Space]]:
-    return {factory.name: factory for factory in _SHIPPED}
+def _declared(path: Path) -> Space:
+    presets = {preset.name: preset for preset in PRESETS.glob("*.yaml")}
+    if not path.is_file():
+        if str(path) not in presets:
+            raise UnknownNameError.of("file", str(path), presets, "Or give the path of a file.")
+        path = presets[str(path)]
+    return DeclaredSpace.from_file(path)

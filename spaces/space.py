@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -43,14 +42,16 @@ class Space(ABC):
             shown instead where there is one.
         skeleton: Edges that every architecture has.
         task: What architectures are built for unless told otherwise.
+        buildable: Whether `build` makes modules; a training recipe or a chip has none.
         architecture_count: Number of distinct architectures (classes of isomorphic encodings).
     """
 
-    name: ClassVar[str] | str
+    name: str
     variables: tuple[Variable, ...]
     nodes: tuple[str, ...]
     skeleton: tuple[tuple[int, int], ...] = ()
     task: Task = Task()
+    buildable: bool = True
 
     # -- what a space must say ------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ REQUIRED = torch.tensor(
         for size in range(INNER + 1)
     ]
 )
-ALIVE = ((LEAST <= SIZES[:, None]) * BIT).sum(1)
+ALIVE = ((SIZES[:, None] >= LEAST) * BIT).sum(1)
 HALF = 11
 # Sets of receivers as 64 bits, one per set: those that lack a receiver, those of a given size.
 WITHOUT = [[not subset >> j & 1 for subset in range(64)] for j in range(LAST)]
@@ -50,7 +50,7 @@ def allowed_choices(x: Int[Tensor, "B V"], known: Bool[Tensor, "B V"]) -> Bool[T
     there, on = chosen[:, :INNER], chosen[:, INNER:]
     least = torch.maximum((there * NODE).amax(1), (on * LEAST).amax(1))
     most = torch.where(known[:, :INNER] & ~there, NODE - 1, INNER).amin(1)
-    possible = (SIZES >= least[:, None]) & (SIZES <= most[:, None])
+    possible = (least[:, None] <= SIZES) & (most[:, None] >= SIZES)
 
     free = _pack(~known[:, INNER:])[:, None] & ALIVE
     need = REQUIRED & ~_meets(_pack(on))[0][:, None]

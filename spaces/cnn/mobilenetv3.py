@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -29,6 +29,16 @@ FINAL, FEATURES = 960, 1280
 # Columns of one unit: its depth, then a kernel and an expansion per slot.
 PER_UNIT = 1 + 2 * SLOTS
 TOKEN = re.compile(r"k(\d+)e(\d+)")
+
+
+def _unit_variables(unit: int) -> Iterator[Variable]:
+    """Depth of a unit, then kernel and expansion of each slot."""
+    first = 1 + unit * SLOTS
+    yield Variable(f"depth_{unit + 1}", tuple(map(str, DEPTHS)), "size", (first,))
+    for b in range(SLOTS):
+        slot, place = f"{unit + 1}_{b + 1}", (first + b,)
+        yield Variable(f"kernel_{slot}", tuple(map(str, KERNELS)), "op", place)
+        yield Variable(f"expansion_{slot}", tuple(map(str, EXPANSIONS)), "size", place)
 
 
 class MobileNetV3(Space):
@@ -61,22 +71,7 @@ class MobileNetV3(Space):
     skeleton = tuple((i, i + 1) for i in range(UNITS * SLOTS + 1))
     variables = (
         Variable("resolution", tuple(map(str, RESOLUTIONS)), "size"),
-        *(
-            variable
-            for u in range(UNITS)
-            for variable in (
-                Variable(f"depth_{u + 1}", tuple(map(str, DEPTHS)), "size", (1 + u * SLOTS,)),
-                *(
-                    Variable(f"{what}_{u + 1}_{b + 1}", tuple(map(str, sizes)), kind, (node,))
-                    for b in range(SLOTS)
-                    for node in (1 + u * SLOTS + b,)
-                    for what, sizes, kind in (
-                        ("kernel", KERNELS, "op"),
-                        ("expansion", EXPANSIONS, "size"),
-                    )
-                ),
-            )
-        ),
+        *(variable for u in range(UNITS) for variable in _unit_variables(u)),
     )
 
     @property

@@ -215,7 +215,10 @@ class NASBench101(Space):
         """All cells: graphs without labels first, then their labellings, one per class."""
         patterns = torch.arange(1 << len(EDGES))
         bits = 2 ** torch.arange(len(EDGES) - 1, -1, -1)
-        few = sum((patterns >> e) & 1 for e in range(len(EDGES))) <= MAX_EDGES
+        count = torch.zeros_like(patterns)
+        for e in range(len(EDGES)):
+            count += patterns >> e & 1
+        few = count <= MAX_EDGES
         cells = []
         for size in range(INNER + 1):
             alive = [*range(size + 1), LAST]

@@ -1,0 +1,245 @@
+"""Products of spaces: one architecture of each part, e.g. a network, its recipe, its chip."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from types import MappingProxyType
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor, nn
+
+from .._random import Seed, make_generator
+from ..errors import UsageError
+from .dag import DAG
+from .space import Space
+from .task import Task
+from .variable import Variable
+
+__all__ = ["ProductSpace"]
+
+SEPARATOR = "&&"
+TOTALS = ("params", "macs", "depth")
+
+
+class ProductSpace(Space):
+    """Every combination of one architecture per part; products of products work.
+
+    An architecture is written ``part: <native> && part: <native>``; a part that is itself a
+    product stands in parentheses. A task is handed to the parts whose own task is of its kind,
+    the others keep theirs. Statistics are given per part (``part.params``) and summed over the
+    parts that have them.
+
+    Args:
+        name: Unique name.
+        parts: Name of every part and its space, in the order of the columns.
+
+    Raises:
+        UsageError: Without parts, or for a part's name that is not a plain word.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> pair = ProductSpace(
+        ...     name="pair", parts={"a": space("nasbench201"), "b": space("nas-bench-graph")}
+        ... )
+        >>> pair.architecture_count == 6466 * 26206
+        True
+        >>> cell, graph = str(pair.architecture(pair.sample(1, 0)[0])).split(" && ")
+        >>> cell[:4], graph[:4]
+        ('a: |', 'b: [')
+    """
+
+    def __init__(self, *, name: str, parts: Mapping[str, Space]) -> None:
+        if not parts:
+            raise UsageError(f"The product {name!r} needs parts, got none.", "Name a space or two.")
+        for part in parts:
+            if not re.fullmatch(r"[A-Za-z_]\w*", part) or hasattr(nn.ModuleDict, part):
+                raise UsageError(
+                    f"{part!r} cannot name a part of {name!r}.",
+                    "Use a word of letters, digits and '_' that is no method of nn.ModuleDict.",
+                )
+        self.name = name
+        self.parts = MappingProxyType(dict(parts))
+        starts = itertools.accumulate((len(p.nodes) for p in parts.values()), initial=0)
+        offsets = dict(zip(parts, starts, strict=False))
+        self.nodes = tuple(label for part in parts.values() for label in part.nodes)
+        self.skeleton = tuple(
+            (i + offsets[key], j + offsets[key])
+            for key, part in parts.items()
+            for i, j in part.skeleton
+        )
+        self.variables = tuple(
+            _moved(variable, key, offsets[key])
+            for key, part in parts.items()
+            for variable in part.variables
+        )
+        own = (part.task for part in parts.values() if type(part.task) is not Task)
+        self.task = next(own, Task())
+        self.buildable = any(part.buildable for part in parts.values())
+
+    @property
+    def architecture_count(self) -> int:
+        return math.prod(part.architecture_count for part in self.parts.values())
+
+    @property
+    def constrained(self) -> bool:
+        return any(part.constrained for part in self.parts.values())
+
+    def is_valid(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
+        verdicts = [part.is_valid(columns) for part, columns in self._each(x)]
+        return torch.stack(verdicts).all(0)
+
+    def canonical(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B V"]:
+        return torch.cat([part.canonical(columns) for part, columns in self._each(x)], dim=1)
+
+    def allowed(self, x: Int[Tensor, "B V"], known: Bool[Tensor, "B V"]) -> Bool[Tensor, "B V C"]:
+        most = self.choice_mask.shape[1]
+        masks = [
+            part.allowed(columns, known[:, at])
+            for at, (part, columns) in zip(self._columns.values(), self._each(x), strict=True)
+        ]
+        return torch.cat([nn.functional.pad(m, (0, most - m.shape[2])) for m in masks], dim=1)
+
+    def sample(self, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
+        generator = make_generator(seed)
+        return torch.cat([part.sample(n, generator) for part in self.parts.values()], dim=1)
+
+    def shuffle(self, x: Int[Tensor, "B V"], seed: Seed = None) -> Int[Tensor, "B V"]:
+        generator = make_generator(seed)
+        return torch.cat([part.shuffle(columns, generator) for part, columns in self._each(x)], 1)
+
+    def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
+        """Lists the architectures that change one part to a neighbour of its own."""
+        row = self.canonical(row[None])[0]
+        found = []
+        for at, (part, columns) in zip(self._columns.values(), self._each(row[None]), strict=True):
+            changed = part.neighbours(columns[0])
+            block = row.repeat(len(changed), 1)
+            block[:, at] = changed
+            found.append(block)
+        return torch.cat(found)
+
+    def crossover(
+        self, a: Int[Tensor, "B V"], b: Int[Tensor, "B V"], seed: Seed = None
+    ) -> Int[Tensor, "B V"]:
+        generator = make_generator(seed)
+        children = [
+            part.crossover(first, b[:, at], generator)
+            for at, (part, first) in zip(self._columns.values(), self._each(a), strict=True)
+        ]
+        return torch.cat(children, dim=1)
+
+    def to_string(self, row: Sequence[int]) -> str:
+        texts = []
+        for key, part in self.parts.items():
+            text = part.to_string(row[self._columns[key]])
+            texts.append(f"{key}: ({text})" if isinstance(part, ProductSpace) else f"{key}: {text}")
+        return f" {SEPARATOR} ".join(texts)
+
+    def from_string(self, text: str) -> tuple[int, ...]:
+        given: dict[str, str] = {}
+        for piece in _split(text):
+            key, separator, native = (word.strip() for word in piece.partition(":"))
+            if not separator or key not in self.parts or key in given:
+                raise self.unreadable(text, f"{piece.strip()!r} is not 'part: …' of a new part")
+            given[key] = native
+        row: list[int] = []
+        for key, part in self.parts.items():
+            if key not in given:
+                raise self.unreadable(text, f"the part {key!r} is missing")
+            native = given[key]
+            if isinstance(part, ProductSpace) and native.startswith("(") and native.endswith(")"):
+                native = native[1:-1]
+            row += part.from_string(native)
+        return tuple(row)
+
+    def dag(self, row: Sequence[int]) -> DAG:
+        """Draws the parts' graphs side by side."""
+        nodes: list[str] = []
+        edges: dict[tuple[int, int], str] = {}
+        attributes: dict[str, str] = {}
+        for key, part in self.parts.items():
+            dag = part.dag(row[self._columns[key]])
+            start = len(nodes)
+            edges |= {(i + start, j + start): label for (i, j), label in dag.edges.items()}
+            attributes |= {f"{key}.{name}": value for name, value in dag.attributes.items()}
+            nodes += dag.nodes
+        return DAG(tuple(nodes), edges, attributes)
+
+    def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
+        """Counts per part, as ``part.params`` and so on, and in total where any part counts."""
+        found: dict[str, Tensor] = {}
+        for key, (part, columns) in zip(self.parts, self._each(x), strict=True):
+            counts = part.statistics(columns, _own(part, task))
+            found |= {f"{key}.{name}": value for name, value in counts.items()}
+        totals = {}
+        for total in TOTALS:
+            counts = {key: found[key] for part in self.parts if (key := f"{part}.{total}") in found}
+            if counts:
+                totals[total] = torch.stack(list(counts.values())).sum(0)
+        return totals | found
+
+    def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
+        """Builds an ``nn.ModuleDict`` of the parts that build modules."""
+        return nn.ModuleDict(
+            {
+                key: part.build_module(row[self._columns[key]], _own(part, task) or part.task)
+                for key, part in self.parts.items()
+                if part.buildable
+            }
+        )
+
+    @cached_property
+    def example(self) -> tuple[int, ...]:
+        return tuple(itertools.chain(*(part.example for part in self.parts.values())))
+
+    @cached_property
+    def _columns(self) -> dict[str, slice]:
+        ends = itertools.accumulate(len(part.variables) for part in self.parts.values())
+        return {
+            key: slice(end - len(part.variables), end)
+            for end, (key, part) in zip(ends, self.parts.items(), strict=True)
+        }
+
+    @cached_property
+    def _enumerated(self) -> Int[Tensor, "B V"]:
+        rows = torch.empty(1, 0, dtype=torch.long)
+        for part in self.parts.values():
+            other = part.enumerate()
+            left, right = rows.repeat_interleave(len(other), 0), other.repeat(len(rows), 1)
+            rows = torch.cat([left, right], dim=1)
+        return rows
+
+    def _each(self, x: Int[Tensor, "B V"]) -> list[tuple[Space, Int[Tensor, "B W"]]]:
+        return [(part, x[:, self._columns[key]]) for key, part in self.parts.items()]
+
+
+def _moved(variable: Variable, part: str, offset: int) -> Variable:
+    """The variable at its place in the product, with the parents it names."""
+    choices = variable.choices
+    if variable.kind == "parent":
+        choices = tuple(str(int(choice) + offset) for choice in choices)
+    place = tuple(node + offset for node in variable.place)
+    return replace(variable, name=f"{part}.{variable.name}", choices=choices, place=place)
+
+
+def _own(part: Space, task: Task | None) -> Task | None:
+    """The task, where it is of the part's kind."""
+    return task if isinstance(task, type(part.task)) else None
+
+
+def _split(text: str) -> list[str]:
+    """Splits at the separators that stand outside parentheses."""
+    pieces, depth = [""], 0
+    for token in re.split(f"({SEPARATOR}|[()])", text):
+        depth += (token == "(") - (token == ")")
+        if token == SEPARATOR and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += token
+    return pieces
