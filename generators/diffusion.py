@@ -63,13 +63,16 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
         "DiscreteDDIMScheduler": DiscreteDDIMScheduler,
     }
 
-    def __init__(self, denoiser: GraphDenoiser, scheduler: Scheduler | None = None) -> None:
+    def __init__(self, denoiser: GraphDenoiser, scheduler: Scheduler) -> None:
         super().__init__()
-        if scheduler is None:
-            uniform = denoiser.config.process == "uniform"
-            scheduler = DiscreteDDIMScheduler() if uniform else AbsorbingScheduler()
         self.register_modules(denoiser=denoiser, scheduler=scheduler)
         self.denoiser.eval()
+
+    @classmethod
+    def of(cls, denoiser: GraphDenoiser) -> GraphDiffusion:
+        """Pairs a denoiser with the reverse of the process it was trained for."""
+        uniform = denoiser.config.process == "uniform"
+        return cls(denoiser, DiscreteDDIMScheduler() if uniform else AbsorbingScheduler())
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -280,9 +283,12 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
             )
         try:
             denoiser = GraphDenoiser.from_pretrained(
-                folder / "denoiser", use_safetensors=True, low_cpu_mem_usage=False
+                folder / "denoiser", use_safetensors=True, low_cpu_mem_usage=False,
+                local_files_only=True,
             )
-            scheduler = cls._schedulers[name].from_pretrained(folder / "scheduler")
+            scheduler = cls._schedulers[name].from_pretrained(
+                folder / "scheduler", local_files_only=True
+            )
         except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise CheckpointError(
                 f"The generator in {folder} cannot be read: {str(error).splitlines()[0]}",
