@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from .._random import Seed, make_generator
-from ..errors import UsageError
+from ..errors import ArchitectureError, UsageError
 from .dag import DAG
 from .space import Space
 from .task import Task
@@ -155,7 +155,10 @@ class ProductSpace(Space):
             native = given[key]
             if isinstance(part, ProductSpace) and native.startswith("(") and native.endswith(")"):
                 native = native[1:-1]
-            row += part.from_string(native)
+            try:
+                row += part.from_string(native)
+            except ArchitectureError as error:
+                raise self.unreadable(text, error.message.rstrip(".")) from error
         return tuple(row)
 
     def dag(self, row: Sequence[int]) -> DAG:
@@ -186,6 +189,10 @@ class ProductSpace(Space):
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         """Builds an ``nn.ModuleDict`` of the parts that build modules."""
+        if not self.buildable:
+            raise UsageError(
+                f"No part of {self.name} builds modules.", "Add a network to the product."
+            )
         return nn.ModuleDict(
             {
                 key: part.build_module(row[self._columns[key]], _own(part, task) or part.task)

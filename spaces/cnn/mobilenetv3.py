@@ -99,9 +99,9 @@ class MobileNetV3(Space):
         sizes = self.choice_mask.sum(1)
         draw = torch.rand(n, len(sizes), generator=generator, dtype=torch.float64)
         x = (draw * sizes).long()
-        weights = torch.tensor([float(len(KERNELS) * len(EXPANSIONS)) ** d for d in DEPTHS])
-        depths = torch.multinomial(weights, n * UNITS, replacement=True, generator=generator)
-        x[:, 1::PER_UNIT] = depths.reshape(n, UNITS)
+        fillings = torch.tensor([float(len(KERNELS) * len(EXPANSIONS)) ** d for d in DEPTHS])
+        share = (fillings / fillings.sum()).cumsum(0).double()
+        x[:, 1::PER_UNIT] = torch.bucketize(draw[:, 1::PER_UNIT], share[:-1], right=True)
         return self.canonical(x)
 
     def to_string(self, row: Sequence[int]) -> str:

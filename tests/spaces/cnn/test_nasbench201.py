@@ -1,0 +1,84 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from vitruvius.errors import ArchitectureError, UsageError
+from vitruvius.spaces import GraphTask, ImageTask
+from vitruvius.spaces.cnn.nasbench201 import NASBench201
+from vitruvius.testing import SpaceContract
+
+CELLS = NASBench201()
+rows = st.tuples(*[st.integers(0, 4)] * 6)
+
+
+class TestContract(SpaceContract):
+    @pytest.fixture
+    def space(self) -> NASBench201:
+        return CELLS
+
+    @pytest.fixture
+    def task(self) -> ImageTask:
+        return ImageTask(classes=3, channels=1, resolution=8)
+
+
+@given(rows)
+def test_strings_come_back(row: tuple[int, ...]) -> None:
+    assert CELLS.from_string(CELLS.to_string(row)) == row
+
+
+@given(rows)
+def test_canonical_form_is_the_smallest_of_its_class(row: tuple[int, ...]) -> None:
+    x = torch.tensor([row])
+    canonical = CELLS.canonical(x)
+    assert torch.equal(CELLS.canonical(canonical), canonical)
+    assert CELLS.codes(canonical)[0] <= CELLS.codes(x)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("|none~0|", "three groups"),
+        ("|none~0|+|none~0|+|none~0|none~1|none~2|", "node 2 takes 2 edges, got 1"),
+        ("|conv~0|+|none~0|none~1|+|none~0|none~1|none~2|", "no operation 'conv'"),
+        ("|none~1|+|none~0|none~1|+|none~0|none~1|none~2|", "must come from node 0"),
+    ],
+)
+def test_unreadable_strings(text: str, why: str) -> None:
+    with pytest.raises(ArchitectureError, match=why):
+        CELLS.architecture(text)
+
+
+def test_a_graph_task_is_refused() -> None:
+    with pytest.raises(UsageError, match="ImageTask, got GraphTask"):
+        CELLS.build(CELLS.example, GraphTask())
+
+
+def test_multiply_adds_of_running_modules(
+    multiply_adds: Callable[[nn.Module, Tensor], float],
+) -> None:
+    task = ImageTask(classes=7, channels=2, resolution=18)
+    x = CELLS.sample(6, 1)
+    ran = [multiply_adds(CELLS.build(row, task), torch.randn(1, 2, 18, 18)) for row in x]
+    assert ran == CELLS.statistics(x, task)["macs"].tolist()
+
+
+def test_published_classes_and_counts(
+    load_table: Callable[[str], dict[str, np.ndarray]],
+) -> None:
+    table = load_table("nb201")
+    x = CELLS.rows(table["arch_str"].tolist())
+    columns = [table[f"op_{i}_{j}"] for i, j in ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))]
+    assert torch.equal(x, torch.from_numpy(np.stack(columns, 1)).long())
+    ours = CELLS.codes(CELLS.canonical(x))
+    theirs = table["iso_rep"]
+    assert len(set(ours)) == len(set(theirs)) == len(set(zip(ours, theirs, strict=True))) == 6466
+    counts = CELLS.statistics(x)
+    np.testing.assert_allclose(counts["params"].numpy() / 1e6, table["params_m"], rtol=1e-6)
+    # The table leaves the classifier's 64 x 10 multiply-adds out.
+    macs = counts["macs"].numpy() - 640
+    np.testing.assert_allclose(macs / 1e6, table["flops_m"], rtol=1e-6)

@@ -1,0 +1,102 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.spaces import DeclaredSpace, Space, space
+from vitruvius.testing import SpaceContract
+
+
+class TestContract(SpaceContract):
+    @pytest.fixture
+    def space(self) -> Space:
+        return space("toy_recipe.yaml")
+
+
+class TestContractOfCells(SpaceContract):
+    """Edges and parents, without code."""
+
+    @pytest.fixture
+    def space(self) -> Space:
+        edges = [(i, j) for j in range(1, 5) for i in range(j - 1)]
+        return DeclaredSpace(
+            {
+                "name": "cells",
+                "nodes": ["in", "a", "b", "c", "out"],
+                "skeleton": [[0, 1]],
+                "variables": [
+                    {"name": f"op{i}", "choices": ["x", "y"], "kind": "op", "place": [i]}
+                    for i in (1, 2, 3)
+                ]
+                + [{"name": "p", "choices": [0, 1, 2], "kind": "parent", "place": [3]}]
+                + [
+                    {"name": f"e{i}{j}", "choices": [0, 1], "kind": "edge", "place": [i, j]}
+                    for i, j in edges
+                ],
+            }
+        )
+
+
+def declaration(**changes: Any) -> dict[str, Any]:
+    variable = {"name": "bits", "choices": [4, 8], "kind": "bits", "params": {4: 1.5, 8: 3}}
+    return {"name": "chip", "nodes": ["array"], "variables": [variable | changes]}
+
+
+def test_counts_add_up() -> None:
+    said = declaration()
+    said["variables"].append({"name": "lanes", "choices": [1, 2], "kind": "hardware"})
+    counts = DeclaredSpace(said).statistics(torch.tensor([[0, 0], [1, 1]]))
+    assert {name: values.tolist() for name, values in counts.items()} == {"params": [1.5, 3.0]}
+
+
+def test_files(tmp_path: Path) -> None:
+    path = tmp_path / "chip.yaml"
+    path.write_text("name: chip\nnodes: [a]\nvariables: [{name: b, choices: [1, 2], kind: bits}]\n")
+    assert space(str(path)).variables[0].choices == ("1", "2")
+    path.write_text("name: [")
+    with pytest.raises(UsageError, match="is no YAML"):
+        space(str(path))
+    with pytest.raises(UsageError, match="cannot be read"):
+        DeclaredSpace.from_file(tmp_path)
+
+
+def test_missing_files_name_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"toy_recipe\.yaml"):
+        space("toy_recipes.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"choises": [1]}, "Did you mean 'choices'"),
+        ({"kind": "colour"}, "kind"),
+        ({"choices": [True, False]}, "choices.0"),
+        ({"choices": []}, "choices"),
+        ({"choices": [4, 4]}, "distinct"),
+        ({"place": [3]}, "not there"),
+        ({"kind": "edge", "place": [0, 1]}, "not there"),
+        ({"kind": "parent", "place": [0]}, "earlier nodes"),
+        ({"name": "a,b"}, "marks"),
+        ({"params": {4: 1}}, "every choice"),
+        ({"params": {4: 1, 8: -1}}, "not negative"),
+    ],
+)
+def test_declarations_that_cannot_be(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises((UsageError, UnknownNameError), match=why):
+        DeclaredSpace(declaration(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"nods": []}, "Did you mean 'nodes'"),
+        ({"skeleton": [[0, 0]]}, "lead forward"),
+        ({"variables": declaration()["variables"] * 2}, "same name"),
+        ({"variables": []}, "variables"),
+    ],
+)
+def test_spaces_that_cannot_be(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises((UsageError, UnknownNameError), match=why):
+        DeclaredSpace(declaration() | changes)
