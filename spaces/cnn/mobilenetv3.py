@@ -101,7 +101,9 @@ class MobileNetV3(Space):
         x = (draw * sizes).long()
         fillings = torch.tensor([float(len(KERNELS) * len(EXPANSIONS)) ** d for d in DEPTHS])
         share = (fillings / fillings.sum()).cumsum(0).double()
-        x[:, 1::PER_UNIT] = torch.bucketize(draw[:, 1::PER_UNIT], share[:-1], right=True)
+        x[:, 1::PER_UNIT] = torch.bucketize(
+            draw[:, 1::PER_UNIT].contiguous(), share[:-1], right=True
+        )
         return self.canonical(x)
 
     def to_string(self, row: Sequence[int]) -> str:

@@ -130,7 +130,7 @@ class NASBenchGraph(Space):
         Example:
             >>> graphs = NASBenchGraph()
             >>> graphs.table_key(graphs.rows(["[0,1,2,1]|gcn|gin|fc|cheb"])).tolist()
-            [61327]
+            [61237]
         """
         operations, parents = _split(self.canonical(x))
         tree = torch.tensor([_tree_code(torch.tensor(tree)) for tree in TREES])
