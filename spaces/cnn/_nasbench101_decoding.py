@@ -100,7 +100,7 @@ def _meets(edges: Int[Tensor, "*R"]) -> tuple[Int[Tensor, "*R"], Int[Tensor, "*R
     return a | b, low_twice[low_part] | high_twice[high_part] | a & b
 
 
-def _usable(need: Int[Tensor, "*R"], free: Int[Tensor, "*R"]) -> Int[Tensor, "*R"]:
+def _usable(need: Int[Tensor, "*#R"], free: Int[Tensor, "*#R"]) -> Int[Tensor, "..."]:
     """Free edges that meet a need at both ends."""
     return free & _between()[need]
 

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from ..._random import Seed, make_generator
@@ -143,7 +144,9 @@ class NASBench101(Space):
         matrix = [[0] * (i + 1) + [int(digit) for digit in line] for i, line in enumerate(lines)]
         return self._row(text, operations, matrix)
 
-    def from_matrix(self, matrix: Sequence[Sequence[int]], ops: Sequence[str]) -> Architecture:
+    def from_matrix(
+        self, matrix: Sequence[Sequence[int]] | Shaped[np.ndarray, "N M"], ops: Sequence[str]
+    ) -> Architecture:
         """Reads the benchmark's own form.
 
         Args:
