@@ -33,7 +33,7 @@ class TestContract(SpaceContract):
 def test_number_of_cells_by_size() -> None:
     rows = CELLS.enumerate()
     assert len(rows) == 423_624
-    # Cells of 2 to 5 nodes: 1, 6, 84 and 2,441 (Ying et al. and EC-NAS give 91 and 2,532 in sum).
+    # Cells of 2 to 5 nodes: 1, 6, 84 and 2,441.
     sizes = torch.bincount((rows[:, :INNER] != 0).sum(1))
     assert sizes[:4].cumsum(0).tolist() == [1, 7, 91, 2532]
     assert CELLS.is_valid(rows).all()
