@@ -11,22 +11,23 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from diffusers.training_utils import EMAModel
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .._progress import progress_bar
-from .._random import derive_seed, make_generator
+from .._random import Seed, derive_seed, make_generator
 from ..errors import CheckpointError, UsageError
+from ..encoders.layout import family
 from ..spaces import Space
 from .denoiser import GraphDenoiser, schema_of
-from .schedulers import MASK, AbsorbingScheduler
+from .schedulers import MASK, AbsorbingScheduler, draw
 
-__all__ = ["STATISTICS", "Source", "Trainer", "new_denoiser"]
+__all__ = ["STATISTICS", "Source", "Trainer", "new_denoiser", "tilted"]
 
 STATISTICS = ("params", "macs", "depth")
 # Classifier-free dropout: all conditions at once, and each by itself, so that any subset works.
-DROP_ALL, DROP_EACH = 0.2, 0.3
+DROP_ALL, DROP_EACH = 0.4, 0.3
 KNOTS = 65
 
 
@@ -36,34 +37,59 @@ class Source:
 
     Args:
         space: The space.
-        rows: Architectures to learn from, ``[A, V]``; None draws from the whole space.
+        rows: Architectures to learn from, ``[A, V]``.
         properties: Further properties to condition on, ``[A]`` each, aligned with ``rows``.
+        tails: Architectures that reach the tails of the properties (see `tilted`), ``[T, V]``.
+            Half of every batch comes from them, always with a condition, so that they widen what
+            can be asked for and leave the unconditional distribution alone.
     """
 
     space: Space
-    rows: Int[Tensor, "A V"] | None = None
+    rows: Int[Tensor, "A V"]
     properties: Mapping[str, Float[Tensor, " A"]] = field(default_factory=dict)
+    tails: Int[Tensor, "T V"] | None = None
 
     def __post_init__(self) -> None:
-        if self.rows is None and self.properties:
+        if self.properties and self.tails is not None:
             raise UsageError(
-                "Properties were given without the architectures they belong to.",
-                "Give `rows` too.",
+                "`tails` have no values of the further properties.", "Leave one of them out."
             )
 
     def draw(
-        self, n: int, generator: torch.Generator, *, shuffle: bool = True
-    ) -> tuple[Int[Tensor, "B V"], dict[str, Float[Tensor, " B"]]]:
-        """Draws a batch with its properties, each row in a random isomorphic encoding."""
-        if self.rows is None:
-            x, values = self.space.sample(n, generator), {}
-        else:
-            pick = torch.randint(len(self.rows), (n,), generator=generator)
-            x = self.rows[pick]
-            values = {name: column[pick] for name, column in self.properties.items()}
-        if shuffle:
-            x = self.space.shuffle(x, generator)
-        return x, {**self.space.statistics(x), **values}
+        self, n: int, generator: torch.Generator
+    ) -> tuple[Int[Tensor, "B V"], dict[str, Float[Tensor, " B"]], Bool[Tensor, " B"]]:
+        """Draws a batch, each row in a random isomorphic encoding.
+
+        Returns:
+            Choice indices, property values, and which rows must keep a condition.
+        """
+        tails = 0 if self.tails is None else n // 2
+        pick = torch.randint(len(self.rows), (n - tails,), generator=generator)
+        x = self.rows[pick]
+        if self.tails is not None:
+            x = torch.cat([x, self.tails[torch.randint(len(self.tails), (tails,), generator=generator)]])
+        x = self.space.shuffle(x, generator)
+        values = {name: column[pick] for name, column in self.properties.items()}
+        return x, {**self.space.statistics(x), **values}, torch.arange(n) >= n - tails
+
+
+def tilted(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
+    """Draws architectures from the whole range of the properties rather than from its middle.
+
+    Uniform draws of a large space concentrate: sums over many variables hardly vary. Here every
+    architecture draws its own preference for each choice of each family of variables first.
+
+    Args:
+        space: A space without constraints beyond its choice sets.
+        n: How many.
+        seed: A generator, an integer seed, or None for a fresh one.
+    """
+    generator = make_generator(seed)
+    families = [family(variable) for variable in space.variables]
+    index = torch.tensor([families.index(name) for name in families])
+    taste = 1.5 * torch.randn(n, len(families), space.choice_mask.shape[1], generator=generator)
+    x = draw(taste[:, index].masked_fill(~space.choice_mask, -torch.inf), generator)
+    return space.canonical(x[space.is_valid(x)])
 
 
 def new_denoiser(
@@ -87,7 +113,7 @@ def new_denoiser(
     """
     knots: dict[str, dict[str, list[float]]] = {}
     for source in sources:
-        _, values = source.draw(8192, make_generator(derive_seed(seed, "knots")))
+        _, values, _ = source.draw(8192, make_generator(derive_seed(seed, "knots")))
         level = torch.linspace(0, 1, KNOTS, dtype=torch.float64)
         knots[source.space.name] = {
             name: column.double().quantile(level).tolist()
@@ -95,8 +121,13 @@ def new_denoiser(
             if name in STATISTICS or name in source.properties
         }
     conditions = list(dict.fromkeys(name for entry in knots.values() for name in entry))
-    hashes = [s.space.hashes(s.rows) for s in sources if s.rows is not None]
-    seen = torch.cat(hashes).unique() if hashes else torch.zeros(0, dtype=torch.long)
+    rows = [
+        (source.space, part)
+        for source in sources
+        for part in (source.rows, source.tails)
+        if part is not None
+    ]
+    seen = torch.cat([space.hashes(part) for space, part in rows]).unique()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
         denoiser = GraphDenoiser(
@@ -135,7 +166,8 @@ class Trainer:
 
     Example:
         >>> from vitruvius.spaces import space
-        >>> source = Source(space("nasbench201"))
+        >>> cells = space("nasbench201")
+        >>> source = Source(cells, cells.enumerate())
         >>> model = new_denoiser([source], width=16, layers=1)
         >>> trainer = Trainer(model, [source], steps=2, batch=8, show=False)
         >>> len(trainer.run())
@@ -200,8 +232,8 @@ class Trainer:
             group["lr"] = rate
         number = step % len(self.sources)
         source = self.sources[number]
-        x, values = source.draw(self.batch, generator)
-        conditions = self._conditions(number, values, generator)
+        x, values, keep = source.draw(self.batch, generator)
+        conditions = self._conditions(number, values, keep, generator)
         loss = denoising_loss(self.denoiser, x, conditions, generator, space=number)
         self.optimizer.zero_grad()
         loss.backward()
@@ -211,14 +243,19 @@ class Trainer:
         return float(loss.detach())
 
     def _conditions(
-        self, space: int, values: Mapping[str, Tensor], generator: torch.Generator
-    ) -> Tensor | None:
+        self,
+        space: int,
+        values: Mapping[str, Tensor],
+        keep: Bool[Tensor, " B"],
+        generator: torch.Generator,
+    ) -> Float[Tensor, "B K"] | None:
         if not self.denoiser.condition_names:
             return None
         scores = self.denoiser.scores(space, values)
         each = torch.rand(scores.shape, generator=generator) < DROP_EACH
-        everything = torch.rand((len(scores), 1), generator=generator) < DROP_ALL
-        return scores.masked_fill((each | everything).to(scores.device), math.nan)
+        everything = (torch.rand((len(scores), 1), generator=generator) < DROP_ALL) & ~keep[:, None]
+        dropped = each & ~(keep & each.all(1))[:, None] | everything
+        return scores.masked_fill(dropped.to(scores.device), math.nan)
 
     def _save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,130 @@
+"""Predictor: what every learned property predictor offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..errors import UsageError
+from ..spaces import Space
+
+__all__ = ["NormalScores", "Predictor"]
+
+
+class NormalScores:
+    """Maps values to normal scores by rank and back, so that heavy tails do not rule a fit.
+
+    Args:
+        values: The labels, ``[n]``.
+
+    Example:
+        >>> scores = NormalScores(torch.tensor([1.0, 2.0, 100.0]))
+        >>> scores.inverse(scores(torch.tensor([2.0]))).item()
+        2.0
+    """
+
+    def __init__(self, values: Float[Tensor, " n"]) -> None:
+        self.values, inverse, counts = values.double().unique(
+            return_inverse=True, return_counts=True
+        )
+        rank = counts.cumsum(0) - (counts - 1) / 2 - 0.5
+        self.z = torch.special.ndtri(rank / len(values))
+
+    def __call__(self, values: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Returns the scores, linear between and beyond the labels."""
+        return _interpolate(values.double(), self.values, self.z)
+
+    def inverse(self, scores: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Returns the values of scores."""
+        return _interpolate(scores.double(), self.z, self.values)
+
+
+class Predictor(ABC):
+    """Predicts one property from an architecture, with uncertainty.
+
+    Labels are turned to normal scores by rank; a subclass models those as a Gaussian. Untouched by
+    the units of the property.
+
+    Args:
+        space: The space.
+        seed: Seed of every random draw.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, space: Space, *, seed: int = 0) -> None:
+        self.space, self.seed = space, seed
+
+    def fit(self, x: Int[Tensor, "n V"], values: Float[Tensor, " n"]) -> Predictor:
+        """Fits to labelled architectures.
+
+        Args:
+            x: Choice indices.
+            values: The property of each, in any unit.
+
+        Raises:
+            UsageError: For fewer than three labels or labels that are not finite.
+        """
+        if len(x) != len(values) or len(x) < 3 or not bool(values.isfinite().all()):
+            raise UsageError(
+                f"A predictor needs at least 3 finite labels, got {len(values)} for {len(x)} "
+                "architectures.",
+                "Allow more labels.",
+            )
+        self.scores = NormalScores(values)
+        self._fit(x, self.scores(values).float())
+        return self
+
+    def predict(self, x: Int[Tensor, "B V"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """Returns the predicted mean (the median, mapped back) and standard deviation.
+
+        Both are in the unit of the labels.
+        """
+        mean, std = self.predict_scores(x)
+        low, high = self.scores.inverse(mean - std), self.scores.inverse(mean + std)
+        return self.scores.inverse(mean), (high - low) / 2
+
+    def log_probability(
+        self, x: Int[Tensor, "B V"], low: float, high: float
+    ) -> Float[Tensor, " B"]:
+        """Returns the log-probability that the property lies in ``[low, high]``."""
+        mean, std = self.predict_scores(x)
+        bounds = self.scores(torch.tensor([low, high], dtype=torch.float64).clamp(-1e300, 1e300))
+        return log_interval(mean.double(), std.double(), bounds)
+
+    @abstractmethod
+    def predict_scores(
+        self, x: Int[Tensor, "B V"]
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """Returns mean and standard deviation of the normal score."""
+
+    @abstractmethod
+    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None: ...
+
+
+def log_interval(
+    mean: Float[Tensor, " B"], std: Float[Tensor, " B"], bounds: Float[Tensor, " 2"]
+) -> Float[Tensor, " B"]:
+    """Log-probability of a Gaussian between two bounds, accurate far in the tails."""
+    low, high = (bounds[0] - mean) / std, (bounds[1] - mean) / std
+    # By symmetry the interval is moved to the left tail, where log_ndtr is accurate.
+    flip = low + high > 0
+    low, high = torch.where(flip, -high, low), torch.where(flip, -low, high)
+    upper, lower = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
+    return upper + torch.log1p(-(lower - upper).exp().clamp(max=1 - 1e-12))
+
+
+def _interpolate(x: Tensor, grid: Tensor, values: Tensor) -> Tensor:
+    if len(grid) == 1:
+        return values[0] + (x - grid[0])
+    right = torch.searchsorted(grid, x).clamp(1, len(grid) - 1)
+    slope = (values[right] - values[right - 1]) / (grid[right] - grid[right - 1])
+    # Beyond the ends the slope is that of the whole range: two close neighbours say little.
+    whole = (values[-1] - values[0]) / (grid[-1] - grid[0])
+    slope = torch.where((x < grid[0]) | (x > grid[-1]), whole, slope)
+    anchor = torch.where(x > grid[-1], len(grid) - 1, right - 1)
+    return values[anchor] + slope * (x - grid[anchor])
