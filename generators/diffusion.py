@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,25 +17,13 @@ from .._random import Seed, make_generator
 from ..errors import CheckpointError, UsageError
 from ..spaces import Space
 from .denoiser import GraphDenoiser, schema_of
+from .generator import Proposals
 from .guidance import Guidance, systematic
 from .schedulers import MASK, AbsorbingScheduler
 
-__all__ = ["GraphDiffusion", "Proposals"]
+__all__ = ["GraphDiffusion"]
 
 Scheduler = AbsorbingScheduler | DiscreteDDIMScheduler
-
-
-@dataclass(frozen=True)
-class Proposals:
-    """What the reverse process produced, before any repair.
-
-    Args:
-        x: Choice indices, ``[n, V]``.
-        valid: Which rows are architectures of the space.
-    """
-
-    x: Int[Tensor, "n V"]
-    valid: Bool[Tensor, " n"]
 
 
 class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]

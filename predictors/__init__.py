@@ -1,1 +1,21 @@
-"""predictors."""
+"""Predictors: learned properties with uncertainty, and the value of meeting a target."""
+
+from __future__ import annotations
+
+from .boosting import Boosting
+from .gaussian_process import GaussianProcess
+from .goal import Goal
+from .graph_network import GraphNetwork
+from .predictor import Predictor
+from .resolver import cross_validate, fit_predictor, predictor_names
+
+__all__ = [
+    "Boosting",
+    "GaussianProcess",
+    "Goal",
+    "GraphNetwork",
+    "Predictor",
+    "cross_validate",
+    "fit_predictor",
+    "predictor_names",
+]

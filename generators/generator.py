@@ -1,0 +1,51 @@
+"""Generator: what every source of proposals offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from .._random import Seed
+from ..spaces import Space
+from .guidance import Guidance
+
+__all__ = ["Generator", "Proposals"]
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What a generator produced, before any repair.
+
+    Args:
+        x: Choice indices, ``[n, V]``.
+        valid: Which rows are architectures of the space.
+    """
+
+    x: Int[Tensor, "n V"]
+    valid: Bool[Tensor, " n"]
+
+
+class Generator(Protocol):
+    """A source of proposals for one or several spaces."""
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the properties it can be conditioned on."""
+
+    def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
+        """Tells which architectures were in its training set; None where that is not recorded."""
+
+    def propose(
+        self,
+        space: Space,
+        n: int,
+        *,
+        guidance: Guidance | None = None,
+        steps: int = 16,
+        batch: int = 256,
+        seed: Seed = None,
+    ) -> Proposals:
+        """Produces ``n`` proposals, repeats included."""

@@ -1,0 +1,58 @@
+"""From a name or a folder to a generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UnknownNameError
+from ..spaces import Space
+from .diffusion import GraphDiffusion
+from .generator import Generator
+from .uniform import Uniform
+
+__all__ = ["UNIFORM", "generator_for", "load", "shipped"]
+
+UNIFORM = "uniform"
+_PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def shipped() -> list[str]:
+    """Lists the generators that ship, by name."""
+    return sorted(path.parent.name for path in _PRETRAINED.glob("*/model_index.json"))
+
+
+def load(name: str) -> GraphDiffusion:
+    """Loads a trained generator.
+
+    Args:
+        name: One of `shipped`, a folder written by `GraphDiffusion.save_pretrained`, or a
+            repository on the Hub (``owner/name``).
+
+    Raises:
+        UnknownNameError: Where the name is none of these.
+        CheckpointError: Where the folder cannot be read as a generator.
+
+    Example:
+        >>> load("nasbench201").conditions
+        ('params', 'macs', 'depth')
+    """
+    if name in shipped():
+        return GraphDiffusion.from_pretrained(_PRETRAINED / name)
+    if not Path(name).exists() and "/" not in name:
+        raise UnknownNameError.of(
+            "generator", name, [*shipped(), UNIFORM], "Or give the folder of a trained one."
+        )
+    return GraphDiffusion.from_pretrained(name)
+
+
+def generator_for(space: Space, name: str = "auto") -> tuple[str, Generator]:
+    """Returns a generator and its name.
+
+    Args:
+        space: What to generate.
+        name: ``auto`` (the one that ships for the space, else uniform draws), ``uniform``, or
+            anything `load` takes.
+    """
+    if name == "auto":
+        name = space.name if space.name in shipped() else UNIFORM
+    return name, Uniform() if name == UNIFORM else load(name)

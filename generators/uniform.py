@@ -1,0 +1,56 @@
+"""Uniform draws: the baseline of every generator, and the stand-in where none is trained."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from .._random import Seed, make_generator
+from ..errors import UsageError
+from ..spaces import Space
+from .generator import Proposals
+from .guidance import Guidance
+
+__all__ = ["Uniform"]
+
+
+class Uniform:
+    """Draws architectures uniformly; takes no guidance while it draws.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> bool(Uniform().propose(space("nasbench201"), 4, seed=0).valid.all())
+        True
+    """
+
+    conditions: tuple[str, ...] = ()
+
+    def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
+        """Nothing was learnt, so nothing was seen."""
+        return torch.zeros(len(x), dtype=torch.bool)
+
+    def propose(
+        self,
+        space: Space,
+        n: int,
+        *,
+        guidance: Guidance | None = None,
+        steps: int = 16,
+        batch: int = 256,
+        seed: Seed = None,
+    ) -> Proposals:
+        """Draws ``n`` architectures.
+
+        Raises:
+            UsageError: For ``n`` below 1 or for any guidance.
+        """
+        if n < 1:
+            raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
+        if guidance is not None and guidance.name != "none":
+            raise UsageError(
+                f"Uniform draws cannot be guided, got guidance {guidance.name!r}.",
+                f"Train a generator first: vitruvius train {space.name}",
+            )
+        x = space.sample(n, make_generator(seed))
+        return Proposals(x, space.is_valid(x))
