@@ -1,1 +1,52 @@
-"""Vitruvius: generative design of neural-network architectures."""
+"""Vitruvius: sample, search and transfer neural-network architectures.
+
+Example:
+    >>> import vitruvius
+    >>> vitruvius.space("nasbench201").architecture_count
+    6466
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import bo, encoders, evaluators, generators, predictors, reports, spaces
+    from .errors import VitruviusError
+    from .evaluators import evaluator
+    from .sampling import sample
+    from .spaces import Architecture, space
+
+__all__ = [
+    "Architecture",
+    "VitruviusError",
+    "bo",
+    "encoders",
+    "evaluator",
+    "evaluators",
+    "generators",
+    "predictors",
+    "reports",
+    "sample",
+    "space",
+    "spaces",
+]
+__version__ = "0.1.0"
+
+# Loaded on first use: `vitruvius --help` must answer without importing torch.
+_HOMES = {
+    "Architecture": "spaces",
+    "VitruviusError": "errors",
+    "evaluator": "evaluators",
+    "sample": "sampling",
+    "space": "spaces",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    if name in __all__:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,8 +12,7 @@ def model_card(details: Mapping[str, Any]) -> str:
     """Writes the model card of a generator from what its training recorded.
 
     Args:
-        details: ``spaces``, ``steps``, ``seed``, ``training_architectures``,
-            ``tail_architectures``, ``final_loss``, ``cpu_seconds`` and ``parameters``.
+        details: What `train_generator` writes to ``training.json``.
     """
     spaces = ", ".join(details["spaces"])
     sets = "\n".join(
@@ -30,14 +29,14 @@ tags: [neural-architecture-search, graph-diffusion]
 
 # Graph diffusion for {spaces}
 
-Generates architectures by absorbing-state discrete diffusion over all variables of the DAG.
+Generates architectures by discrete diffusion over all variables of the DAG.
 
 - Denoiser: graph transformer, {details["parameters"]:,} parameters
-- Conditions: exact counts of parameters, MACs and depth, with classifier-free dropout
+- Process: {details["process"]}
+- Conditions: {", ".join(details["conditions"]) or "none"}, with classifier-free dropout
 - Trained for {details["steps"]:,} steps with seed {details["seed"]}, in
   {details["cpu_seconds"]:,} CPU seconds on one thread; mean loss of the last hundred steps
   {details["final_loss"]:.4f} nats a variable
-- Made by `python -m vitruvius.generators.pretrain`
 
 ## Training set
 

@@ -1,0 +1,334 @@
+"""The command line: every command is one public call and a printed result.
+
+Data goes to stdout, talk to stderr. Exit codes: 0 done, 2 a mistake in what was asked, 3 nothing
+met the target, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .errors import UsageError, VitruviusError
+
+if TYPE_CHECKING:
+    from .sampling import SampleResult
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="vitruvius",
+    help="Sample, search and transfer neural-network architectures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_talk = Console(stderr=True)
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+
+
+SpaceName = Annotated[str, typer.Argument(help="A space, or the YAML file that declares one.")]
+Data = Annotated[
+    str | None, typer.Option(help="Data set known for the space, or a table (.npz, .csv).")
+]
+Tables = Annotated[
+    list[str] | None, typer.Option("--table", help="A table; several are joined. As --data FILE.")
+]
+Column = Annotated[str, typer.Option(help="Column of the table that holds the architectures.")]
+Metrics = Annotated[
+    str, typer.Option(help='Metrics of the table, e.g. "accuracy=c10_valid, latency_ms=lat".')
+]
+Output = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+
+
+@app.command()
+def sample(
+    space: SpaceName,
+    data: Data = None,
+    target: Annotated[
+        str, typer.Option(help='Targets, e.g. "valid_perf>=0.8, latency<=5ms, params=4.2e6±2%".')
+    ] = "",
+    n: Annotated[int, typer.Option("-n", help="How many architectures.")] = 10,
+    labels: Annotated[
+        int | None,
+        typer.Option(help="Ground-truth look-ups to spend [default: 200 if a predictor needs them]"),
+    ] = None,
+    generator: Annotated[
+        str, typer.Option(help="auto, uniform, a shipped name, or a trained folder.")
+    ] = "auto",
+    guidance: Annotated[
+        str,
+        typer.Option(help="auto, none, or classifier-free, gradient, resampling joined by '+'."),
+    ] = "auto",
+    predictor: Annotated[str, typer.Option(help="auto, gp, lightgbm or gnn.")] = "auto",
+    steps: Annotated[int, typer.Option(help="Reverse steps of the diffusion.")] = 16,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the JSON, drawings and a contact sheet.")
+    ] = None,
+    table: Tables = None,
+    architecture_column: Column = "arch_str",
+    metrics: Metrics = "",
+    device: Device = "auto",
+    output: Output = Format.table,
+) -> None:
+    """Sample architectures that meet target properties, at once, without a search."""
+    from .sampling import sample as run
+
+    data, others = _source(data, table)
+    result = run(
+        space,
+        data=data,
+        target=target,
+        n=n,
+        labels=labels,
+        generator=generator,
+        guidance=guidance,
+        predictor=predictor,
+        steps=steps,
+        seed=seed,
+        architecture_column=architecture_column,
+        metrics=metrics,
+        tables=others,
+        device=device,
+    )
+    if out is not None:
+        from .reports.samples import write_samples
+
+        write_samples(out, result)
+    _print_samples(result, output)
+    if out is not None:
+        _talk.print(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
+    if result.missed:
+        _talk.print("[yellow]None of these meets the target.[/yellow]")
+        raise typer.Exit(3)
+
+
+@app.command()
+def spaces(
+    space: Annotated[str | None, typer.Argument(help="Describe this one.")] = None,
+    output: Output = Format.table,
+) -> None:
+    """List the spaces, or describe one."""
+    from .evaluators import data_sets
+    from .generators.resolver import shipped
+    from .spaces import names
+    from .spaces import space as find
+
+    described = [find(name) for name in ([space] if space else names())]
+    rows = [
+        {
+            "space": entry.name,
+            "architectures": entry.architecture_count,
+            "variables": len(entry.variables),
+            "data": data_sets(entry.name),
+            "generator": entry.name in shipped(),
+            "example": entry.to_string(entry.example),
+        }
+        for entry in described
+    ]
+    if space is not None:
+        rows[0]["choices"] = {v.name: list(v.choices) for v in described[0].variables}
+        rows[0]["about"] = (type(described[0]).__doc__ or "").split("\n")[0]
+    if output is Format.json:
+        typer.echo(json.dumps(rows if space is None else rows[0], indent=2))
+        return
+    if space is None:
+        listing = Table("space", "architectures", "variables", "data sets", "generator")
+        for row in rows:
+            listing.add_row(
+                str(row["space"]),
+                f"{row['architectures']:,}" if row["architectures"] < 1e7 else
+                f"{float(row['architectures']):.1e}",
+                str(row["variables"]),
+                ", ".join(row["data"]) or "–",
+                "ships" if row["generator"] else "–",
+            )
+        _print(listing)
+        return
+    typer.echo(f"{rows[0]['space']}: {rows[0]['about']}")
+    typer.echo(f"{float(rows[0]['architectures']):,.0f} architectures, for example")
+    typer.echo(f"  {rows[0]['example']}")
+    listing = Table("variable", "kind", "place", "choices")
+    for variable in described[0].variables:
+        place = "-".join(map(str, variable.place)) or "graph"
+        listing.add_row(variable.name, variable.kind, place, " ".join(variable.choices))
+    _print(listing)
+
+
+@app.command()
+def train(
+    space: SpaceName,
+    out: Annotated[Path, typer.Option(help="Folder to save the generator in.")],
+    rows: Annotated[
+        Path | None, typer.Option(help="Text file, one architecture a line [default: the space]")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
+    process: Annotated[str, typer.Option(help="absorbing or uniform.")] = "absorbing",
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a generator for a space; run it again to go on after an interruption."""
+    from .generators.recipe import source_of, train_generator
+    from .spaces import space as find
+
+    target = find(space)
+    chosen = None if rows is None else target.rows(_lines(rows))
+    generator = train_generator(
+        [source_of(target, chosen, seed)],
+        out,
+        steps=steps,
+        process=process,
+        seed=seed,
+        device=device,
+    )
+    typer.echo(f"Saved to {out}. Sample with: vitruvius sample {space} --generator {out}")
+    if generator.conditions:
+        typer.echo(f"Conditions: {', '.join(generator.conditions)}")
+
+
+@app.command()
+def evaluate(
+    space: SpaceName,
+    architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
+    data: Data = None,
+    table: Tables = None,
+    architecture_column: Column = "arch_str",
+    metrics: Metrics = "",
+    output: Output = Format.table,
+) -> None:
+    """Count one architecture exactly, and look it up where data is given."""
+    from .evaluators import evaluator
+    from .spaces import space as find
+
+    target = find(space)
+    row = target.rows([architecture])
+    data, others = _source(data, table)
+    result: dict[str, Any] = target.architecture(architecture).to_json()
+    task = None
+    if data is not None:
+        source = evaluator(
+            target,
+            data,
+            architecture_column=architecture_column,
+            metrics=metrics,
+            tables=others,
+        )
+        task = source.task
+        evaluation = source.evaluate(architecture)
+        result |= {"status": evaluation.status, "reason": evaluation.reason}
+        result["measured"] = evaluation.metrics
+    counted = target.statistics(row, task)
+    result["exact"] = {name: float(column[0]) for name, column in counted.items()}
+    if output is Format.json:
+        typer.echo(json.dumps(result, indent=2))
+        return
+    listing = Table("metric", "value", "source")
+    for origin in ("exact", "measured"):
+        for name, value in result.get(origin, {}).items():
+            listing.add_row(name, f"{value:,.6g}", origin)
+    _print(listing)
+    if result.get("reason"):
+        _talk.print(f"[yellow]{result['reason']}[/yellow]")
+
+
+@app.command()
+def draw(
+    space: SpaceName,
+    architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
+    out: Annotated[Path | None, typer.Option(help="SVG file [default: stdout]")] = None,
+) -> None:
+    """Draw one architecture as SVG."""
+    from .reports import draw as render
+    from .reports import write_text
+    from .spaces import space as find
+
+    target = find(space)
+    drawing = render(target, target.architecture(architecture))
+    if out is None:
+        typer.echo(drawing)
+    else:
+        write_text(out, drawing)
+
+
+def main() -> None:
+    """Runs the command line; a mistake shows its message and hint, not a traceback."""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except VitruviusError as error:
+        if "--debug" in sys.argv:
+            raise
+        _talk.print(f"[red]Error:[/red] {error.message}", highlight=False, soft_wrap=True)
+        if error.hint:
+            _talk.print(f"[dim]{error.hint}[/dim]", highlight=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        _talk.print("Interrupted.")
+        raise SystemExit(130) from None
+
+
+def _source(data: str | None, table: list[str] | None) -> tuple[str | None, list[str]]:
+    """The first table stands for the data, the others are joined to it."""
+    if table and data is not None:
+        raise UsageError("Both --data and --table were given.", "Give one of them.")
+    return (table[0], table[1:]) if table else (data, [])
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
+
+
+def _print(listing: Table) -> None:
+    Console(width=None if sys.stdout.isatty() else 160).print(listing)
+
+
+def _print_samples(result: SampleResult, output: Format) -> None:
+    if output is Format.json:
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        named = list(result.metrics)
+        listing = Table("architecture", *(f"{name}" for name in named), "meets target")
+        for entry in result.samples:
+            cells = [_cell(entry, name) for name in named]
+            mark = {True: "yes", False: "no", None: "–"}[entry.meets_target]
+            listing.add_row(str(entry.architecture), *cells, mark)
+        _print(listing)
+        shown = ("returned", "raw_validity", "labels_used", "hit_rate", "base_rate", "cpu_seconds")
+        parts = [f"{key} {_short(result.summary[key])}" for key in shown]
+        typer.echo("  ".join(parts))
+    for note in result.notes:
+        _talk.print(f"[yellow]{note}[/yellow]")
+
+
+def _cell(entry: Any, name: str) -> str:
+    if name in entry.predicted:
+        guess = entry.predicted[name]
+        text = f"{guess['mean']:.4g} ± {guess['std']:.2g}"
+        if entry.measured is not None:
+            text += f" (measured {entry.measured[name]:.4g})"
+        return text
+    values = {**entry.exact, **(entry.measured or {})}
+    return f"{values[name]:,.6g}" if name in values else "–"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)

@@ -1,0 +1,123 @@
+"""Recipes: what a generator learns from, and training it into a folder that can be loaded."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from .._device import resolve_device
+from .._random import derive_seed, make_generator
+from ..errors import OutputError, UsageError
+from ..spaces import Space
+from .card import model_card
+from .diffusion import GraphDiffusion
+from .training import Source, Trainer, new_denoiser, tilted
+
+__all__ = ["LARGE", "half", "source_of", "train_generator"]
+
+# Architectures drawn from a space that is too large to list.
+LARGE = 100_000
+
+
+def half(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "H V"]]:
+    """Splits a space at random into a half to train on and one held out.
+
+    Of a space too large to list these are two sets of 100,000 uniform draws.
+
+    Args:
+        space: The space.
+        seed: Seed of the split.
+    """
+    if space.enumerable:
+        rows = space.enumerate()
+        rows = rows[torch.randperm(len(rows), generator=make_generator(derive_seed(seed, "half")))]
+    else:
+        rows = space.sample(2 * LARGE, derive_seed(seed, "half"))
+    return rows[: len(rows) // 2], rows[len(rows) // 2 :]
+
+
+def source_of(
+    space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 0
+) -> Source:
+    """Makes the training set of a space.
+
+    Args:
+        space: The space.
+        rows: Architectures to learn from; by default all of them, or 100,000 draws and as many
+            that reach the tails of the properties where there are too many to list.
+        seed: Seed of the draws.
+    """
+    if rows is not None:
+        return Source(space, rows)
+    if space.enumerable:
+        return Source(space, space.enumerate())
+    tails = None if space.constrained else tilted(space, LARGE, derive_seed(seed, "tails"))
+    return Source(space, space.sample(LARGE, derive_seed(seed, "rows")), tails=tails)
+
+
+def train_generator(
+    sources: Sequence[Source],
+    folder: Path,
+    *,
+    steps: int,
+    process: str = "absorbing",
+    seed: int = 0,
+    device: str = "auto",
+) -> GraphDiffusion:
+    """Trains one generator for the spaces of the sources and saves it with its model card.
+
+    While it trains, a checkpoint is kept beside the folder; called again with the same arguments
+    it goes on from there.
+
+    Args:
+        sources: One per space.
+        folder: Where to save it.
+        steps: Optimiser steps.
+        process: ``"absorbing"`` or ``"uniform"``.
+        seed: Seed of everything random.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UsageError: For another process or fewer than one step.
+        OutputError: Where the folder cannot be written.
+    """
+    if process not in ("absorbing", "uniform"):
+        raise UsageError(
+            f"There is no diffusion process {process!r}.", "Use 'absorbing' or 'uniform'."
+        )
+    checkpoint = folder.with_name(f".{folder.name}-checkpoint")
+    try:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write to {folder.parent}: {error.strerror}.", "Choose another folder."
+        ) from error
+    denoiser = new_denoiser(sources, process=process, seed=seed).to(resolve_device(device))
+    started = time.process_time()
+    losses = Trainer(denoiser, sources, steps=steps, seed=seed, checkpoint=checkpoint).run()
+    generator = GraphDiffusion.of(denoiser)
+    generator.save_pretrained(folder)
+    details = {
+        "spaces": [source.space.name for source in sources],
+        "process": process,
+        "steps": steps,
+        "seed": seed,
+        "training_architectures": {s.space.name: len(s.rows) for s in sources},
+        "tail_architectures": {s.space.name: len(s.tails) for s in sources if s.tails is not None},
+        "conditions": list(generator.conditions),
+        "final_loss": sum(losses[-100:]) / len(losses[-100:]),
+        "cpu_seconds": round(time.process_time() - started),
+        "parameters": sum(p.numel() for p in denoiser.parameters()),
+    }
+    (folder / "training.json").write_text(json.dumps(details, indent=2) + "\n")
+    (folder / "README.md").write_text(model_card(details))
+    for file in checkpoint.glob("*"):
+        file.unlink()
+    checkpoint.rmdir()
+    return generator
