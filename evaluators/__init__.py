@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from .analog_nasbench import AnalogNASBench
 from .evaluation import Evaluation
 from .evaluator import Evaluator
 from .metric import Metric
+from .nas_bench_graph import NASBenchGraphTable
+from .resolver import data_sets, evaluator
+from .table import Table
 from .targets import Target, Targets, exact_metrics, parse_targets
+from .user_table import UserTable
 
 __all__ = [
+    "AnalogNASBench",
     "Evaluation",
     "Evaluator",
     "Metric",
+    "NASBenchGraphTable",
+    "Table",
     "Target",
     "Targets",
+    "UserTable",
+    "data_sets",
+    "evaluator",
     "exact_metrics",
     "parse_targets",
 ]
