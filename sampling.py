@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._device import resolve_device
-from ._random import derive_seed, make_generator
+from ._random import derive_seed
 from .bo.design import initial_design
-from .errors import TargetError, UnknownNameError, UsageError
+from .errors import TargetError, UsageError
 from .evaluators.evaluator import Evaluator
 from .evaluators.metric import Metric
 from .evaluators.resolver import evaluator as make_evaluator
@@ -23,25 +23,17 @@ from .evaluators.table import Table
 from .evaluators.targets import Target, Targets, exact_metrics, parse_targets
 from .generators.diffusion import GraphDiffusion
 from .generators.generator import Generator
-from .generators.guidance import ClassifierFree, Gradient, Guidance, Resampling
+from .generators.pool import Pool, gather
 from .generators.resolver import generator_for
-from .generators.training import tilted
+from .generators.steering import reference, steer
 from .predictors.goal import Goal
 from .predictors.resolver import AUTO, fit_predictor
 from .spaces import Architecture, Space
 from .spaces import space as make_space
 
-__all__ = ["GUIDANCE", "Sample", "SampleResult", "sample"]
+__all__ = ["Sample", "SampleResult", "Sampler", "sample"]
 
-GUIDANCE = ("none", "classifier-free", "gradient", "resampling")
 DEFAULT_LABELS = 200
-# Uniform draws that estimate the base rate and the bounds of exact metrics in large spaces.
-REFERENCE_ROWS = 20_000
-# Proposals per wanted architecture: where targets are predicted, all are made and the likeliest
-# kept; where they are exact, more are made until enough meet them or this many have been tried.
-POOL, POOL_LOW, POOL_HIGH = 40, 1024, 6144
-TRIES, TRIES_LOW = 100, 10_240
-BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -130,6 +122,8 @@ def sample(
        The rest is ranked by the predicted probability of meeting the targets.
     4. Only then are the returned architectures looked up, to report how many did.
 
+    To ask several times on the same labels, use `Sampler`.
+
     Args:
         space: A space or its name.
         data: A data set known for the space, the path of a table, or an evaluator.
@@ -158,240 +152,148 @@ def sample(
         >>> [entry.meets_target for entry in result.samples]
         [True, True, True]
     """
-    started, cpu = time.perf_counter(), time.process_time()
-    space = make_space(space) if isinstance(space, str) else space
     if n < 1:
         raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
-    if labels is not None and labels < 0:
-        raise UsageError(f"`labels` must not be negative, got {labels}.", "0 spends none.")
-    name, source = (
-        generator_for(space, generator)
-        if isinstance(generator, str)
-        else (type(generator).__name__, generator)
+    space = make_space(space) if isinstance(space, str) else space
+    if isinstance(data, str):
+        data = make_evaluator(
+            space, data, architecture_column=architecture_column, metrics=metrics, tables=tables
+        )
+    clock = _Clock()
+    if isinstance(generator, str):
+        _, generator = generator_for(space, generator)  # a mistake here must not cost labels
+    sampler = Sampler(
+        space, data=data, target=target, labels=labels, predictor=predictor, seed=seed
     )
-    if isinstance(source, GraphDiffusion):
-        source.to(resolve_device(device))
-    request = _Request.read(
-        space, data, target, labels, predictor, seed,
-        {"architecture_column": architecture_column, "metrics": metrics, "tables": tables},
-    )
-    steering = _guidance(guidance, request, source, seed)
-    pool = _propose(request, source, steering, n, steps, seed)
-    return _report(
-        request, pool, n, source,
-        {"seed": seed, "generator": name, "guidance": steering.name},
-        (started, cpu),
+    return sampler.sample(
+        n, generator=generator, guidance=guidance, steps=steps, device=device, clock=clock
     )
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What was asked for, with everything that had to be learnt to answer it."""
+class Sampler:
+    """Targets with the labels and predictors they need, ready to sample from any generator.
 
-    space: Space
-    evaluator: Evaluator | None
-    targets: Targets
-    metrics: dict[str, Metric]
-    goal: Goal
-    labelled: Int[Tensor, "K V"]
-    predictor: dict[str, str]
+    Args:
+        space: The space.
+        data: Where labels come from.
+        target: As for `sample`.
+        labels: As for `sample`.
+        predictor: As for `sample`.
+        seed: Seed of labels and predictors.
 
-    @classmethod
-    def read(
-        cls,
+    Attributes:
+        goal: The targets that can be told, with the fitted predictors.
+        labelled: The architectures that were looked up, ``[K, V]``.
+    """
+
+    def __init__(
+        self,
         space: Space,
-        data: str | Evaluator | None,
-        target: str,
-        labels: int | None,
-        predictor: str,
-        seed: int,
-        options: dict[str, Any],
-    ) -> _Request:
-        evaluator = make_evaluator(space, data, **options) if isinstance(data, str) else data
-        known = exact_metrics(space)
-        if evaluator is not None:
-            known |= evaluator.metrics
-        targets = parse_targets(target, known) if target else Targets()
-
-        def exact(x: Tensor) -> Mapping[str, Tensor]:
-            counted = space.statistics(x, evaluator.task if evaluator else None)
-            return {**counted, **(evaluator.exact_values(x) if evaluator else {})}
-
-        measured = evaluator.metrics if evaluator is not None else {}
-        learnt = [m for m in targets.names if m in measured and not measured[m].exact]
-        _check_reachable(space, targets.restrict(set(targets.names) - set(learnt)), exact)
-        if labels is None:
-            labels = DEFAULT_LABELS if learnt else 0
-        x = torch.zeros(0, len(space.variables), dtype=torch.long)
+        *,
+        data: Evaluator | None = None,
+        target: str = "",
+        labels: int | None = None,
+        predictor: str = AUTO,
+        seed: int = 0,
+    ) -> None:
+        if labels is not None and labels < 0:
+            raise UsageError(f"`labels` must not be negative, got {labels}.", "0 spends none.")
+        self.space, self.data, self.seed = space, data, seed
+        measured = data.metrics if data is not None else {}
+        self.metrics = {**exact_metrics(space), **measured}
+        self.targets = parse_targets(target, self.metrics) if target else Targets()
+        names = set(self.targets.names)
+        learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]
+        _check_reachable(space, self.targets.restrict(names - set(learnt)), self._exact)
+        self.labelled = torch.zeros(0, len(space.variables), dtype=torch.long)
         fitted = {}
-        if learnt and labels and isinstance(evaluator, Table):
-            x = initial_design(evaluator.rows, labels, derive_seed(seed, "labels"))
-            values = evaluator.label(x)
+        wanted = (DEFAULT_LABELS if learnt else 0) if labels is None else labels
+        if learnt and wanted and isinstance(data, Table):
+            self.labelled = initial_design(data.rows, wanted, derive_seed(seed, "labels"))
+            values = data.label(self.labelled)
             for metric in learnt:
-                fitted[metric] = fit_predictor(predictor, space, x, values[metric], seed=seed)
-        goal = Goal(space, targets.restrict(set(targets.names) - set(learnt) | set(fitted)),
-                    exact, fitted, seed=seed)
-        names = {metric: model.name for metric, model in fitted.items()}
-        return cls(space, evaluator, targets, known, goal, x, names)
+                there = ~values[metric].isnan()
+                fitted[metric] = fit_predictor(
+                    predictor, space, self.labelled[there], values[metric][there], seed=seed
+                )
+        told = self.targets.restrict(names - set(learnt) | set(fitted))
+        self.goal = Goal(space, told, self._exact, fitted, seed=seed)
 
-    def reference(self, seed: int) -> Int[Tensor, "R V"]:
-        """Architectures that stand for the space: all of it where it is small."""
-        if self.space.enumerable and self.space.architecture_count <= 5 * REFERENCE_ROWS:
-            return self.space.enumerate()
-        return self.space.sample(REFERENCE_ROWS, derive_seed(seed, "reference"))
+    def sample(
+        self,
+        n: int = 10,
+        *,
+        generator: str | Generator = "auto",
+        guidance: str = "auto",
+        steps: int = 16,
+        seed: int | None = None,
+        device: str = "auto",
+        clock: _Clock | None = None,
+    ) -> SampleResult:
+        """Samples as the function `sample` does, spending no further labels.
 
+        Args:
+            n: How many architectures to return.
+            generator: As for `sample`.
+            guidance: As for `sample`.
+            steps: Reverse steps.
+            seed: Seed of the proposals; by default that of the labels.
+            device: As for `sample`.
+            clock: Started earlier, where more than this call shall be timed.
 
-def _guidance(text: str, request: _Request, source: Generator, seed: int) -> Guidance:
-    """Reads the forms of guidance, or chooses them: conditions for what the generator knows,
-    resampling for what only a predictor tells."""
-    goal = request.goal
-    conditioned = [m for m in goal.exact_targets.names if m in source.conditions]
-    if text == "auto":
-        forms = []
-        if request.goal.targets and source.conditions:
-            forms = ["classifier-free"] if conditioned else []
-            if goal.predictors or len(conditioned) < len(goal.exact_targets):
-                forms.append("resampling")
-    else:
-        forms = [part.strip() for part in text.split("+") if part.strip() != "none"]
-    for form in forms:
-        if form not in GUIDANCE:
-            raise UnknownNameError.of("guidance", form, ["auto", *GUIDANCE], "Join several by '+'.")
-    if forms and not goal.targets:
-        raise UsageError(
-            f"Guidance {text!r} needs a target that can be told.",
-            "Give `--target`, with `--labels` above 0 for metrics that have to be predicted.",
+        Raises:
+            UsageError: For ``n`` below 1.
+        """
+        if n < 1:
+            raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
+        clock, seed = clock or _Clock(), self.seed if seed is None else seed
+        if isinstance(generator, str):
+            _, generator = generator_for(self.space, generator)
+        if isinstance(generator, GraphDiffusion):
+            generator.to(resolve_device(device))
+        units = self.data.metrics if self.data is not None else ()
+        steering = steer(self.goal, generator, guidance, units=units, seed=seed)
+        pool = gather(
+            self.goal, generator, steering, n, exclude=self.labelled, steps=steps, seed=seed
         )
-    free = None
-    if "classifier-free" in forms:
-        if not conditioned:
-            raise UsageError(
-                "Classifier-free guidance needs a target on one of the generator's conditions "
-                f"({', '.join(source.conditions) or 'none'}), got {goal.targets or 'none'}.",
-                "Use resampling or gradient guidance, or train a generator with that property.",
-            )
-        free = ClassifierFree(_conditions(request, conditioned, seed))
-    return Guidance(
-        classifier_free=free,
-        gradient=Gradient(goal.relaxed_log_value) if "gradient" in forms else None,
-        resampling=Resampling(goal.log_value) if "resampling" in forms else None,
-    )
+        feasible = self.goal.feasible(pool.x)
+        x = pool.x[feasible][:n] if bool(feasible.any()) else pool.x[:n]
+        samples = self._samples(x)
+        told = [entry.meets_target for entry in samples if entry.meets_target is not None]
+        seen = generator.seen(self.space, x)
+        summary = {
+            "space": self.space.name,
+            "target": str(self.targets),
+            "requested": n,
+            "returned": len(samples),
+            "proposals": pool.proposals,
+            "raw_validity": pool.valid / pool.proposals,
+            "raw_unique": pool.unique / max(pool.valid, 1),
+            "raw_yield": pool.feasible / pool.proposals if self.goal.exact_targets else None,
+            "novel": None if seen is None else float((~seen).double().mean()),
+            "labels_used": len(self.labelled),
+            "hit_rate": sum(told) / len(told) if told else None,
+            "base_rate": self._base_rate(),
+            "predictor": {m: model.name for m, model in self.goal.predictors.items()},
+            "cpu_seconds": clock.cpu(),
+            "wall_seconds": clock.wall(),
+            "seed": seed,
+            "generator": generator.name,
+            "guidance": steering.name,
+        }
+        metrics = {name: self.metrics[name] for name in self.targets.names}
+        return SampleResult(samples, summary, metrics, self._notes(pool, feasible, n, samples))
 
+    def _exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
+        counted = self.space.statistics(x, self.data.task if self.data else None)
+        return {**counted, **(self.data.exact_values(x) if self.data else {})}
 
-def _conditions(request: _Request, names: list[str], seed: int) -> Any:
-    """Draws conditions from architectures that meet the exact targets, or come closest."""
-    space = request.space
-    x = request.reference(seed)
-    if not space.constrained and not space.enumerable:
-        x = torch.cat([x, tilted(space, REFERENCE_ROWS, derive_seed(seed, "conditions"))])
-    distance = request.goal.violation(x)
-    enough = max(64, int((distance == 0).sum()))
-    x = x[distance.argsort(stable=True)[:enough]]
-    counts = space.statistics(x)
-    same_unit = {t.metric: t for t in request.goal.exact_targets
-                 if request.evaluator is None or t.metric not in request.evaluator.metrics}
-
-    def draw(n: int, generator: torch.Generator) -> dict[str, Tensor]:
-        pick = torch.randint(len(x), (n,), generator=generator)
-        values = {}
-        for name in names:
-            column = counts[name][pick]
-            if name in same_unit:
-                column = column.clamp(same_unit[name].low, same_unit[name].high)
-            values[name] = column
-        return values
-
-    return draw
-
-
-@dataclass(frozen=True)
-class _Pool:
-    x: Int[Tensor, "P V"]  # distinct, unlabelled, best first
-    raw: int
-    raw_valid: int
-    raw_unique: int
-    raw_feasible: int
-
-
-def _propose(
-    request: _Request, source: Generator, steering: Guidance, n: int, steps: int, seed: int
-) -> _Pool:
-    space, goal = request.space, request.goal
-    ranked = bool(goal.predictors)
-    generator = make_generator(derive_seed(seed, "proposals"))
-    if ranked:
-        size = min(max(POOL * n, POOL_LOW), max(POOL_HIGH, 2 * n))
-        sizes = [size]
-    else:
-        tries = max(TRIES * n, TRIES_LOW)
-        sizes = [min(BATCH * 8, max(n, 16))] + [BATCH] * (tries // BATCH)
-    rows: list[Tensor] = []
-    counts = torch.zeros(3, dtype=torch.long)
-    labelled = space.hashes(request.labelled)
-    hashes = torch.zeros(0, dtype=torch.long)
-    found = torch.zeros(0, len(space.variables), dtype=torch.long)
-    met = torch.zeros(0, dtype=torch.bool)
-    for size in sizes:
-        proposals = source.propose(
-            space, size, guidance=steering, steps=steps, batch=BATCH, seed=generator
-        )
-        valid = proposals.x[proposals.valid]
-        feasible = goal.feasible(valid)
-        counts += torch.tensor([size, len(valid), int(feasible.sum())])
-        rows.append(space.hashes(valid))
-        found, hashes, met = _merge(
-            (found, hashes, met), (valid, rows[-1], feasible), labelled
-        )
-        if not ranked and int(met.sum()) >= n:
-            break
-        if not ranked and len(found) >= space.architecture_count:
-            break
-    value = goal.log_value(found) if goal.targets else torch.zeros(len(found))
-    order = (value + met * 1e6).argsort(descending=True, stable=True)
-    unique = len(torch.cat(rows).unique())
-    return _Pool(found[order], int(counts[0]), int(counts[1]), unique, int(counts[2]))
-
-
-def _merge(
-    old: tuple[Tensor, Tensor, Tensor],
-    new: tuple[Tensor, Tensor, Tensor],
-    excluded: Int[Tensor, " K"],
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Appends what is new by canonical form and not among the excluded, first come first kept."""
-    x, hashes, met = (torch.cat(pair) for pair in zip(old, new, strict=True))
-    _, owner = hashes.unique(return_inverse=True)
-    first = torch.full((int(owner.max()) + 1 if len(owner) else 0,), len(x)).scatter_reduce(
-        0, owner, torch.arange(len(x)), "amin"
-    )
-    keep = torch.zeros(len(x), dtype=torch.bool)
-    keep[first] = True
-    keep &= ~torch.isin(hashes, excluded)
-    return x[keep], hashes[keep], met[keep]
-
-
-def _report(
-    request: _Request,
-    pool: _Pool,
-    n: int,
-    source: Generator,
-    names: dict[str, Any],
-    clocks: tuple[float, float],
-) -> SampleResult:
-    space, goal, targets = request.space, request.goal, request.targets
-    feasible = goal.feasible(pool.x)
-    x = pool.x[feasible][:n] if bool(feasible.any()) else pool.x[:n]
-    notes = []
-    if goal.exact_targets and not bool(feasible.any()):
-        notes.append(f"Nothing found meets {goal.exact_targets}; these come closest.")
-    elif len(x) < n:
-        notes.append(f"Only {len(x)} distinct architectures were found, {n} were asked for.")
-    exact = goal.exact(x)
-    probabilities = goal.log_probabilities(x)
-    predicted = {m: model.predict(x) for m, model in goal.predictors.items()}
-    measured, meets = _measure(request, x, exact)
-    samples = []
-    for i, architecture in enumerate(space.architectures(x)):
-        samples.append(
+    def _samples(self, x: Int[Tensor, "B V"]) -> list[Sample]:
+        exact = self._exact(x)
+        predicted = {m: model.predict(x) for m, model in self.goal.predictors.items()}
+        chances = {m: column.exp() for m, column in self.goal.log_probabilities(x).items()}
+        measured, meets = self._look_up(x, exact)
+        return [
             Sample(
                 architecture,
                 {name: float(column[i]) for name, column in exact.items()},
@@ -399,70 +301,72 @@ def _report(
                     name: {
                         "mean": float(mean[i]),
                         "std": float(std[i]),
-                        "probability": float(probabilities[name][i].exp()),
+                        "probability": float(chances[name][i]),
                     }
                     for name, (mean, std) in predicted.items()
                 },
                 measured[i],
                 meets[i],
             )
-        )
-    told = [m for m in meets if m is not None]
-    seen = source.seen(space, x)
-    summary = {
-        "space": space.name,
-        "target": str(targets),
-        "requested": n,
-        "returned": len(samples),
-        "proposals": pool.raw,
-        "raw_validity": pool.raw_valid / pool.raw,
-        "raw_unique": pool.raw_unique / max(pool.raw_valid, 1),
-        "raw_yield": pool.raw_feasible / pool.raw if goal.exact_targets else None,
-        "novel": None if seen is None or not len(seen) else float((~seen).float().mean()),
-        "labels_used": len(request.labelled),
-        "hit_rate": sum(told) / len(told) if told else None,
-        "base_rate": _base_rate(request, names["seed"]),
-        "predictor": request.predictor,
-        "cpu_seconds": round(time.process_time() - clocks[1], 3),
-        "wall_seconds": round(time.perf_counter() - clocks[0], 3),
-        **names,
-    }
-    return SampleResult(samples, summary, {m: request.metrics[m] for m in targets.names}, notes)
+            for i, architecture in enumerate(self.space.architectures(x))
+        ]
+
+    def _look_up(
+        self, x: Int[Tensor, "B V"], exact: Mapping[str, Tensor]
+    ) -> tuple[list[dict[str, float] | None], list[bool | None]]:
+        """Looks the returned architectures up, after sampling."""
+        nothing: list[Any] = [None] * len(x)
+        if not isinstance(self.data, Table):
+            told = bool(self.targets) and not set(self.targets.names) - set(exact)
+            return nothing, self.targets.satisfied(exact).tolist() if told else nothing
+        values = self.data.values(x)
+        there = ~torch.stack(list(values.values())).isnan().all(0)
+        measured = [
+            {name: float(column[i]) for name, column in values.items()} if there[i] else None
+            for i in range(len(x))
+        ]
+        if not self.targets:
+            return measured, nothing
+        met = self.targets.satisfied({**exact, **values}).tolist()
+        return measured, [met[i] if there[i] else None for i in range(len(x))]
+
+    def _base_rate(self) -> float | None:
+        """Share that meets the targets: of the whole table where there is one, else by count."""
+        if not self.targets:
+            return None
+        table = self.data if isinstance(self.data, Table) else None
+        rows = reference(self.space, self.seed) if table is None else table.rows
+        values = dict(self._exact(rows))
+        if table is not None:
+            values |= table.values(rows)
+        if set(self.targets.names) - set(values):
+            return None
+        return float(self.targets.satisfied(values).double().mean())
+
+    def _notes(self, pool: Pool, feasible: Tensor, n: int, samples: list[Sample]) -> list[str]:
+        notes = []
+        blind = set(self.targets.names) - set(self.goal.targets.names)
+        if blind:
+            notes.append(
+                f"No labels were spent, so {', '.join(sorted(blind))} guided nothing; "
+                "allow some with `labels`."
+            )
+        if self.goal.exact_targets and not bool(feasible.any()):
+            notes.append(f"Nothing found meets {self.goal.exact_targets}; these come closest.")
+        elif len(samples) < n:
+            notes.append(f"Only {len(samples)} distinct architectures were found, not {n}.")
+        return notes
 
 
-def _measure(
-    request: _Request, x: Int[Tensor, "B V"], exact: Mapping[str, Tensor]
-) -> tuple[list[dict[str, float] | None], list[bool | None]]:
-    """Looks the returned architectures up, after sampling."""
-    table, targets = request.evaluator, request.targets
-    if not isinstance(table, Table):
-        if not targets or set(targets.names) - set(exact):
-            return [None] * len(x), [None] * len(x)
-        return [None] * len(x), targets.satisfied(exact).tolist()
-    values = table.values(x)
-    there = torch.stack(list(values.values())).isnan().logical_not().all(0)
-    measured = [
-        {name: float(column[i]) for name, column in values.items()} if there[i] else None
-        for i in range(len(x))
-    ]
-    if not targets:
-        return measured, [None] * len(x)
-    met = targets.satisfied({**exact, **values}).tolist()
-    return measured, [met[i] if there[i] else None for i in range(len(x))]
+class _Clock:
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
 
+    def wall(self) -> float:
+        return round(time.perf_counter() - self._wall, 3)
 
-def _base_rate(request: _Request, seed: int) -> float | None:
-    """Share of the space that meets the targets: of the whole table where there is one."""
-    targets, table = request.targets, request.evaluator
-    if not targets:
-        return None
-    if isinstance(table, Table):
-        values = {**request.goal.exact(table.rows), **table.values(table.rows)}
-        return float(targets.satisfied(values).double().mean())
-    values = dict(request.goal.exact(request.reference(seed)))
-    if set(targets.names) - set(values):
-        return None
-    return float(targets.satisfied(values).double().mean())
+    def cpu(self) -> float:
+        return round(time.process_time() - self._cpu, 3)
 
 
 def _check_reachable(space: Space, targets: Targets, exact: Any) -> None:
@@ -487,7 +391,7 @@ def _extreme(space: Space, exact: Any, target: Target, sign: float) -> float:
     def measure(x: Tensor) -> Float[Tensor, " B"]:
         return sign * exact(x)[target.metric]
 
-    if space.enumerable and space.architecture_count <= 5 * REFERENCE_ROWS:
+    if space.enumerable:
         return sign * float(measure(space.enumerate()).min())
     x = space.sample(2048, 0)
     row = x[measure(x).argmin()]

@@ -52,6 +52,7 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
 
     def __init__(self, denoiser: GraphDenoiser, scheduler: Scheduler) -> None:
         super().__init__()
+        self.name = f"{'+'.join(denoiser.space_names)} {denoiser.config.process} diffusion"
         self.register_modules(denoiser=denoiser, scheduler=scheduler)
         self.denoiser.eval()
 
@@ -60,6 +61,11 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
         """Pairs a denoiser with the reverse of the process it was trained for."""
         uniform = denoiser.config.process == "uniform"
         return cls(denoiser, DiscreteDDIMScheduler() if uniform else AbsorbingScheduler())
+
+    @property
+    def guidable(self) -> bool:
+        """It takes every form of guidance."""
+        return True
 
     @property
     def conditions(self) -> tuple[str, ...]:

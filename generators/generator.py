@@ -32,6 +32,14 @@ class Generator(Protocol):
     """A source of proposals for one or several spaces."""
 
     @property
+    def name(self) -> str:
+        """What results call it."""
+
+    @property
+    def guidable(self) -> bool:
+        """Whether it takes guidance while it proposes."""
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """Names of the properties it can be conditioned on."""
 

@@ -24,6 +24,8 @@ class Uniform:
         True
     """
 
+    name = "uniform"
+    guidable = False
     conditions: tuple[str, ...] = ()
 
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:

@@ -1,0 +1,109 @@
+"""Steering: from a goal and a choice of forms to the guidance of a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from .._random import derive_seed
+from ..errors import UnknownNameError, UsageError
+from ..predictors.goal import Goal
+from ..spaces import Space
+from .generator import Generator
+from .guidance import ClassifierFree, Gradient, Guidance, Resampling
+from .training import tilted
+
+__all__ = ["FORMS", "REFERENCE_ROWS", "reference", "steer"]
+
+FORMS = ("classifier-free", "gradient", "resampling")
+# Uniform draws that stand for a large space: they estimate base rates to about 0.1 %.
+REFERENCE_ROWS = 20_000
+# Architectures whose properties serve as conditions, even where fewer meet the targets.
+ENOUGH = 64
+
+
+def reference(space: Space, seed: int) -> Int[Tensor, "R V"]:
+    """Returns architectures that stand for the space: all of it where it is small.
+
+    Args:
+        space: The space.
+        seed: Seed of the draws from a larger one.
+    """
+    if space.architecture_count <= 5 * REFERENCE_ROWS:
+        return space.enumerate()
+    return space.sample(REFERENCE_ROWS, derive_seed(seed, "reference"))
+
+
+def steer(
+    goal: Goal, source: Generator, forms: str = "auto", *, units: Collection[str] = (), seed: int = 0
+) -> Guidance:
+    """Builds the guidance that makes a generator meet a goal.
+
+    ``auto`` takes conditions for what the generator was trained on, and resampling for what only a
+    predictor tells.
+
+    Args:
+        goal: What is asked for.
+        source: The generator.
+        forms: ``auto``, ``none``, or some of `FORMS` joined by ``+``.
+        units: Metrics whose unit is not that of the generator's conditions.
+        seed: Seed of the draws that conditions come from.
+
+    Raises:
+        UnknownNameError: For another form.
+        UsageError: Where there is nothing to guide by.
+    """
+    conditioned = [name for name in goal.exact_targets.names if name in source.conditions]
+    if forms == "auto":
+        chosen = ["classifier-free"] if conditioned else []
+        rest = bool(goal.predictors) or len(conditioned) < len(goal.exact_targets)
+        if rest and source.guidable:
+            chosen.append("resampling")
+    else:
+        chosen = [form for form in (part.strip() for part in forms.split("+")) if form != "none"]
+    for form in chosen:
+        if form not in FORMS:
+            known = ["auto", "none", *FORMS]
+            raise UnknownNameError.of("guidance", form, known, "Join several by '+'.")
+    if chosen and not goal.targets:
+        raise UsageError(
+            f"Guidance {forms!r} needs a target that can be told.",
+            "Give a target, and labels above 0 for metrics that have to be predicted.",
+        )
+    if "classifier-free" in chosen and not conditioned:
+        raise UsageError(
+            "Classifier-free guidance needs a target on one of the generator's conditions "
+            f"({', '.join(source.conditions) or 'none'}), got {str(goal.targets)!r}.",
+            "Use resampling or gradient guidance, or train a generator with that property.",
+        )
+    conditions = _conditions(goal, conditioned, units, seed) if "classifier-free" in chosen else None
+    return Guidance(
+        classifier_free=ClassifierFree(conditions) if conditions is not None else None,
+        gradient=Gradient(goal.relaxed_log_value) if "gradient" in chosen else None,
+        resampling=Resampling(goal.log_value) if "resampling" in chosen else None,
+    )
+
+
+def _conditions(
+    goal: Goal, names: list[str], units: Collection[str], seed: int
+) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
+    """Draws conditions from architectures that meet the exact targets, or come closest."""
+    space = goal.space
+    x = reference(space, seed)
+    if not space.constrained and not space.enumerable:
+        x = torch.cat([x, tilted(space, REFERENCE_ROWS, derive_seed(seed, "conditions"))])
+    distance = goal.violation(x)
+    x = x[distance.argsort(stable=True)[: max(ENOUGH, int((distance == 0).sum()))]]
+    counts = space.statistics(x)
+    for target in goal.exact_targets:
+        if target.metric in names and target.metric not in units:
+            counts[target.metric] = counts[target.metric].clamp(target.low, target.high)
+
+    def draw(n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        pick = torch.randint(len(x), (n,), generator=generator)
+        return {name: counts[name][pick] for name in names}
+
+    return draw
