@@ -86,7 +86,12 @@ class UserTable(Table):
         >>> cells = space("nasbench201")
         >>> file = Path(tempfile.mkdtemp()) / "mine.csv"
         >>> with file.open("w") as lines:
-        ...     print("arch_str,acc", f"{cells.to_string(cells.example)},93.5", sep=chr(10), file=lines)
+        ...     print(
+        ...         "arch_str,acc",
+        ...         f"{cells.to_string(cells.example)},93.5",
+        ...         sep=chr(10),
+        ...         file=lines,
+        ...     )
         >>> table = UserTable(cells, [file], metrics="accuracy[%]=acc")
         >>> table.evaluate(cells.example).metrics
         {'accuracy': 93.5}

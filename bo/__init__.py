@@ -1,0 +1,7 @@
+"""Bayesian optimisation; the sixth floor."""
+
+from __future__ import annotations
+
+from .design import initial_design
+
+__all__ = ["initial_design"]
