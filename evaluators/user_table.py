@@ -213,7 +213,9 @@ def _read(path: Path) -> _File:
 
 def _read_npz(path: Path) -> dict[str, Column]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, zipfile.ZipFile(raw):
+            raw.seek(0)
+            file = np.load(raw, allow_pickle=False)
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         hint = "It is truncated or no .npz file."

@@ -126,7 +126,8 @@ def test_units_that_do_not_fit(text: str, accepted: str) -> None:
         "valid_perf", ">=0.8", "valid_perf>=", "valid_perf=>0.8", "valid_perf>=0.8,", ",",
         "valid_perf>=0.8 latency<=5ms", "valid_perf>=0.8;latency<=1", "params in [3,4",
         "params in 3", "params in [3]", "valid_perf>=nan", "valid_perf>=inf", "valid_perf!=0.8",
-        "params=3±", "params>=3±1", "1<=params<=2<=3", "valid_perf>=0,8", "valid_perf>=0.8.1", "1=params",
+        "params=3±", "params>=3±1", "1<=params<=2<=3", "valid_perf>=0,8",
+        "valid_perf>=0.8.1", "1=params",
     ],
 )  # fmt: skip
 def test_malformed(text: str) -> None:
