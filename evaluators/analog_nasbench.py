@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -74,7 +74,7 @@ class AnalogNASBench(Table):
         super().__init__(NASBench201(), x, columns, metrics)
 
     @classmethod
-    def load(cls, data_set: str) -> Self:
+    def load(cls, data_set: str) -> AnalogNASBench:
         """Reads the table; ``data_set`` must be ``"analog"``."""
         if data_set not in cls.data_sets:
             raise UnknownNameError.of("data set", data_set, cls.data_sets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from ..errors import UsageError
 
@@ -26,10 +26,10 @@ class Metric:
         exact: Whether it is computed from the architecture alone, so that it costs no label.
 
     Raises:
-        UsageError: For an unknown direction or bounds that are not in order.
+        UsageError: For bounds that are not in order.
 
     Example:
-        >>> Metric("valid_perf", "fraction", "higher", (0, 1)).better
+        >>> Metric("valid_perf", "fraction", "higher", (0.0, 1.0)).better
         'higher'
     """
 
@@ -40,11 +40,6 @@ class Metric:
     exact: bool = False
 
     def __post_init__(self) -> None:
-        if self.better not in get_args(Better):
-            raise UsageError(
-                f"Metric {self.name!r} cannot be better {self.better!r}.",
-                "Use 'higher' or 'lower'.",
-            )
         if not self.bounds[0] <= self.bounds[1]:
             raise UsageError(
                 f"Metric {self.name!r} has the bounds {self.bounds}, which are not in order.",

@@ -6,7 +6,7 @@ import importlib.util
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -81,7 +81,7 @@ class NASBenchGraphTable(Table):
         super().__init__(space, x, columns, metrics, task=TASKS[data_set])
 
     @classmethod
-    def load(cls, data_set: str) -> Self:
+    def load(cls, data_set: str) -> NASBenchGraphTable:
         """Reads the table of a data set of `data_sets`."""
         return cls(data_set)
 

@@ -87,7 +87,7 @@ class Targets(tuple[Target, ...]):
     """All targets, one per metric; made by `parse_targets`.
 
     Example:
-        >>> metrics = {"latency": Metric("latency", "s", "lower", (0, math.inf))}
+        >>> metrics = {"latency": Metric("latency", "s", "lower", (0.0, math.inf))}
         >>> targets = parse_targets("latency<=5ms", metrics)
         >>> targets.satisfied({"latency": torch.tensor([0.004, 0.006, math.nan])}).tolist()
         [True, False, False]
@@ -171,7 +171,7 @@ def parse_targets(text: str, metrics: Mapping[str, Metric]) -> Targets:
             other, or numbers that the metric cannot take.
 
     Example:
-        >>> metrics = {"params": Metric("params", "", "lower", (0, math.inf))}
+        >>> metrics = {"params": Metric("params", "", "lower", (0.0, math.inf))}
         >>> [target] = parse_targets("params=4.2M±2%", metrics)
         >>> target.low, target.high
         (4116000.0, 4284000.0)

@@ -1,9 +1,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from vitruvius.errors import TableError, UnknownNameError
-from vitruvius.evaluators import resolver
+from vitruvius.evaluators import Evaluator, Metric, Table, resolver
 from vitruvius.evaluators.resolver import data_sets, evaluator
 from vitruvius.evaluators.user_table import UserTable
 from vitruvius.spaces import space
@@ -42,13 +43,17 @@ def test_paths(tmp_path: Path) -> None:
 
 
 def test_outside_packages_bring_data_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = space("mobilenetv3")
+    metric = Metric("accuracy", "%", "higher")
+    outside = Table(large, large.sample(1), {"accuracy": torch.ones(1)}, {"accuracy": metric})
+
     class Outside:
         serves = "mobilenetv3"
         data_sets = ("mine",)
 
         @classmethod
-        def load(cls, data_set: str) -> str:
-            return f"loaded {data_set}"
+        def load(cls, data_set: str) -> Evaluator:
+            return outside if data_set == "mine" else pytest.fail(data_set)
 
     class Point:
         @staticmethod
@@ -57,4 +62,4 @@ def test_outside_packages_bring_data_sets(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(resolver, "entry_points", lambda group: [Point])
     assert data_sets("mobilenetv3") == ["mine"]
-    assert str(evaluator(space("mobilenetv3"), "mine")) == "loaded mine"
+    assert evaluator(large, "mine") is outside

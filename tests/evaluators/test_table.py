@@ -11,7 +11,7 @@ from vitruvius.evaluators.table import Table
 from vitruvius.spaces import ImageTask, space
 
 CELLS = space("nasbench201")
-ACCURACY = {"accuracy": Metric("accuracy", "%", "higher", (0, 100))}
+ACCURACY = {"accuracy": Metric("accuracy", "%", "higher", (0.0, 100.0))}
 BOTH = {**ACCURACY, "latency": Metric("latency", "ms", "lower")}
 
 
