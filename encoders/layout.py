@@ -42,6 +42,9 @@ RELATIONS = (
 def family(variable: Variable) -> str:
     """Returns what variables of one role share: kind and name without numbers.
 
+    Args:
+        variable: The variable.
+
     Example:
         >>> family(Variable("op_0_1", ("a", "b"), "op", (0, 1)))
         'op/op'
@@ -54,6 +57,12 @@ class Vocabulary:
 
     Args:
         variables: The variables of every space.
+
+    Example:
+        >>> op = [Variable(f"op_{i}", ("a", "b"), "op", (i,)) for i in range(2)]
+        >>> words = Vocabulary([op])
+        >>> len(words), words.ids(op).tolist()
+        (3, [[0, 1, 2], [0, 1, 2]])
     """
 
     def __init__(self, variables: Sequence[Sequence[Variable]]) -> None:
@@ -72,7 +81,11 @@ class Vocabulary:
         return len(self._words) + len(self._masks)
 
     def ids(self, variables: Sequence[Variable]) -> Int[Tensor, "V C+1"]:
-        """Word of every choice, padded with and followed by the mask word of the variable."""
+        """Returns the word of every choice, padded with and followed by the mask word.
+
+        Args:
+            variables: Those of one space.
+        """
         widest = max(variable.size for variable in variables)
         rows = []
         for variable in variables:
@@ -108,9 +121,16 @@ class Layout:
     def of(cls, variables: Sequence[Variable]) -> Layout:
         """Lays out the variables of a space, in topological order of their places.
 
+        Args:
+            variables: Those of one space.
+
         Example:
-            >>> layout = Layout.of([Variable("op", ("a", "b"), "op", (1,)),
-            ...                     Variable("size", ("1", "2"), "size", (1,))])
+            >>> layout = Layout.of(
+            ...     [
+            ...         Variable("op", ("a", "b"), "op", (1,)),
+            ...         Variable("size", ("1", "2"), "size", (1,)),
+            ...     ]
+            ... )
             >>> layout.places, layout.token.tolist()
             (((1,),), [0, 0])
         """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -18,7 +16,6 @@ __all__ = ["ABSENT", "MessageGraph"]
 ABSENT = ("none", "absent")
 
 
-@dataclass(frozen=True)
 class MessageGraph:
     """Turns architectures into labelled graphs for message passing, differentiably.
 
@@ -27,23 +24,30 @@ class MessageGraph:
     directed edges, so that a relaxed architecture becomes a soft graph. What is ``none`` or
     ``absent`` passes no messages. Graph-level words are features of every node.
 
+    Only what variables and skeleton say is drawn, before pruning: sizes stay words (a slot beyond
+    a unit's depth keeps its place in the chain), and edges that `Space.dag` adds by a rule of its
+    own, such as those from leaves to an output, are left out.
+
     Args:
         space: The space.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> graph = MessageGraph(cells)
+        >>> features, edges = graph(graph.one_hot(cells.sample(3, 0)))
+        >>> edges.shape
+        torch.Size([3, 10, 10])
     """
 
-    space: Space
-
-    def __post_init__(self) -> None:
-        variables = self.space.variables
-        nodes = len(self.space.nodes)
-        slots = {(i,): i for i in range(nodes)}
-        for variable in variables:
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._slots: dict[tuple[int, ...], int] = {(i,): i for i in range(len(space.nodes))}
+        for variable in space.variables:
             if len(variable.place) == 2 and variable.kind != "edge":
-                slots.setdefault(variable.place, len(slots))
-        ids = Vocabulary([variables]).ids(variables)[:, :-1]
-        object.__setattr__(self, "_slots", slots)
-        object.__setattr__(self, "_ids", ids)
-        object.__setattr__(self, "_words", int(ids.max()) + 1)
+                self._slots.setdefault(variable.place, len(self._slots))
+        self._ids = Vocabulary([space.variables]).ids(space.variables)[:, :-1]
+        self._words = int(self._ids.max()) + 1
 
     @property
     def size(self) -> int:
@@ -56,7 +60,11 @@ class MessageGraph:
         return self._words + self.size
 
     def one_hot(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B V C"]:
-        """Returns clean architectures in the relaxed form."""
+        """Returns clean architectures in the relaxed form.
+
+        Args:
+            x: Choice indices.
+        """
         return F.one_hot(x, self._ids.shape[1]).float()
 
     def __call__(
@@ -84,27 +92,30 @@ class MessageGraph:
                     key = (int(label), variable.place[0])
                     edges[key] = edges.get(key, 0.0) + chosen[:, c]
                 continue
-            word = p.new_zeros(size, self._words).index_add(1, self._ids[v, : variable.size], chosen)
+            ids = self._ids[v, : variable.size].to(p.device)
+            word = p.new_zeros(size, self._words).index_add(1, ids, chosen)
             slots = [self._slots[variable.place]] if variable.place else range(self.size)
             for slot in slots:
                 words.setdefault(slot, []).append(word)
             absent = [c for c, label in enumerate(variable.choices) if label in ABSENT]
             if absent and variable.place:
-                present[slots[0]] = 1.0 - chosen[:, absent].sum(1)
+                here = 1.0 - chosen[:, absent].sum(1)
+                present[slots[0]] = present.get(slots[0], 1.0) * here
         for place, slot in self._slots.items():
             if slot >= nodes:
-                here = present.get(slot, p.new_ones(size))
-                edges[place[0], slot] = edges[slot, place[1]] = here
+                passing = present.get(slot, p.new_ones(size))
+                edges[place[0], slot] = edges[slot, place[1]] = passing
         zero = p.new_zeros(size, self._words)
         labels = torch.stack([sum(words.get(m, [zero]), zero) for m in range(self.size)], 1)
-        place = torch.eye(self.size, device=p.device).expand(size, -1, -1)
+        own = torch.eye(self.size, dtype=p.dtype, device=p.device).expand(size, -1, -1)
         columns = p.new_zeros(size, self.size, self.size)
         if edges:
             index = torch.tensor(sorted(edges), device=p.device)
             weight = torch.stack([edges[i, j] for i, j in sorted(edges)], 1)
             for slot, share in present.items():
-                touched = (index == slot).any(1) if slot < nodes else torch.zeros(len(index)) > 0
-                weight = torch.where(touched, weight * share[:, None], weight)
+                if slot < nodes:
+                    touched = (index == slot).any(1)
+                    weight = torch.where(touched, weight * share[:, None], weight)
             flat = index[:, 0] * self.size + index[:, 1]
             columns = columns.flatten(1).index_add(1, flat, weight).view_as(columns)
-        return torch.cat([labels, place], -1), columns
+        return torch.cat([labels, own], -1), columns

@@ -39,12 +39,20 @@ class WeisfeilerLehman:
         self.labels: list[Int[Tensor, " K"]] = []
 
     def fit(self, x: Int[Tensor, "B V"]) -> WeisfeilerLehman:
-        """Keeps the labels that occur in these architectures."""
+        """Keeps the labels that occur in these architectures.
+
+        Args:
+            x: Valid choice indices.
+        """
         self.labels = [level.unique() for level in self.refine(x)]
         return self
 
     def transform(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B K"]:
-        """Counts every kept label in every architecture."""
+        """Counts every kept label in every architecture.
+
+        Args:
+            x: Valid choice indices.
+        """
         counts = []
         for level, labels in zip(self.refine(x), self.labels, strict=True):
             column = torch.searchsorted(labels, level).clamp(max=len(labels) - 1)
@@ -53,7 +61,11 @@ class WeisfeilerLehman:
         return torch.cat(counts, 1)
 
     def refine(self, x: Int[Tensor, "B V"]) -> list[Int[Tensor, "B M"]]:
-        """Returns every node's label after 0, 1, … rounds, as 64-bit numbers."""
+        """Returns every node's label after 0, 1, … rounds, as 64-bit numbers.
+
+        Args:
+            x: Valid choice indices.
+        """
         features, edges = self.graph(self.graph.one_hot(self.space.canonical(x)))
         words = features[..., : -self.graph.size].long()
         generator = torch.Generator().manual_seed(0)

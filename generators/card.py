@@ -13,12 +13,31 @@ def model_card(details: Mapping[str, Any]) -> str:
 
     Args:
         details: What `train_generator` writes to ``training.json``.
+
+    Example:
+        >>> details = {
+        ...     "spaces": ["cells"],
+        ...     "process": "absorbing",
+        ...     "conditions": ["params"],
+        ...     "steps": 1000,
+        ...     "seed": 0,
+        ...     "training_architectures": {"cells": 3000},
+        ...     "tail_architectures": {},
+        ...     "final_loss": 1.2,
+        ...     "cpu_seconds": 60,
+        ...     "parameters": 200_000,
+        ... }
+        >>> "- cells: 3,000 architectures" in model_card(details)
+        True
     """
     spaces = ", ".join(details["spaces"])
     sets = "\n".join(
         f"- {name}: {count:,} architectures"
-        + (f" and {details['tail_architectures'][name]:,} drawn to reach the tails"
-           if name in details["tail_architectures"] else "")
+        + (
+            f" and {details['tail_architectures'][name]:,} drawn to reach the tails"
+            if name in details["tail_architectures"]
+            else ""
+        )
         for name, count in details["training_architectures"].items()
     )
     return f"""---

@@ -17,14 +17,20 @@ from ..encoders.layout import RELATIONS, Layout, Vocabulary
 from ..errors import UnknownNameError
 from ..spaces import Space, Variable
 
-__all__ = ["GraphDenoiser", "schema_of"]
+__all__ = ["GraphDenoiser", "marks", "schema_of"]
 
 # Positions are learned per node number; product spaces of the shipped ones stay far below.
 MAX_NODES = 128
+# Odd and large, so that hashes of two spaces do not meet.
+SPREAD = 0x3C6EF372FE94F82B
 
 
 def schema_of(space: Space) -> dict[str, Any]:
-    """Returns the JSON form of a space's variables, which a checkpoint keeps."""
+    """Returns the JSON form of a space's variables, which a checkpoint keeps.
+
+    Args:
+        space: The space.
+    """
     variables = [
         {"name": v.name, "choices": list(v.choices), "kind": v.kind, "place": list(v.place)}
         for v in space.variables
@@ -32,7 +38,18 @@ def schema_of(space: Space) -> dict[str, Any]:
     return {"space": space.name, "variables": variables}
 
 
-class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
+def marks(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor, " B"]:
+    """Returns the numbers by which a checkpoint remembers the architectures it was trained on.
+
+    Args:
+        space: The space.
+        x: Valid choice indices.
+        number: Number of the space among those of the denoiser; keeps alike rows of two apart.
+    """
+    return space.hashes(x) + torch.tensor(SPREAD) * number
+
+
+class GraphDenoiser(ModelMixin, ConfigMixin):
     """Predicts the clean choice of every variable from a corrupted architecture.
 
     Tokens are the places of the DAG that hold variables (see `Layout`). A token starts as the sum
@@ -52,6 +69,13 @@ class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         process: ``"absorbing"`` or ``"uniform"``, the corruption it was trained for.
         seen_count: Number of architectures in the training set, whose hashes the buffer ``seen``
             keeps so that novelty can be told.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> denoiser = GraphDenoiser([schema_of(cells)], width=16, layers=1)
+        >>> denoiser(cells.sample(3, 0), torch.zeros(3)).shape
+        torch.Size([3, 6, 5])
     """
 
     _supports_gradient_checkpointing = False
@@ -111,6 +135,9 @@ class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def space_index(self, name: str) -> int:
         """Returns the number of a space among those it serves.
 
+        Args:
+            name: Name of the space.
+
         Raises:
             UnknownNameError: Where it was not trained for that space.
         """
@@ -126,6 +153,9 @@ class GraphDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Args:
             space: Number of the space.
             values: Property name to ``[B]`` values in its own unit.
+
+        Raises:
+            ValueError: Where no property is given at all.
         """
         if not values:
             raise ValueError("`values` must name at least one property.")

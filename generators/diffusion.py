@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from diffusers import DiffusionPipeline, DiscreteDDIMScheduler
 from huggingface_hub import snapshot_download
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from .._random import Seed, make_generator
 from ..errors import CheckpointError, UsageError
 from ..spaces import Space
-from .denoiser import GraphDenoiser, schema_of
+from .denoiser import GraphDenoiser, marks, schema_of
 from .generator import Proposals
 from .guidance import Guidance, systematic
 from .schedulers import MASK, AbsorbingScheduler
 
 __all__ = ["GraphDiffusion"]
 
-Scheduler = AbsorbingScheduler | DiscreteDDIMScheduler
+# What reading a configuration and weights of another kind can end in.
+_UNREADABLE = (
+    SafetensorError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+Scheduler: TypeAlias = AbsorbingScheduler | DiscreteDDIMScheduler
 
 
-class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
+class GraphDiffusion(DiffusionPipeline):
     """Generates architectures by graph diffusion over operations, edges, sizes and graph variables.
 
     Absorbing-state diffusion with per-variable choice sets by default; uniform D3PM through
@@ -45,10 +57,7 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
     """
 
     model_cpu_offload_seq = "denoiser"
-    _schedulers: ClassVar[dict[str, type]] = {
-        "AbsorbingScheduler": AbsorbingScheduler,
-        "DiscreteDDIMScheduler": DiscreteDDIMScheduler,
-    }
+    _schedulers: ClassVar[tuple[Any, ...]] = (AbsorbingScheduler, DiscreteDDIMScheduler)
 
     def __init__(self, denoiser: GraphDenoiser, scheduler: Scheduler) -> None:
         super().__init__()
@@ -58,7 +67,11 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
 
     @classmethod
     def of(cls, denoiser: GraphDenoiser) -> GraphDiffusion:
-        """Pairs a denoiser with the reverse of the process it was trained for."""
+        """Pairs a denoiser with the reverse of the process it was trained for.
+
+        Args:
+            denoiser: The trained network.
+        """
         uniform = denoiser.config.process == "uniform"
         return cls(denoiser, DiscreteDDIMScheduler() if uniform else AbsorbingScheduler())
 
@@ -73,11 +86,17 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
         return tuple(self.denoiser.condition_names)
 
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
-        """Tells which architectures were in the training set; None where that is not recorded."""
-        hashes = self.denoiser.get_buffer("seen").cpu()
-        return torch.isin(space.hashes(x), hashes) if len(hashes) else None
+        """Tells which architectures were in the training set; None where that is not recorded.
 
-    @torch.inference_mode()
+        Args:
+            space: The space, one of those it was trained on.
+            x: Valid choice indices.
+        """
+        hashes = self.denoiser.get_buffer("seen").cpu()
+        number = self.denoiser.space_index(space.name)
+        return torch.isin(marks(space, x, number), hashes) if len(hashes) else None
+
+    @torch.no_grad()
     def propose(
         self,
         space: Space,
@@ -99,13 +118,14 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
             seed: A generator, an integer seed, or None for a fresh one.
 
         Raises:
-            UsageError: For ``n`` or ``steps`` below 1.
+            UsageError: For ``n``, ``steps`` or ``batch`` below 1.
             UnknownNameError: For a space it was not trained on.
             CheckpointError: Where the space has changed since training.
         """
-        for name, value in (("n", n), ("steps", steps)):
+        for name, value in (("n", n), ("steps", steps), ("batch", batch)):
             if value < 1:
-                raise UsageError(f"`{name}` must be at least 1, got {value}.", "Ask for one or more.")
+                message = f"`{name}` must be at least 1, got {value}."
+                raise UsageError(message, "Ask for one or more.")
         guidance = guidance or Guidance()
         number = self._check(space)
         generator = make_generator(seed)
@@ -113,7 +133,8 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
         archive: list[Tensor] = []
         values: list[Tensor] = []
         for turn in range(rounds):
-            share = n * (turn + 1) // rounds - n * turn // rounds
+            # Rounded up, so that the first round is never empty.
+            share = -(-n * (turn + 1) // rounds) - -(-n * turn // rounds)
             for start in range(0, share, batch):
                 size = min(batch, share - start)
                 state = torch.full((size, len(space.variables)), MASK)
@@ -217,17 +238,20 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
     ) -> Int[Tensor, "B V"]:
         assert guidance.resampling is not None
         x, value = torch.cat(archive), torch.cat(values)
-        hashes = space.hashes(torch.where(space.is_valid(x)[:, None], x, x[:1]))
+        valid = space.is_valid(x)
+        if not valid.any():
+            return torch.full((size, x.shape[1]), MASK)
+        x, value = x[valid], value[valid]
         # One particle an architecture, so that survivors are many and not copies of one.
-        _, owner = hashes.unique(return_inverse=True)
+        _, owner = space.hashes(x).unique(return_inverse=True)
         first = torch.full((int(owner.max()) + 1,), len(x)).scatter_reduce(
             0, owner, torch.arange(len(x)), "amin"
         )
-        weight = (value[first] / guidance.resampling.temperature).clamp(min=-50.0)
+        weight = guidance.resampling.tempered(value[first])
         best = weight.argsort(descending=True)[: max(size // 2, 1)]
-        parents = space.shuffle(x[first[best[systematic(weight[best], size, generator)]]], generator)
+        chosen = first[best[systematic(weight[best], size, generator)]]
         share = torch.full((size,), guidance.resampling.renoise)
-        return AbsorbingScheduler().add_noise(parents, share, generator)
+        return AbsorbingScheduler().add_noise(space.shuffle(x[chosen], generator), share, generator)
 
     def _check(self, space: Space) -> int:
         number = int(self.denoiser.space_index(space.name))
@@ -258,13 +282,21 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
                     "Give a folder written by `vitruvius train`, or one of the shipped names.",
                 )
             patterns = ["*.json", "*.safetensors"]
-            folder = Path(snapshot_download(str(path), allow_patterns=patterns, **kwargs))
+            try:
+                folder = Path(snapshot_download(str(path), allow_patterns=patterns, **kwargs))
+            except (OSError, ValueError) as error:
+                raise CheckpointError(
+                    f"There is no generator at {str(path)!r}, here or on the Hub: "
+                    f"{_first_line(error)}",
+                    "Give a folder written by `vitruvius train`, or one of the shipped names.",
+                ) from error
         index = _read_json(folder / "model_index.json")
-        name = (index.get("scheduler") or [None, None])[-1]
-        if index.get("_class_name") != cls.__name__ or name not in cls._schedulers:
+        parts = {key: value for key, value in index.items() if not key.startswith("_")}
+        scheduler_class = next((kind for kind in cls._schedulers if parts == _parts(kind)), None)
+        if index.get("_class_name") != cls.__name__ or scheduler_class is None:
             raise CheckpointError(
                 f"{folder} holds no {cls.__name__} generator: its index names "
-                f"{index.get('_class_name')!r} with the scheduler {name!r}.",
+                f"{index.get('_class_name')!r} of {parts}.",
                 "Give a folder written by `vitruvius train`.",
             )
         config = _read_json(folder / "denoiser" / "config.json")
@@ -275,19 +307,29 @@ class GraphDiffusion(DiffusionPipeline):  # type: ignore[misc]
                 "Weights in other formats are not read, since they may run code.",
             )
         try:
-            denoiser = GraphDenoiser.from_pretrained(
-                folder / "denoiser", use_safetensors=True, low_cpu_mem_usage=False,
-                local_files_only=True,
-            )
-            scheduler = cls._schedulers[name].from_pretrained(
-                folder / "scheduler", local_files_only=True
-            )
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            # Not by diffusers' own loader, which leaves tensors the file lacks at random values.
+            denoiser = GraphDenoiser.from_config(config)
+            denoiser.load_state_dict(load_file(weights))
+            scheduler = scheduler_class.from_pretrained(folder / "scheduler", local_files_only=True)
+        except _UNREADABLE as error:
             raise CheckpointError(
-                f"The generator in {folder} cannot be read: {str(error).splitlines()[0]}",
+                f"The generator in {folder} cannot be read: {_first_line(error)}",
                 "The files are truncated or of another kind; copy or train them again.",
             ) from error
         return cls(denoiser, scheduler)
+
+
+def _parts(scheduler: type) -> dict[str, list[str]]:
+    """What the index of a pipeline says of a denoiser and this scheduler."""
+    home = "vitruvius.generators.schedulers" if scheduler is AbsorbingScheduler else "diffusers"
+    return {
+        "denoiser": ["vitruvius.generators.denoiser", GraphDenoiser.__name__],
+        "scheduler": [home, scheduler.__name__],
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

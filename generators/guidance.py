@@ -28,6 +28,10 @@ class ClassifierFree:
         conditions: Draws the conditions of ``n`` architectures as raw property values, each
             ``[n]``, given a generator.
         scale: 1 samples from the conditional distribution; more sharpens it at twice the cost.
+
+    Example:
+        >>> ClassifierFree(lambda n, generator: {"params": torch.full((n,), 5e5)}).scale
+        1.0
     """
 
     conditions: Callable[[int, torch.Generator], dict[str, Tensor]]
@@ -38,13 +42,19 @@ class ClassifierFree:
 class Gradient:
     """Guidance by the gradient of a differentiable log-value at the noisy state.
 
-    The value is differentiated at the expected clean architecture under the denoiser; choice ``c``
-    of variable ``v`` gains ``scale * dV/dp[v, c]``, the first-order change of the log-value
-    (as DiGress, arXiv 2209.14734, section 5).
+    The value is differentiated where masked variables hold their distribution under the denoiser
+    and the others their present choice; choice ``c`` of variable ``v`` gains
+    ``scale * dV/dp[v, c]``, the first-order change of the log-value (as DiGress, arXiv 2209.14734,
+    section 5).
 
     Args:
         value: Log-value of relaxed architectures ``[B, V, C]``, differentiable.
         scale: 1 is the posterior for a log-probability.
+
+    Example:
+        >>> likes_last = Gradient(lambda p: p[..., -1].sum(1))
+        >>> likes_last.shift(torch.zeros(1, 1, 3), torch.tensor([[MASK]])).tolist()
+        [[[0.0, 0.0, 1.0]]]
     """
 
     value: SoftValue
@@ -53,10 +63,15 @@ class Gradient:
     def shift(
         self, logits: Float[Tensor, "B V C"], sample: Int[Tensor, "B V"]
     ) -> Float[Tensor, "B V C"]:
-        """Returns what to add to the logits."""
-        with torch.inference_mode(False), torch.enable_grad():
+        """Returns what to add to the logits.
+
+        Args:
+            logits: Of the clean choices.
+            sample: The state, -1 where masked.
+        """
+        with torch.enable_grad():
             clean = F.one_hot(sample.clamp(min=0), logits.shape[-1]).float()
-            expected = logits.clone().softmax(-1)
+            expected = logits.detach().softmax(-1)
             relaxed = torch.where((sample == MASK)[..., None], expected, clean).requires_grad_()
             (slope,) = torch.autograd.grad(self.value(relaxed).sum(), relaxed)
         return self.scale * slope
@@ -76,6 +91,13 @@ class Resampling:
         temperature: Values are divided by it; smaller is greedier.
         rounds: Times the population is generated: 1 from noise, the rest from survivors.
         renoise: Share of the variables masked again for a further round.
+
+    Example:
+        >>> count = Resampling(lambda x: x.sum(1).float())
+        >>> state, logits = torch.tensor([[0], [40]]), torch.zeros(2, 1, 41)
+        >>> keep, _ = count.resample(logits, state, None, torch.Generator())
+        >>> keep.tolist()
+        [1, 1]
     """
 
     value: Value
@@ -92,19 +114,45 @@ class Resampling:
     ) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
         """Chooses the surviving particles.
 
+        Args:
+            logits: Of the clean choices, as they were before the last step.
+            sample: The state, -1 where masked.
+            before: Log-values at the last call, None at the first.
+            generator: Source of randomness.
+
         Returns:
             Their numbers, and their log-values for the next call's ``before``.
         """
         clean = torch.where(sample == MASK, draw(logits, generator), sample)
-        value = (self.value(clean) / self.temperature).clamp(min=-50.0)
+        value = self.tempered(self.value(clean))
         weight = value - (before if before is not None else 0.0)
         keep = systematic(weight, len(weight), generator)
         return keep, value[keep]
 
+    def tempered(self, value: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        """Divides by the temperature and lifts what is hopeless to 50 below the best.
+
+        Args:
+            value: Log-values, which may be -inf.
+        """
+        # Relative to the best: where every value is low, the less low must still win.
+        value = (value / self.temperature).clamp(min=-1e9)
+        return value.clamp(min=value.max() - 50.0)
+
 
 @dataclass(frozen=True)
 class Guidance:
-    """The forms of guidance in force; each may be absent."""
+    """The forms of guidance in force; each may be absent.
+
+    Args:
+        classifier_free: Trained-in conditions.
+        gradient: Gradient of a differentiable value.
+        resampling: Importance resampling by any value.
+
+    Example:
+        >>> Guidance(gradient=Gradient(lambda p: p.sum((1, 2)))).name
+        'gradient'
+    """
 
     classifier_free: ClassifierFree | None = None
     gradient: Gradient | None = None
@@ -126,6 +174,11 @@ def systematic(
 ) -> Int[Tensor, " n"]:
     """Draws ``n`` indices in proportion to the weights by systematic resampling.
 
+    Args:
+        log_weight: Logarithms of the weights, up to a constant.
+        n: How many to draw.
+        generator: Source of randomness.
+
     Example:
         >>> systematic(torch.tensor([0.0, -99.0]), 3, torch.Generator()).tolist()
         [0, 0, 0]
@@ -134,5 +187,3 @@ def systematic(
     edges = weight.cumsum(0) / weight.sum()
     offset = torch.rand(1, generator=generator, dtype=torch.float64)
     return torch.searchsorted(edges, (torch.arange(n) + offset) / n).clamp(max=len(weight) - 1)
-
-

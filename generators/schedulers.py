@@ -1,4 +1,4 @@
-"""Absorbing-state diffusion over variables with choice sets of their own, as a diffusers scheduler."""
+"""Absorbing-state diffusion over variables with their own choice sets, a diffusers scheduler."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AbsorbingSchedulerOutput(BaseOutput):
     prev_sample: Int[Tensor, "B V"]
 
 
-class AbsorbingScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
+class AbsorbingScheduler(SchedulerMixin, ConfigMixin):
     """Masked discrete diffusion (D3PM, arXiv 2107.03006, with an absorbing state).
 
     The forward process masks each variable independently with probability ``t``. Its exact
@@ -39,8 +39,20 @@ class AbsorbingScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     ``V / T`` variables each; as many steps as variables is exact ancestral sampling, and more
     steps than that would change nothing, so they are not taken.
 
+    For spaces of unordered choices with constraints; a denoiser trained for the uniform process
+    takes diffusers' `DiscreteDDIMScheduler` instead.
+
     Args:
         num_train_timesteps: Kept for diffusers' interface; time itself is continuous.
+
+    Example:
+        >>> scheduler = AbsorbingScheduler()
+        >>> scheduler.set_timesteps(2, variables=3)
+        >>> scheduler.timesteps.tolist()
+        [3, 2]
+        >>> state = scheduler.step(torch.zeros(1, 3, 2), 0, torch.full((1, 3), MASK)).prev_sample
+        >>> int((state == MASK).sum())
+        2
     """
 
     order = 1
@@ -59,6 +71,9 @@ class AbsorbingScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
             num_inference_steps: Steps wanted.
             variables: Number of variables to reveal.
             device: Where `timesteps` is kept.
+
+        Raises:
+            ValueError: For less than one step.
         """
         if num_inference_steps < 1:
             raise ValueError(f"`num_inference_steps` must be at least 1, got {num_inference_steps}")
@@ -70,9 +85,16 @@ class AbsorbingScheduler(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     def add_noise(
         self, x: Int[Tensor, "B V"], time: Float[Tensor, " B"], generator: torch.Generator | None
     ) -> Int[Tensor, "B V"]:
-        """Masks a random subset of ``ceil(time * V)`` variables of every row."""
+        """Masks a random subset of ``ceil(time * V)`` variables of every row.
+
+        Args:
+            x: Choice indices.
+            time: Share to mask, in [0, 1].
+            generator: Source of randomness.
+        """
         rank = torch.rand(x.shape, generator=generator, device=x.device).argsort(1).argsort(1)
-        return x.masked_fill(rank < (time[:, None] * x.shape[1]).ceil(), MASK)
+        # In single precision 7 / 13 * 13 exceeds 7, which must not count as 8.
+        return x.masked_fill(rank < (time[:, None] * x.shape[1] - 1e-4).ceil(), MASK)
 
     def step(
         self,

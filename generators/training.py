@@ -12,15 +12,16 @@ import torch
 import torch.nn.functional as F
 from diffusers.training_utils import EMAModel
 from jaxtyping import Bool, Float, Int
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .._progress import progress_bar
 from .._random import Seed, derive_seed, make_generator
-from ..errors import CheckpointError, UsageError
 from ..encoders.layout import family
+from ..errors import CheckpointError, UsageError
 from ..spaces import Space
-from .denoiser import GraphDenoiser, schema_of
+from .denoiser import GraphDenoiser, marks, schema_of
 from .schedulers import MASK, AbsorbingScheduler, draw
 
 __all__ = ["STATISTICS", "Source", "Trainer", "new_denoiser", "tilted"]
@@ -42,6 +43,16 @@ class Source:
         tails: Architectures that reach the tails of the properties (see `tilted`), ``[T, V]``.
             Half of every batch comes from them, always with a condition, so that they widen what
             can be asked for and leave the unconditional distribution alone.
+
+    Raises:
+        UsageError: For both further properties and tails.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x, values, _ = Source(cells, cells.enumerate()).draw(4, torch.Generator())
+        >>> x.shape, sorted(values)
+        (torch.Size([4, 6]), ['depth', 'macs', 'params'])
     """
 
     space: Space
@@ -60,6 +71,10 @@ class Source:
     ) -> tuple[Int[Tensor, "B V"], dict[str, Float[Tensor, " B"]], Bool[Tensor, " B"]]:
         """Draws a batch, each row in a random isomorphic encoding.
 
+        Args:
+            n: Rows.
+            generator: Source of randomness.
+
         Returns:
             Choice indices, property values, and which rows must keep a condition.
         """
@@ -67,7 +82,8 @@ class Source:
         pick = torch.randint(len(self.rows), (n - tails,), generator=generator)
         x = self.rows[pick]
         if self.tails is not None:
-            x = torch.cat([x, self.tails[torch.randint(len(self.tails), (tails,), generator=generator)]])
+            pick_tails = torch.randint(len(self.tails), (tails,), generator=generator)
+            x = torch.cat([x, self.tails[pick_tails]])
         x = self.space.shuffle(x, generator)
         values = {name: column[pick] for name, column in self.properties.items()}
         return x, {**self.space.statistics(x), **values}, torch.arange(n) >= n - tails
@@ -83,6 +99,11 @@ def tilted(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
         space: A space without constraints beyond its choice sets.
         n: How many.
         seed: A generator, an integer seed, or None for a fresh one.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> tilted(space("mobilenetv3"), 4, seed=0).shape
+        torch.Size([4, 46])
     """
     generator = make_generator(seed)
     families = [family(variable) for variable in space.variables]
@@ -110,6 +131,12 @@ def new_denoiser(
         heads: Attention heads.
         process: ``"absorbing"`` or ``"uniform"``.
         seed: Seed of the initial weights.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> new_denoiser([Source(cells, cells.enumerate())], width=16).condition_names
+        ['params', 'macs', 'depth']
     """
     knots: dict[str, dict[str, list[float]]] = {}
     for source in sources:
@@ -121,13 +148,14 @@ def new_denoiser(
             if name in STATISTICS or name in source.properties
         }
     conditions = list(dict.fromkeys(name for entry in knots.values() for name in entry))
-    rows = [
-        (source.space, part)
-        for source in sources
-        for part in (source.rows, source.tails)
-        if part is not None
-    ]
-    seen = torch.cat([space.hashes(part) for space, part in rows]).unique()
+    seen = torch.cat(
+        [
+            marks(source.space, part, number)
+            for number, source in enumerate(sources)
+            for part in (source.rows, source.tails)
+            if part is not None
+        ]
+    ).unique()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
         denoiser = GraphDenoiser(
@@ -164,6 +192,9 @@ class Trainer:
         every: Steps between two checkpoints.
         show: Whether to show a progress bar.
 
+    Raises:
+        UsageError: For less than one step or architecture per step.
+
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
@@ -185,7 +216,7 @@ class Trainer:
         ema: float = 0.998,
         seed: int = 0,
         checkpoint: Path | None = None,
-        every: int = 500,
+        every: int = 100,
         show: bool = True,
     ) -> None:
         if steps < 1 or batch < 1:
@@ -204,22 +235,22 @@ class Trainer:
         self.losses: list[float] = []
 
     def run(self) -> list[float]:
-        """Trains to the end and returns the loss of every step."""
+        """Trains to the end and returns the loss of every step.
+
+        Raises:
+            CheckpointError: Where the checkpoint is of another training or cannot be read.
+        """
         if self.checkpoint is not None and (self.checkpoint / "state.json").exists():
             self._load(self.checkpoint)
         self.denoiser.train()
         with progress_bar(show=self.show) as bar:
             task = bar.add_task("train", total=self.steps, completed=len(self.losses))
-            try:
-                while len(self.losses) < self.steps:
-                    self.losses.append(self._step(len(self.losses)))
-                    bar.update(task, advance=1, description=f"train {self.losses[-1]:.3f}")
-                    if self.checkpoint is not None and len(self.losses) % self.every == 0:
-                        self._save(self.checkpoint)
-            except KeyboardInterrupt:
-                if self.checkpoint is not None:
+            while len(self.losses) < self.steps:
+                self.losses.append(self._step(len(self.losses)))
+                bar.update(task, advance=1, description=f"train {self.losses[-1]:.3f}")
+                # Between two steps only: an interruption may strike in the middle of one.
+                if self.checkpoint is not None and len(self.losses) % self.every == 0:
                     self._save(self.checkpoint)
-                raise
         self.ema.copy_to(self.denoiser.parameters())
         self.denoiser.eval()
         return self.losses
@@ -267,7 +298,8 @@ class Trainer:
             for name, value in self.optimizer.state[parameter].items():
                 tensors[f"optimizer.{i}.{name}"] = value
         # Written beside and then renamed, so that an interruption never leaves half a checkpoint.
-        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / "next.safetensors")
+        tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+        save_file(tensors, folder / "next.safetensors")
         state = {"losses": self.losses, "seed": self.seed, "steps": self.steps, "batch": self.batch}
         (folder / "next.json").write_text(json.dumps(state))
         (folder / "next.safetensors").replace(folder / f"state-{len(self.losses)}.safetensors")
@@ -277,18 +309,25 @@ class Trainer:
                 old.unlink()
 
     def _load(self, folder: Path) -> None:
-        state = json.loads((folder / "state.json").read_text())
+        hint = "Use another folder, or the settings it was started with."
         expected = {"seed": self.seed, "steps": self.steps, "batch": self.batch}
-        if {name: state.get(name) for name in expected} != expected:
+        try:
+            state = json.loads((folder / "state.json").read_text())
+            found = {name: state[name] for name in expected}
+            losses = list(state["losses"])
+            tensors = load_file(folder / f"state-{len(losses)}.safetensors")
+        except (SafetensorError, LookupError, OSError, TypeError, ValueError) as error:
+            message = f"The checkpoint in {folder} is damaged: {error}"
+            raise CheckpointError(message, hint) from error
+        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+        if found != expected or _shapes(model) != _shapes(self.denoiser.state_dict()):
             raise CheckpointError(
-                f"The checkpoint in {folder} is of another training: expected {expected}.",
-                "Use another folder, or the settings it was started with.",
+                f"The checkpoint in {folder} is of another training: expected {expected} and a "
+                f"denoiser of the same size, got {found}.",
+                hint,
             )
-        self.losses = list(state["losses"])
-        tensors = load_file(folder / f"state-{len(self.losses)}.safetensors")
-        self.denoiser.load_state_dict(
-            {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        )
+        self.losses = losses
+        self.denoiser.load_state_dict(model)
         for i, parameter in enumerate(self.denoiser.parameters()):
             self.ema.shadow_params[i] = tensors[f"ema.{i}"]
             prefix = f"optimizer.{i}."
@@ -298,6 +337,10 @@ class Trainer:
         self.ema.optimization_step = len(self.losses)
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
 def denoising_loss(
     denoiser: GraphDenoiser,
     x: Int[Tensor, "B V"],
@@ -305,7 +348,15 @@ def denoising_loss(
     generator: torch.Generator,
     space: int = 0,
 ) -> Float[Tensor, ""]:
-    """Corrupts clean rows and returns the cross-entropy of recovering them, in nats a variable."""
+    """Corrupts clean rows and returns the cross-entropy of recovering them, in nats a variable.
+
+    Args:
+        denoiser: The network.
+        x: Clean choice indices.
+        conditions: Normal scores, NaN where absent; None for no condition at all.
+        generator: Source of randomness.
+        space: Number of the space.
+    """
     size, variables = x.shape
     if denoiser.config.process == "uniform":
         time = torch.rand(size, generator=generator)

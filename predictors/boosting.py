@@ -14,7 +14,7 @@ from .._random import derive_seed
 from ..encoders.features import one_hot, statistics
 from ..encoders.weisfeiler_lehman import WeisfeilerLehman
 from ..spaces import Space
-from .predictor import Predictor
+from .predictor import NOISE, Predictor
 
 __all__ = ["Boosting"]
 
@@ -22,13 +22,22 @@ __all__ = ["Boosting"]
 class Boosting(Predictor):
     """A bagged ensemble of boosted trees on one-hot choices, neighbourhood counts and statistics.
 
-    Mean over the members; the variance is theirs plus the squared residual out of bag.
+    Mean over the members; the variance is theirs plus the squared residual out of bag. The choice
+    for thousands of labels; it has no gradient and is constant beyond them.
 
     Args:
         space: The space.
         seed: Seed of the bags and trees.
         members: Boosters in the ensemble.
         rounds: Rounds of Weisfeiler-Lehman refinement.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(30, 0)
+        >>> trees = Boosting(cells, members=2).fit(x, cells.statistics(x)["params"])
+        >>> trees.log_probability(x[:3], 0.0, 1e9).shape
+        torch.Size([3])
     """
 
     name: ClassVar[str] = "lightgbm"
@@ -68,7 +77,7 @@ class Boosting(Predictor):
                 seen[left] += 1
         out = seen > 0
         residual = total[out] / seen[out] - target[out]
-        self._noise = float(np.mean(residual**2)) if out.any() else 1.0
+        self._noise = max(NOISE, float(np.mean(residual**2))) if out.any() else 1.0
 
     def predict_scores(
         self, x: Int[Tensor, "B V"]

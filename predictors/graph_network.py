@@ -12,7 +12,7 @@ from torch import Tensor
 from .._random import derive_seed, make_generator
 from ..encoders.message_graph import MessageGraph
 from ..spaces import Space
-from .predictor import Predictor, log_interval
+from .predictor import NOISE, Predictor, log_interval
 
 __all__ = ["GraphNetwork"]
 
@@ -34,6 +34,16 @@ class GraphNetwork(Predictor):
         width: Channels of a node.
         layers: Message-passing layers.
         steps: Optimiser steps.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(30, 0)
+        >>> network = GraphNetwork(cells, steps=5).fit(x, cells.statistics(x)["params"])
+        >>> p = network.graph.one_hot(x).requires_grad_()
+        >>> network.relaxed_log_probability(p, 1e5, 1e6).sum().backward()
+        >>> p.grad.shape
+        torch.Size([30, 6, 5])
     """
 
     name: ClassVar[str] = "gnn"
@@ -76,7 +86,7 @@ class GraphNetwork(Predictor):
             residual = (self._score(clean) - z).square()
             # Labels a member hardly saw are its held-out ones.
             unseen = bootstrap < 0.3
-            self._noise = float(residual[unseen].mean()) if unseen.any() else 1.0
+            self._noise = max(NOISE, float(residual[unseen].mean())) if unseen.any() else 1.0
 
     @torch.no_grad()
     def predict_scores(
@@ -102,10 +112,15 @@ class GraphNetwork(Predictor):
     def relaxed_log_probability(
         self, p: Float[Tensor, "B V C"], low: float, high: float
     ) -> Float[Tensor, " B"]:
-        """As `log_probability`, for relaxed architectures and differentiable in ``p``."""
+        """As `log_probability`, for relaxed architectures and differentiable in ``p``.
+
+        Args:
+            p: Probabilities of the choices of every variable, of the canonical form.
+            low: Lower bound in the unit of the labels, or -inf.
+            high: Upper bound, or inf.
+        """
         mean, std = self.relaxed_scores(p)
-        bounds = self.scores(torch.tensor([low, high], dtype=torch.float64).clamp(-1e300, 1e300))
-        return log_interval(mean.double(), std.double(), bounds).float()
+        return log_interval(mean.double(), std.double(), self._bounds(low, high)).float()
 
     def _initialise(self, generator: torch.Generator) -> None:
         def weight(*shape: int) -> Tensor:
@@ -117,14 +132,20 @@ class GraphNetwork(Predictor):
         self._embed = weight(self.graph.features, width)
         with torch.no_grad():  # a node has few words, not ``features`` many
             self._embed *= (self.graph.features / 3) ** 0.5
-        self._layers = [(weight(width, width), weight(width, width), weight(width, width))
-                        for _ in range(self.layers)]
-        self._biases = [weight(1, 1, width).detach().mul_(0).requires_grad_()
-                        for _ in range(self.layers)]
+        self._layers = [
+            (weight(width, width), weight(width, width), weight(width, width))
+            for _ in range(self.layers)
+        ]
+        self._biases = [
+            weight(1, 1, width).detach().mul_(0).requires_grad_() for _ in range(self.layers)
+        ]
         self._head, self._out = weight(2 * width, width), weight(width, 1)
         self._weights = [
-            self._embed, *(w for layer in self._layers for w in layer), *self._biases,
-            self._head, self._out,
+            self._embed,
+            *(w for layer in self._layers for w in layer),
+            *self._biases,
+            self._head,
+            self._out,
         ]
 
     def _score(self, p: Float[Tensor, "B V C"]) -> Float[Tensor, "E B"]:

@@ -12,7 +12,12 @@ from torch import Tensor
 from ..errors import UsageError
 from ..spaces import Space
 
-__all__ = ["NormalScores", "Predictor"]
+__all__ = ["NOISE", "NormalScores", "Predictor", "log_interval"]
+
+# Least variance of a normal score: no label is trusted further than 3 % of a standard deviation.
+NOISE = 1e-3
+# Bounds of a target in standard deviations; beyond, squares overflow and gradients are no numbers.
+FARTHEST = 1e9
 
 
 class NormalScores:
@@ -28,18 +33,24 @@ class NormalScores:
     """
 
     def __init__(self, values: Float[Tensor, " n"]) -> None:
-        self.values, inverse, counts = values.double().unique(
-            return_inverse=True, return_counts=True
-        )
+        self.values, counts = values.double().unique(return_counts=True)
         rank = counts.cumsum(0) - (counts - 1) / 2 - 0.5
         self.z = torch.special.ndtri(rank / len(values))
 
     def __call__(self, values: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        """Returns the scores, linear between and beyond the labels."""
+        """Returns the scores, linear between and beyond the labels.
+
+        Args:
+            values: In the unit of the labels.
+        """
         return _interpolate(values.double(), self.values, self.z)
 
     def inverse(self, scores: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
-        """Returns the values of scores."""
+        """Returns the values of scores.
+
+        Args:
+            scores: Normal scores.
+        """
         return _interpolate(scores.double(), self.z, self.values)
 
 
@@ -83,6 +94,9 @@ class Predictor(ABC):
         """Returns the predicted mean (the median, mapped back) and standard deviation.
 
         Both are in the unit of the labels.
+
+        Args:
+            x: Choice indices.
         """
         mean, std = self.predict_scores(x)
         low, high = self.scores.inverse(mean - std), self.scores.inverse(mean + std)
@@ -91,16 +105,29 @@ class Predictor(ABC):
     def log_probability(
         self, x: Int[Tensor, "B V"], low: float, high: float
     ) -> Float[Tensor, " B"]:
-        """Returns the log-probability that the property lies in ``[low, high]``."""
+        """Returns the log-probability that the property lies in ``[low, high]``.
+
+        Args:
+            x: Choice indices.
+            low: Lower bound in the unit of the labels, or -inf.
+            high: Upper bound, or inf.
+        """
         mean, std = self.predict_scores(x)
-        bounds = self.scores(torch.tensor([low, high], dtype=torch.float64).clamp(-1e300, 1e300))
-        return log_interval(mean.double(), std.double(), bounds)
+        return log_interval(mean.double(), std.double(), self._bounds(low, high))
+
+    def _bounds(self, low: float, high: float) -> Float[Tensor, " 2"]:
+        bounds = torch.tensor([low, high], dtype=torch.float64).clamp(-1e300, 1e300)
+        return self.scores(bounds).clamp(-FARTHEST, FARTHEST)
 
     @abstractmethod
     def predict_scores(
         self, x: Int[Tensor, "B V"]
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """Returns mean and standard deviation of the normal score."""
+        """Returns mean and standard deviation of the normal score.
+
+        Args:
+            x: Choice indices.
+        """
 
     @abstractmethod
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None: ...
@@ -109,13 +136,24 @@ class Predictor(ABC):
 def log_interval(
     mean: Float[Tensor, " B"], std: Float[Tensor, " B"], bounds: Float[Tensor, " 2"]
 ) -> Float[Tensor, " B"]:
-    """Log-probability of a Gaussian between two bounds, accurate far in the tails."""
+    """Log-probability of a Gaussian between two bounds, accurate far in the tails.
+
+    Args:
+        mean: Means.
+        std: Standard deviations.
+        bounds: Lower and upper bound of all.
+
+    Example:
+        >>> both = torch.zeros(1), torch.ones(1)
+        >>> round(log_interval(*both, torch.tensor([-1.96, 1.96])).exp().item(), 3)
+        0.95
+    """
     low, high = (bounds[0] - mean) / std, (bounds[1] - mean) / std
     # By symmetry the interval is moved to the left tail, where log_ndtr is accurate.
     flip = low + high > 0
     low, high = torch.where(flip, -high, low), torch.where(flip, -low, high)
     upper, lower = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
-    return upper + torch.log1p(-(lower - upper).exp().clamp(max=1 - 1e-12))
+    return upper + (-torch.expm1((lower - upper).clamp(max=-1e-12))).log()
 
 
 def _interpolate(x: Tensor, grid: Tensor, values: Tensor) -> Tensor:
