@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .._random import derive_seed
+from .._random import derive_seed, make_generator
 from ..errors import UnknownNameError, UsageError
 from ..predictors.goal import Goal
 from ..spaces import Space
@@ -23,6 +23,8 @@ FORMS = ("classifier-free", "gradient", "resampling")
 REFERENCE_ROWS = 20_000
 # Architectures whose properties serve as conditions, even where fewer meet the targets.
 ENOUGH = 64
+# Architectures looked at for conditions where valuing them takes a predictor.
+PREDICTED_ROWS = 2048
 
 
 def reference(space: Space, seed: int) -> Int[Tensor, "R V"]:
@@ -56,10 +58,10 @@ def steer(
         UnknownNameError: For another form.
         UsageError: Where there is nothing to guide by.
     """
-    conditioned = [name for name in goal.exact_targets.names if name in source.conditions]
+    conditioned = [name for name in goal.targets.names if name in source.conditions]
     if forms == "auto":
         chosen = ["classifier-free"] if conditioned else []
-        rest = bool(goal.predictors) or len(conditioned) < len(goal.exact_targets)
+        rest = bool(goal.predictors) or len(conditioned) < len(goal.targets)
         if rest and source.guidable:
             chosen.append("resampling")
     else:
@@ -90,20 +92,26 @@ def steer(
 def _conditions(
     goal: Goal, names: list[str], units: Collection[str], seed: int
 ) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
-    """Draws conditions from architectures that meet the exact targets, or come closest."""
+    """Draws conditions from architectures that meet the targets, or come closest."""
     space = goal.space
     x = reference(space, seed)
     if not space.constrained and not space.enumerable:
         x = torch.cat([x, tilted(space, REFERENCE_ROWS, derive_seed(seed, "conditions"))])
-    distance = goal.violation(x)
+    if goal.predictors:
+        few = torch.randperm(len(x), generator=make_generator(derive_seed(seed, "few")))
+        x = x[few[:PREDICTED_ROWS]]
+    distance = -goal.log_value(x)
     x = x[distance.argsort(stable=True)[: max(ENOUGH, int((distance == 0).sum()))]]
-    counts = space.statistics(x)
-    for target in goal.exact_targets:
-        if target.metric in names and target.metric not in units:
-            counts[target.metric] = counts[target.metric].clamp(target.low, target.high)
+    values = space.statistics(x)
+    for target in goal.targets:
+        name = target.metric
+        if name in goal.predictors:
+            values[name] = goal.predictors[name].predict(x)[0]
+        if name in goal.predictors or name not in units:
+            values[name] = values[name].clamp(target.low, target.high)
 
     def draw(n: int, generator: torch.Generator) -> dict[str, Tensor]:
         pick = torch.randint(len(x), (n,), generator=generator)
-        return {name: counts[name][pick] for name in names}
+        return {name: values[name][pick] for name in names}
 
     return draw

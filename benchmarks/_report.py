@@ -1,0 +1,63 @@
+"""What every benchmark writes: a JSON file with its provenance and a Markdown table made from it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "diffusers", "gpytorch", "lightgbm", "numpy", "nas-bench-graph")
+
+
+def provenance() -> dict[str, Any]:
+    """Command, versions, revision and machine of this run."""
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+    ).stdout.strip()
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "missing"
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    return {
+        "command": command,
+        "revision": revision or "unknown",
+        "python": platform.python_version(),
+        "versions": versions,
+        "machine": f"{platform.machine()}, {platform.system()}",
+    }
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A Markdown table; floats with four significant digits."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def write(folder: Path, name: str, results: dict[str, Any], text: str) -> None:
+    """Writes ``name.json`` and ``name.md`` and prints the latter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {"provenance": provenance(), **results}
+    (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
+    head = f"<!-- made by: {data['provenance']['command']} -->\n\n"
+    (folder / f"{name}.md").write_text(head + text.rstrip() + "\n")
+    print(text)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,146 @@
+"""Conditional quality on NAS-Bench-Graph: do returned architectures meet the targets?
+
+Targets are the best 2 % of validation performance and a latency below the median. Labels are
+random; 100 architectures are returned; the hit rate is by the table and excludes the labelled ones.
+The guided generators stand beside a ranking of the whole space by the same predictors, fitted to
+the same labels, and beside that ranking with boosted trees.
+
+    python benchmarks/conditional.py --seeds 10 --out benchmarks/results
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from _report import markdown, write
+
+from vitruvius import evaluator, space
+from vitruvius.generators import (
+    GraphDiffusion,
+    Guidance,
+    Proposals,
+    Source,
+    Trainer,
+    load,
+    new_denoiser,
+)
+from vitruvius.generators.recipe import half
+from vitruvius.sampling import Sampler
+
+DATA = ("cora", "pubmed", "arxiv", "physics")
+FORMS = ("none", "gradient", "resampling", "gradient+resampling")
+# These need a generator trained on what the predictors say of its training set, anew for each set
+# of labels: fewer seeds.
+CONDITIONED = ("classifier-free", "classifier-free+resampling")
+CONDITIONED_SEEDS, CONDITIONED_STEPS = 3, 1000
+LABELS, RETURNED = 200, 100
+
+
+class WholeSpace:
+    """Proposes every architecture: what is best by the predictor is then what is returned."""
+
+    name, guidable, conditions = "whole space", False, ()
+
+    def seen(self, space: Any, x: torch.Tensor) -> None:
+        return None
+
+    def propose(self, space: Any, n: int, *, guidance: Guidance, **_: Any) -> Proposals:
+        x = space.enumerate()
+        return Proposals(x, torch.ones(len(x), dtype=torch.bool))
+
+
+def conditioned(sampler: Sampler, seed: int) -> GraphDiffusion:
+    """Trains a generator with the predicted metrics as conditions; spends no further label."""
+    rows, _ = half(sampler.space)
+    properties = {m: model.predict(rows)[0] for m, model in sampler.goal.predictors.items()}
+    sources = [Source(sampler.space, rows, properties)]
+    denoiser = new_denoiser(sources, seed=seed)
+    Trainer(denoiser, sources, steps=CONDITIONED_STEPS, seed=seed, show=False).run()
+    return GraphDiffusion.of(denoiser)
+
+
+def run(data: str, seed: int, predictor: str) -> dict[str, dict[str, Any]]:
+    """All forms of guidance on one set of labels."""
+    graphs = space("nas-bench-graph")
+    table = evaluator(graphs, data)
+    values = table.values(table.rows)
+    best = float(values["valid_perf"].quantile(0.98))
+    median = float(values["latency"].median())
+    target = f"valid_perf>={best!r}, latency<={median!r}"
+    started = time.process_time()
+    sampler = Sampler(
+        graphs, data=table, target=target, labels=LABELS, predictor=predictor, seed=seed
+    )
+    fitting = time.process_time() - started
+    results = {}
+    generator = load("nas-bench-graph")
+    ways = {"whole space": (WholeSpace(), "none")} | {form: (generator, form) for form in FORMS}
+    if seed < CONDITIONED_SEEDS and predictor == "auto":
+        trained = conditioned(sampler, seed)
+        ways |= {form: (trained, form) for form in CONDITIONED}
+    for name, (source, form) in ways.items():
+        summary = sampler.sample(RETURNED, generator=source, guidance=form).summary
+        results[name] = {
+            key: summary[key]
+            for key in ("hit_rate", "base_rate", "returned", "proposals", "labels_used")
+        } | {"cpu_seconds": summary["cpu_seconds"], "predictors": summary["predictor"]}
+    results["whole space"]["fit_cpu_seconds"] = fitting
+    return results
+
+
+def main() -> None:
+    """Runs every data set and seed and writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--data", nargs="+", default=list(DATA))
+    parser.add_argument("--predictors", nargs="+", default=["auto", "lightgbm"])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--name", default="conditional")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    runs: list[dict[str, Any]] = []
+    for data in arguments.data:
+        for predictor in arguments.predictors:
+            for seed in range(arguments.seeds):
+                for way, result in run(data, seed, predictor).items():
+                    runs.append(
+                        {"data": data, "predictor": predictor, "seed": seed, "way": way, **result}
+                    )
+                hits = [r["hit_rate"] for r in runs if (r["data"], r["seed"]) == (data, seed)]
+                print(data, predictor, seed, hits, flush=True)
+    write(arguments.out, arguments.name, {"runs": runs}, table_of(runs))
+
+
+def table_of(runs: list[dict[str, Any]]) -> str:
+    """One row a data set, predictor and way; ratio to the ranking of the whole space."""
+    rows = []
+    for data, predictor in dict.fromkeys((r["data"], r["predictor"]) for r in runs):
+        group = [r for r in runs if (r["data"], r["predictor"]) == (data, predictor)]
+        whole = mean(r["hit_rate"] for r in group if r["way"] == "whole space")
+        for way in dict.fromkeys(r["way"] for r in group):
+            some = [r for r in group if r["way"] == way]
+            hits = [r["hit_rate"] for r in some]
+            spread = stdev(hits) if len(hits) > 1 else 0.0
+            rows.append(
+                [
+                    data, predictor, way, f"{mean(hits):.3f} ± {spread:.3f}",
+                    f"{mean(hits) / whole:.2f}" if whole else "–",
+                    some[0]["base_rate"], some[0]["labels_used"],
+                    round(mean(r["proposals"] for r in some)),
+                    mean(r["cpu_seconds"] for r in some),
+                ]
+            )
+    columns = [
+        "data set", "predictor", "way", "hit rate", "of whole space", "base rate", "labels",
+        "proposals", "CPU s",
+    ]
+    return markdown(columns, rows)
+
+
+if __name__ == "__main__":
+    main()
