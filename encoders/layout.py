@@ -80,7 +80,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._words) + len(self._masks)
 
-    def ids(self, variables: Sequence[Variable]) -> Int[Tensor, "V C+1"]:
+    def ids(self, variables: Sequence[Variable]) -> Int[Tensor, "V W"]:
         """Returns the word of every choice, padded with and followed by the mask word.
 
         Args:
