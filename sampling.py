@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._device import resolve_device
-from ._random import derive_seed
+from ._seeding import derive_seed
 from .bo.design import initial_design
 from .errors import TargetError, UsageError
 from .evaluators.evaluator import Evaluator

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .._random import Seed, make_generator
+from .._seeding import Seed, make_generator
 from ..errors import UsageError
 from ..spaces import Space
 

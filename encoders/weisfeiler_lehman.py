@@ -72,7 +72,7 @@ class WeisfeilerLehman:
         high = torch.iinfo(torch.int64).max
         weights = torch.randint(high, (words.shape[-1],), generator=generator)
         # The constant lets nodes without words speak, for `_mix` keeps 0.
-        label = _mix((words * weights).sum(-1))
+        label = _mix((words * weights).sum(-1) + _C)
         # Ends of the DAG are told apart from inner nodes that carry no word.
         nodes = len(self.space.nodes)
         label[:, 0] = _mix(label[:, 0] + _A)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .._random import Seed, make_generator
+from .._seeding import Seed, make_generator
 from ..errors import CheckpointError, UsageError
 from ..spaces import Space
 from .denoiser import GraphDenoiser, marks, schema_of

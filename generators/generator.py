@@ -8,7 +8,7 @@ from typing import Protocol
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from .._random import Seed
+from .._seeding import Seed
 from ..spaces import Space
 from .guidance import Guidance
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .._random import derive_seed
+from .._seeding import derive_seed
 from ..spaces import Space, space
 from .recipe import LARGE, half, train_generator
 from .training import Source, tilted

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from .._device import resolve_device
-from .._random import derive_seed, make_generator
+from .._seeding import derive_seed, make_generator
 from ..errors import OutputError, UsageError
 from ..spaces import Space
 from .card import model_card

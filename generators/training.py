@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .._progress import progress_bar
-from .._random import Seed, derive_seed, make_generator
+from .._seeding import Seed, derive_seed, make_generator
 from ..encoders.layout import family
 from ..errors import CheckpointError, UsageError
 from ..spaces import Space

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._random import derive_seed
+from .._seeding import derive_seed
 from ..encoders.features import one_hot, statistics
 from ..encoders.weisfeiler_lehman import WeisfeilerLehman
 from ..spaces import Space

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from .._random import derive_seed
+from .._seeding import derive_seed
 from ..errors import UnknownNameError
 from ..spaces import Space
 from .boosting import Boosting

@@ -13,7 +13,7 @@ from jaxtyping import Int
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from .._random import Seed, make_generator
+from .._seeding import Seed, make_generator
 from ..errors import UnknownNameError, UsageError
 from .space import Space
 from .task import Task

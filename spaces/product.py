@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from .._random import Seed, make_generator
+from .._seeding import Seed, make_generator
 from ..errors import ArchitectureError, UsageError
 from .dag import DAG
 from .space import Space

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor, nn
 
-from .._random import Seed, make_generator
+from .._seeding import Seed, make_generator
 from ..errors import ArchitectureError, UsageError
 from .architecture import Architecture
 from .dag import DAG

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..._random import Seed, make_generator
+from ..._seeding import Seed, make_generator
 from ..dag import DAG
 from ..space import Space
 from ..task import ImageTask, Task

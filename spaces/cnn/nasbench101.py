@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from ..._random import Seed, make_generator
+from ..._seeding import Seed, make_generator
 from ...errors import ArchitectureError
 from ..architecture import Architecture
 from ..dag import DAG
