@@ -23,7 +23,7 @@ from .evaluators.table import Table
 from .evaluators.targets import Target, Targets, exact_metrics, parse_targets
 from .generators.diffusion import GraphDiffusion
 from .generators.generator import Generator
-from .generators.pool import Pool, gather
+from .generators.pool import gather
 from .generators.resolver import generator_for
 from .generators.steering import reference, steer
 from .predictors.goal import Goal
@@ -161,7 +161,7 @@ def sample(
         )
     clock = _Clock()
     if isinstance(generator, str):
-        _, generator = generator_for(space, generator)  # a mistake here must not cost labels
+        generator = generator_for(space, generator)  # a mistake here must not cost labels
     sampler = Sampler(
         space, data=data, target=target, labels=labels, predictor=predictor, seed=seed
     )
@@ -248,7 +248,7 @@ class Sampler:
             raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
         clock, seed = clock or _Clock(), self.seed if seed is None else seed
         if isinstance(generator, str):
-            _, generator = generator_for(self.space, generator)
+            generator = generator_for(self.space, generator)
         if isinstance(generator, GraphDiffusion):
             generator.to(resolve_device(device))
         units = self.data.metrics if self.data is not None else ()
@@ -282,7 +282,7 @@ class Sampler:
             "guidance": steering.name,
         }
         metrics = {name: self.metrics[name] for name in self.targets.names}
-        return SampleResult(samples, summary, metrics, self._notes(pool, feasible, n, samples))
+        return SampleResult(samples, summary, metrics, self._notes(feasible, n, samples, generator))
 
     def _exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
         counted = self.space.statistics(x, self.data.task if self.data else None)
@@ -343,8 +343,15 @@ class Sampler:
             return None
         return float(self.targets.satisfied(values).double().mean())
 
-    def _notes(self, pool: Pool, feasible: Tensor, n: int, samples: list[Sample]) -> list[str]:
+    def _notes(
+        self, feasible: Tensor, n: int, samples: list[Sample], generator: Generator
+    ) -> list[str]:
         notes = []
+        if not generator.guidable:
+            notes.append(
+                "These were drawn uniformly and then sorted; to have them generated, train a "
+                f"generator: vitruvius train {self.space.name}"
+            )
         blind = set(self.targets.names) - set(self.goal.targets.names)
         if blind:
             notes.append(

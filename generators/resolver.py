@@ -45,8 +45,8 @@ def load(name: str) -> GraphDiffusion:
     return GraphDiffusion.from_pretrained(name)
 
 
-def generator_for(space: Space, name: str = "auto") -> tuple[str, Generator]:
-    """Returns a generator and its name.
+def generator_for(space: Space, name: str = "auto") -> Generator:
+    """Returns the generator of that name.
 
     Args:
         space: What to generate.
@@ -55,4 +55,4 @@ def generator_for(space: Space, name: str = "auto") -> tuple[str, Generator]:
     """
     if name == "auto":
         name = space.name if space.name in shipped() else UNIFORM
-    return name, Uniform() if name == UNIFORM else load(name)
+    return Uniform() if name == UNIFORM else load(name)
