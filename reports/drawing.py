@@ -17,7 +17,7 @@ FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
 FONT_SIZE, CAPTION_SIZE = 13.0, 12.0
 MARGIN, LINE = 18.0, 17.0
 BOX_HEIGHT, LABEL_HEIGHT = 32.0, 24.0
-NARROWEST_BOX, NARROWEST_CAPTION = 74.0, 230.0
+NARROWEST_BOX, NARROWEST_CAPTION = 74.0, 300.0
 # Longer chains are wrapped into columns.
 LONGEST_CHAIN = 10
 # How far an edge swings out where it turns into the next column of a chain.
@@ -103,7 +103,8 @@ def draw_dag(dag: DAG, *, caption: str = "") -> str:
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in dag.attributes.items()]
     if not connected:
         lines.append("nothing leads from the input to the output")
-    return _render(dag, layout, [*_wrapped_together(lines, layout.width), *caption.splitlines()])
+    room = max(layout.width, NARROWEST_CAPTION)
+    return _render(dag, layout, [*_joined(lines, room), *_wrapped(caption, room)])
 
 
 def text_width(text: str, size: float) -> float:
@@ -230,7 +231,18 @@ def _colours(label: str) -> _Colours:
     return _OTHERS[zlib.crc32(label.split(" ")[0].encode()) % len(_OTHERS)]
 
 
-def _wrapped_together(parts: list[str], width: float) -> list[str]:
-    """Joins short lines as long as they fit the drawing."""
-    letters = int(max(width, NARROWEST_CAPTION) / (0.6 * CAPTION_SIZE))
-    return textwrap.wrap("   ".join(part.replace(" ", "\xa0") for part in parts), letters)
+def _joined(parts: list[str], width: float) -> list[str]:
+    """Joins parts into lines as long as they fit."""
+    lines: list[str] = []
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines else part
+        if lines and text_width(longer, CAPTION_SIZE) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    letters = int(width / text_width("n", CAPTION_SIZE))
+    return [part for line in text.splitlines() for part in textwrap.wrap(line, letters)]

@@ -198,7 +198,7 @@ def _place(layers: list[list[int]], slots: list[_Slot]) -> None:
 
 
 def _spread(wanted: list[float], widths: list[float]) -> list[float]:
-    """Nearest positions, by least squares, that keep order and distance (adjacent violators pool)."""
+    """Nearest positions, by least squares, that keep order and distance: adjacent ones pool."""
     offsets = [0.0]
     for left, right in pairwise(widths):
         offsets.append(offsets[-1] + (left + right) / 2 + GAP_X)
