@@ -107,12 +107,9 @@ def sample(
         tables=others,
         device=device,
     )
-    if out is not None:
-        from .reports.samples import write_samples
-
-        write_samples(out, result)
     _print_samples(result, output)
     if out is not None:
+        result.save(out)
         _talk.print(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
     if result.missed:
         _talk.print("[yellow]None of these meets the target.[/yellow]")

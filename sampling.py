@@ -28,6 +28,7 @@ from .generators.resolver import generator_for
 from .generators.steering import reference, steer
 from .predictors.goal import Goal
 from .predictors.resolver import AUTO, fit_predictor
+from .reports import draw, sheet_caption, write_report
 from .spaces import Architecture, Space
 from .spaces import space as make_space
 
@@ -71,12 +72,14 @@ class SampleResult:
     """What `sample` returns.
 
     Args:
+        space: Whose architectures they are.
         samples: The architectures, the likeliest to meet the targets first.
         summary: How they came about; see the documentation of ``vitruvius sample``.
         metrics: The metrics named in the targets.
         notes: What the user should know, in whole sentences.
     """
 
+    space: Space
     samples: list[Sample]
     summary: dict[str, Any]
     metrics: dict[str, Metric] = field(default_factory=dict)
@@ -94,6 +97,23 @@ class SampleResult:
             "architectures": [entry.to_json() for entry in self.samples],
             "summary": self.summary,
         }
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Writes ``result.json``, a drawing of each architecture and a contact sheet.
+
+        Args:
+            folder: Made where it does not exist.
+
+        Raises:
+            OutputError: Where it cannot be written to.
+        """
+        drawings = []
+        for entry in self.samples:
+            values = {**entry.exact, **(entry.measured or {})}
+            shown = {name: values[name] for name in self.metrics if name in values}
+            caption = sheet_caption(shown, entry.meets_target)
+            drawings.append((draw(self.space, entry.architecture), caption))
+        return write_report(folder, self.to_json(), drawings)
 
 
 def sample(
@@ -282,7 +302,7 @@ class Sampler:
             "guidance": steering.name,
         }
         metrics = {name: self.metrics[name] for name in self.targets.names}
-        return SampleResult(samples, summary, metrics, self._notes(feasible, n, samples, generator))
+        return SampleResult(self.space, samples, summary, metrics, self._notes(feasible, n, samples, generator))
 
     def _exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
         counted = self.space.statistics(x, self.data.task if self.data else None)

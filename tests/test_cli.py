@@ -283,8 +283,11 @@ def test_a_checkpoint_that_would_run_code_does_not(run: Run, tmp_path: Path) -> 
 def test_an_output_that_cannot_be_written_is_an_error_not_a_loss(run: Run, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("here")
-    code, _, err = run("sample", "nasbench201", "-n", 1, "--out", blocked / "folder")
+    code, out, err = run(
+        "sample", "nasbench201", "-n", 1, "--out", blocked / "folder", "--format", "json"
+    )
     assert code == 2
+    assert len(json.loads(out)["architectures"]) == 1
     assert str(blocked) in err
     assert blocked.read_text() == "here"
     code, _, err = run("train", "nasbench201", "--out", blocked / "folder", "--steps", 1)
