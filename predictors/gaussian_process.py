@@ -51,7 +51,8 @@ class GaussianProcess(Predictor):
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
         self._wl = WeisfeilerLehman(self.space, self.rounds).fit(x)
         raw = statistics(self.space, x)
-        self._centre, self._spread = raw.mean(0), raw.std(0).clamp(min=1e-6)
+        self._centre = raw.mean(0)
+        self._spread = (raw - self._centre).square().mean(0).sqrt().clamp(min=1e-6)
         views = self._views(x)
         likelihood = gpytorch.likelihoods.GaussianLikelihood(
             noise_prior=gpytorch.priors.LogNormalPrior(-2.0, 1.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .predictors import PredictorContract
 from .spaces import SpaceContract, decode_at_random
 
-__all__ = ["SpaceContract", "decode_at_random"]
+__all__ = ["PredictorContract", "SpaceContract", "decode_at_random"]

@@ -19,7 +19,9 @@ def test_isomorphic_encodings_count_alike(cells: Space) -> None:
     assert torch.equal(features.transform(x), features.transform(shuffled))
 
 
-def test_labels_do_not_depend_on_the_encoding(cells: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_do_not_depend_on_the_encoding(
+    cells: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even without the canonical form, which hides most of it."""
     x = cells.sample(200, 0)
     x = x[cells.statistics(x)["depth"] > 0]
