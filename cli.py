@@ -66,7 +66,7 @@ def sample(
     n: Annotated[int, typer.Option("-n", help="How many architectures.")] = 10,
     labels: Annotated[
         int | None,
-        typer.Option(help="Ground-truth look-ups to spend [default: 200 if a predictor needs them]"),
+        typer.Option(help="Look-ups of true values to spend [default: 200 if needed]"),
     ] = None,
     generator: Annotated[
         str, typer.Option(help="auto, uniform, a shipped name, or a trained folder.")
@@ -128,7 +128,7 @@ def spaces(
     from .spaces import space as find
 
     described = [find(name) for name in ([space] if space else names())]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "space": entry.name,
             "architectures": entry.architecture_count,
@@ -150,8 +150,7 @@ def spaces(
         for row in rows:
             listing.add_row(
                 str(row["space"]),
-                f"{row['architectures']:,}" if row["architectures"] < 1e7 else
-                f"{float(row['architectures']):.1e}",
+                _count(row["architectures"]),
                 str(row["variables"]),
                 ", ".join(row["data"]) or "–",
                 "ships" if row["generator"] else "–",
@@ -159,7 +158,7 @@ def spaces(
         _print(listing)
         return
     typer.echo(f"{rows[0]['space']}: {rows[0]['about']}")
-    typer.echo(f"{float(rows[0]['architectures']):,.0f} architectures, for example")
+    typer.echo(f"{_count(rows[0]['architectures'])} architectures, for example")
     typer.echo(f"  {rows[0]['example']}")
     listing = Table("variable", "kind", "place", "choices")
     for variable in described[0].variables:
@@ -325,6 +324,10 @@ def _cell(entry: Any, name: str) -> str:
         return text
     values = {**entry.exact, **(entry.measured or {})}
     return f"{values[name]:,.6g}" if name in values else "–"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 10_000_000 else f"{number:.2e}"
 
 
 def _short(value: Any) -> str:

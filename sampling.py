@@ -302,7 +302,9 @@ class Sampler:
             "guidance": steering.name,
         }
         metrics = {name: self.metrics[name] for name in self.targets.names}
-        return SampleResult(self.space, samples, summary, metrics, self._notes(feasible, n, samples, generator))
+        return SampleResult(
+            self.space, samples, summary, metrics, self._notes(feasible, n, samples, generator)
+        )
 
     def _exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
         counted = self.space.statistics(x, self.data.task if self.data else None)
@@ -429,5 +431,3 @@ def _extreme(space: Space, exact: Any, target: Target, sign: float) -> float:
         if float(values.min()) >= best:
             return sign * best
         best, row = float(values.min()), around[values.argmin()]
-
-

@@ -1,4 +1,4 @@
-"""What every benchmark writes: a JSON file with its provenance and a Markdown table made from it."""
+"""What every benchmark writes: JSON with its provenance, and a Markdown table made from it."""
 
 from __future__ import annotations
 

@@ -128,16 +128,27 @@ def table_of(runs: list[dict[str, Any]]) -> str:
             spread = stdev(hits) if len(hits) > 1 else 0.0
             rows.append(
                 [
-                    data, predictor, way, f"{mean(hits):.3f} ± {spread:.3f}",
+                    data,
+                    predictor,
+                    way,
+                    f"{mean(hits):.3f} ± {spread:.3f}",
                     f"{mean(hits) / whole:.2f}" if whole else "–",
-                    some[0]["base_rate"], some[0]["labels_used"],
+                    some[0]["base_rate"],
+                    some[0]["labels_used"],
                     round(mean(r["proposals"] for r in some)),
                     mean(r["cpu_seconds"] for r in some),
                 ]
             )
     columns = [
-        "data set", "predictor", "way", "hit rate", "of whole space", "base rate", "labels",
-        "proposals", "CPU s",
+        "data set",
+        "predictor",
+        "way",
+        "hit rate",
+        "of whole space",
+        "base rate",
+        "labels",
+        "proposals",
+        "CPU s",
     ]
     return markdown(columns, rows)
 

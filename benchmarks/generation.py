@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from _report import markdown, write
 
 from vitruvius import sample, space
-from vitruvius.evaluators.targets import parse_targets, exact_metrics
+from vitruvius.evaluators.targets import exact_metrics, parse_targets
 from vitruvius.generators import Gradient, GraphDiffusion, Guidance, Resampling, load, shipped
 from vitruvius.generators.recipe import half
 from vitruvius.predictors import GaussianProcess, Goal, GraphNetwork
@@ -127,8 +127,12 @@ def guided_cost(steps: int) -> list[dict[str, Any]]:
             4 * BATCH,
         )
         rows.append(
-            {"guidance": name, "steps": steps, "cpu_ms": milliseconds,
-             "raw_hits": float(met.double().mean())}
+            {
+                "guidance": name,
+                "steps": steps,
+                "cpu_ms": milliseconds,
+                "raw_hits": float(met.double().mean()),
+            }
         )
     uniform = cells.statistics(cells.enumerate())
     for row in rows:

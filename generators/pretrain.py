@@ -48,9 +48,7 @@ def main() -> None:
     for name in arguments.names or RECIPES:
         names = [key for key in RECIPES if key != MULTI] if name == MULTI else [name]
         sources = [shipped_source(space(key), arguments.seed) for key in names]
-        train_generator(
-            sources, arguments.out / name, steps=RECIPES[name], seed=arguments.seed
-        )
+        train_generator(sources, arguments.out / name, steps=RECIPES[name], seed=arguments.seed)
 
 
 if __name__ == "__main__":

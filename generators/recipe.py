@@ -42,9 +42,7 @@ def half(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "
     return rows[: len(rows) // 2], rows[len(rows) // 2 :]
 
 
-def source_of(
-    space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 0
-) -> Source:
+def source_of(space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 0) -> Source:
     """Makes the training set of a space.
 
     Args:

@@ -40,7 +40,12 @@ def reference(space: Space, seed: int) -> Int[Tensor, "R V"]:
 
 
 def steer(
-    goal: Goal, source: Generator, forms: str = "auto", *, units: Collection[str] = (), seed: int = 0
+    goal: Goal,
+    source: Generator,
+    forms: str = "auto",
+    *,
+    units: Collection[str] = (),
+    seed: int = 0,
 ) -> Guidance:
     """Builds the guidance that makes a generator meet a goal.
 
@@ -81,7 +86,9 @@ def steer(
             f"({', '.join(source.conditions) or 'none'}), got {str(goal.targets)!r}.",
             "Use resampling or gradient guidance, or train a generator with that property.",
         )
-    conditions = _conditions(goal, conditioned, units, seed) if "classifier-free" in chosen else None
+    conditions = (
+        _conditions(goal, conditioned, units, seed) if "classifier-free" in chosen else None
+    )
     return Guidance(
         classifier_free=ClassifierFree(conditions) if conditions is not None else None,
         gradient=Gradient(goal.relaxed_log_value) if "gradient" in chosen else None,
