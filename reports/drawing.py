@@ -235,7 +235,7 @@ def _joined(parts: list[str], width: float) -> list[str]:
     """Joins parts into lines as long as they fit."""
     lines: list[str] = []
     for part in parts:
-        longer = f"{lines[-1]}   {part}" if lines else part
+        longer = f"{lines[-1]}, {part}" if lines else part
         if lines and text_width(longer, CAPTION_SIZE) <= width:
             lines[-1] = longer
         else:

@@ -54,7 +54,7 @@ def test_graphs_without_edges() -> None:
 
 def test_attributes_stand_in_the_caption() -> None:
     dag = DAG(("input", "output"), {(0, 1): ""}, {"learning_rate": "0.1", "flip": "no"})
-    assert re.sub(r"\s+", " ", " ".join(texts(draw_dag(dag))[2:])) == "learning rate: 0.1 flip: no"
+    assert re.sub(r"\s+", " ", " ".join(texts(draw_dag(dag))[2:])) == "learning rate: 0.1, flip: no"
 
 
 @given(st.text(), st.text(), st.text())
@@ -102,4 +102,4 @@ def test_contrast_of_text_and_frames() -> None:
 def test_boxes_hold_their_text() -> None:
     for label in ("max pool 3×3", "input", "www mmm"):
         [box] = re.findall(r'width="([\d.]+)" height="32', draw_dag(DAG((label,), {})))
-        assert float(box) >= text_width(label, 13) + 20
+        assert float(box) >= text_width(label, 13.0) + 20

@@ -1,7 +1,7 @@
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitruvius.reports.layered import (
@@ -56,6 +56,7 @@ def check(layout: Layout, edges: set[Edge]) -> None:
         assert abs(path[-1][0] - target.x) <= target.width / 2
 
 
+@settings(max_examples=40)
 @given(graphs())
 def test_nothing_overlaps(
     graph: tuple[dict[int, tuple[float, float]], dict[Edge, tuple[float, float] | None]],
