@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from vitruvius import cli, space
 
 
