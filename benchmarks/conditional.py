@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -100,20 +102,31 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=list(DATA))
     parser.add_argument("--predictors", nargs="+", default=["auto", "lightgbm"])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--name", default="conditional")
+    parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    cases = [
+        (data, seed, predictor)
+        for data in arguments.data
+        for predictor in arguments.predictors
+        for seed in range(arguments.seeds)
+    ]
     runs: list[dict[str, Any]] = []
-    for data in arguments.data:
-        for predictor in arguments.predictors:
-            for seed in range(arguments.seeds):
-                for way, result in run(data, seed, predictor).items():
-                    runs.append(
-                        {"data": data, "predictor": predictor, "seed": seed, "way": way, **result}
-                    )
-                hits = [r["hit_rate"] for r in runs if (r["data"], r["seed"]) == (data, seed)]
-                print(data, predictor, seed, hits, flush=True)
-    write(arguments.out, arguments.name, {"runs": runs}, table_of(runs))
+    with ProcessPoolExecutor(
+        arguments.workers, mp_context=get_context("spawn"), initializer=_one_thread
+    ) as pool:
+        for (data, seed, predictor), results in zip(
+            cases, pool.map(run, *zip(*cases, strict=True)), strict=True
+        ):
+            for way, result in results.items():
+                runs.append(
+                    {"data": data, "predictor": predictor, "seed": seed, "way": way, **result}
+                )
+            print(data, predictor, seed, [r["hit_rate"] for r in results.values()], flush=True)
+    write(arguments.out, "conditional", {"runs": runs}, table_of(runs))
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 def table_of(runs: list[dict[str, Any]]) -> str:
