@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..encoders.layout import RELATIONS, Layout, Vocabulary
-from ..errors import UnknownNameError
+from ..errors import UnknownNameError, UsageError
 from ..spaces import Space, Variable
 
 __all__ = ["GraphDenoiser", "marks", "schema_of"]
@@ -70,6 +70,9 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         seen_count: Number of architectures in the training set, whose hashes the buffer ``seen``
             keeps so that novelty can be told.
 
+    Raises:
+        UsageError: For a space of more than 128 nodes.
+
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
@@ -97,6 +100,12 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
             [Variable(v["name"], tuple(v["choices"]), v["kind"], tuple(v["place"])) for v in schema]
             for schema in (entry["variables"] for entry in schemas)
         ]
+        last = max((node for schema in variables for v in schema for node in v.place), default=0)
+        if last >= MAX_NODES:
+            raise UsageError(
+                f"A denoiser takes spaces of at most {MAX_NODES} nodes, got node {last}.",
+                "Split the space, or leave nodes without decisions out.",
+            )
         self.space_names = [entry["space"] for entry in schemas]
         self.condition_names = list(conditions or [])
         vocabulary = Vocabulary(variables)

@@ -300,6 +300,7 @@ class GraphDiffusion(DiffusionPipeline):
                 "Give a folder written by `vitruvius train`.",
             )
         config = _read_json(folder / "denoiser" / "config.json")
+        plan = _read_json(folder / "scheduler" / "scheduler_config.json")
         weights = folder / "denoiser" / "diffusion_pytorch_model.safetensors"
         if config.get("_class_name") != GraphDenoiser.__name__ or not weights.is_file():
             raise CheckpointError(
@@ -310,7 +311,7 @@ class GraphDiffusion(DiffusionPipeline):
             # Not by diffusers' own loader, which leaves tensors the file lacks at random values.
             denoiser = GraphDenoiser.from_config(config)
             denoiser.load_state_dict(load_file(weights))
-            scheduler = scheduler_class.from_pretrained(folder / "scheduler", local_files_only=True)
+            scheduler = scheduler_class.from_config(plan)
         except _UNREADABLE as error:
             raise CheckpointError(
                 f"The generator in {folder} cannot be read: {_first_line(error)}",

@@ -280,7 +280,7 @@ class Trainer:
         keep: Bool[Tensor, " B"],
         generator: torch.Generator,
     ) -> Float[Tensor, "B K"] | None:
-        if not self.denoiser.condition_names:
+        if not self.denoiser.condition_names or not values:
             return None
         scores = self.denoiser.scores(space, values)
         each = torch.rand(scores.shape, generator=generator) < DROP_EACH
@@ -329,10 +329,13 @@ class Trainer:
         self.losses = losses
         self.denoiser.load_state_dict(model)
         for i, parameter in enumerate(self.denoiser.parameters()):
-            self.ema.shadow_params[i] = tensors[f"ema.{i}"]
+            self.ema.shadow_params[i] = tensors[f"ema.{i}"].to(parameter.device)
             prefix = f"optimizer.{i}."
             self.optimizer.state[parameter] = {
-                k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
+                # The count of steps is a scalar and stays where it is.
+                k.removeprefix(prefix): v.to(parameter.device) if v.dim() else v
+                for k, v in tensors.items()
+                if k.startswith(prefix)
             }
         self.ema.optimization_step = len(self.losses)
 
