@@ -39,7 +39,7 @@ FORMS = ("none", "gradient", "resampling", "gradient+resampling")
 # These need a generator trained on what the predictors say of its training set, anew for each set
 # of labels: fewer seeds.
 CONDITIONED = ("classifier-free", "classifier-free+resampling")
-CONDITIONED_SEEDS, CONDITIONED_STEPS = 3, 1000
+CONDITIONED_SEEDS, CONDITIONED_STEPS = 3, 600
 LABELS, RETURNED = 200, 100
 
 
@@ -81,7 +81,8 @@ def run(data: str, seed: int, predictor: str) -> dict[str, dict[str, Any]]:
     fitting = time.process_time() - started
     results = {}
     generator = load("nas-bench-graph")
-    ways = {"whole space": (WholeSpace(), "none")} | {form: (generator, form) for form in FORMS}
+    forms = FORMS if predictor == "auto" else ("resampling",)
+    ways = {"whole space": (WholeSpace(), "none")} | {form: (generator, form) for form in forms}
     if seed < CONDITIONED_SEEDS and predictor == "auto":
         trained = conditioned(sampler, seed)
         ways |= {form: (trained, form) for form in CONDITIONED}

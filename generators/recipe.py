@@ -61,7 +61,7 @@ def source_of(space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 
 
 def train_generator(
     sources: Sequence[Source],
-    folder: Path,
+    folder: str | Path,
     *,
     steps: int,
     process: str = "absorbing",
@@ -89,6 +89,7 @@ def train_generator(
         raise UsageError(
             f"There is no diffusion process {process!r}.", "Use 'absorbing' or 'uniform'."
         )
+    folder = Path(folder)
     checkpoint = folder.with_name(f".{folder.name}-checkpoint")
     try:
         checkpoint.mkdir(parents=True, exist_ok=True)

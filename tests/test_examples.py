@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 import vitruvius
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,9 @@ def test_blocks_of_documents_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     shared: dict[str, object] = {"__name__": path.stem}
-    for language, text in re.findall(r"^```(python|yaml)\n(.*?)^```", path.read_text(), re.M | re.S):
+    for language, text in re.findall(
+        r"^```(python|yaml)\n(.*?)^```", path.read_text(), re.M | re.S
+    ):
         if file := re.match(r"# (\w+\.(?:py|yaml))\n", text):
             Path(file[1]).write_text(text)
         if language == "python":
