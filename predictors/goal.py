@@ -19,7 +19,7 @@ __all__ = ["Goal"]
 # Log-value lost per relative distance of 1 from an exact target: 1 % off costs a factor e^2.
 STEEPNESS = 200.0
 # Architectures drawn to teach a graph network the exact counts, which cost no label.
-SURROGATE_ROWS = 512
+SURROGATE_ROWS = 256
 
 Exact = Callable[[Int[Tensor, "B V"]], Mapping[str, Tensor]]
 

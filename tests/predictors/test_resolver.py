@@ -1,0 +1,50 @@
+"""Predictors by name, and the choice by cross-validation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.predictors import cross_validate, fit_predictor, predictor_names
+from vitruvius.spaces import space
+
+CELLS = space("nasbench201")
+
+
+def test_every_name_fits_and_predicts() -> None:
+    x = CELLS.sample(40, 0)
+    values = CELLS.statistics(x)["params"]
+    for name in predictor_names():
+        mean, std = fit_predictor(name, CELLS, x, values).predict(x)
+        assert mean.shape == std.shape == (40,)
+
+
+def test_auto_takes_the_best_of_cross_validation() -> None:
+    x = CELLS.sample(60, 1)
+    values = CELLS.statistics(x)["macs"]
+    scores = cross_validate(CELLS, x, values, seed=2)
+    assert set(scores) == set(predictor_names()) - {"auto"}
+    assert all(-1 <= tau <= 1 for tau in scores.values())
+    best = max(scores, key=lambda name: scores[name])
+    assert scores[best] > 0.6
+    assert fit_predictor("auto", CELLS, x, values, seed=2).name == best
+
+
+def test_labels_without_signal_score_near_nothing() -> None:
+    x = CELLS.sample(45, 1)
+    noise = torch.rand(45, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert all(abs(tau) < 0.4 for tau in cross_validate(CELLS, x, noise).values())
+
+
+def test_few_labels_fall_back_to_the_gaussian_process() -> None:
+    x = CELLS.sample(5, 0)
+    assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == "gp"
+
+
+def test_mistakes_are_named() -> None:
+    x = CELLS.sample(5, 0)
+    with pytest.raises(UnknownNameError, match="lightgbm"):
+        fit_predictor("lightgmb", CELLS, x, CELLS.statistics(x)["params"])
+    with pytest.raises(UsageError, match="at least 3"):
+        fit_predictor("gp", CELLS, x[:2], CELLS.statistics(x[:2])["params"])
