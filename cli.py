@@ -66,7 +66,9 @@ def sample(
     n: Annotated[int, typer.Option("-n", help="How many architectures.")] = 10,
     labels: Annotated[
         int | None,
-        typer.Option(help="Look-ups of true values to spend [default: 200 if needed]"),
+        typer.Option(
+            help="Look-ups of true values to spend; by default 200 where targets need them."
+        ),
     ] = None,
     generator: Annotated[
         str, typer.Option(help="auto, uniform, a shipped name, or a trained folder.")
@@ -172,7 +174,8 @@ def train(
     space: SpaceName,
     out: Annotated[Path, typer.Option(help="Folder to save the generator in.")],
     rows: Annotated[
-        Path | None, typer.Option(help="Text file, one architecture a line [default: the space]")
+        Path | None,
+        typer.Option(help="Text file, one architecture a line; by default the space itself."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
     process: Annotated[str, typer.Option(help="absorbing or uniform.")] = "absorbing",
@@ -247,7 +250,7 @@ def evaluate(
 def draw(
     space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
-    out: Annotated[Path | None, typer.Option(help="SVG file [default: stdout]")] = None,
+    out: Annotated[Path | None, typer.Option(help="SVG file; by default stdout.")] = None,
 ) -> None:
     """Draw one architecture as SVG."""
     from .reports import draw as render

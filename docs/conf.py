@@ -20,5 +20,7 @@ autodoc_member_order = "bysource"
 # An `Attributes:` section may describe what is also a property.
 napoleon_use_ivar = True
 myst_enable_extensions = ["dollarmath"]
+# Links to headings of other pages, as they work on the repository's own pages.
+myst_heading_anchors = 3
 
 html_theme = "furo"
