@@ -266,7 +266,13 @@ def draw(
 
 
 def main() -> None:
-    """Runs the command line; a mistake shows its message and hint, not a traceback."""
+    """Runs the command line; a mistake shows its message and hint, not a traceback.
+
+    ``--debug`` anywhere among the arguments shows the traceback.
+
+    Raises:
+        SystemExit: Always, with the exit code.
+    """
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
         app(arguments)

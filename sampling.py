@@ -43,9 +43,9 @@ class Sample:
 
     Args:
         architecture: The architecture.
-        exact: Metrics that were counted.
-        predicted: Per predicted metric its ``mean``, ``std`` and ``probability`` of meeting the
-            target.
+        exact: Metrics that were counted, in the unit of the data's metric or as plain counts.
+        predicted: Per predicted metric its ``mean`` and ``std``, in its unit, and the
+            ``probability`` of meeting the target.
         measured: Looked up after sampling; None where there is no table or it lacks this one.
         meets_target: By count and measurement; None where that cannot be told.
     """
@@ -163,9 +163,13 @@ def sample(
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        UsageError: For ``n`` or ``labels`` out of range.
+        UsageError: For ``n``, ``labels`` or ``steps`` out of range, or for guidance that the
+            generator or the targets do not allow.
         TargetError: For targets that contradict each other or that nothing in the space can meet.
-        UnknownNameError: For an unknown space, data set, metric, generator or guidance.
+        UnknownNameError: For an unknown space, data set, metric, predictor, generator or guidance.
+        TableError: For a table that cannot be read.
+        CheckpointError: For a folder that holds no generator of this space.
+        MissingExtraError: Where the package that brings the data set is not installed.
 
     Example:
         >>> result = sample("mobilenetv3", target="params<=4.5e6, macs<=200e6", n=3)
@@ -204,6 +208,16 @@ class Sampler:
     Attributes:
         goal: The targets that can be told, with the fitted predictors.
         labelled: The architectures that were looked up, ``[K, V]``.
+
+    Raises:
+        UsageError: For negative ``labels``, or too few to fit a predictor to.
+        TargetError: As for `sample`.
+        UnknownNameError: For an unknown metric or predictor.
+
+    Example:
+        >>> sampler = Sampler(make_space("nasbench201"), target="params<=400k")
+        >>> [sampler.sample(2, seed=seed).summary["hit_rate"] for seed in (0, 1)]
+        [1.0, 1.0]
     """
 
     def __init__(
@@ -262,7 +276,9 @@ class Sampler:
             clock: Started earlier, where more than this call shall be timed.
 
         Raises:
-            UsageError: For ``n`` below 1.
+            UsageError: For ``n`` below 1, or for guidance that the generator or the targets do not
+                allow.
+            UnknownNameError: For an unknown generator or guidance.
         """
         if n < 1:
             raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")

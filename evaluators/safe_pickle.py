@@ -77,7 +77,7 @@ def load(path: Path, allowed: Mapping[tuple[str, str], object]) -> object:
         >>> load(file, {})
         {'a': 1}
         >>> _ = file.write_bytes(pickle.dumps(collections.OrderedDict(a=1)))
-        >>> load(file, {})
+        >>> load(file, {})  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
         vitruvius.errors.TableError: table.pickle is refused: it asks for collections.OrderedDict...

@@ -44,7 +44,12 @@ class Generator(Protocol):
         """Names of the properties it can be conditioned on."""
 
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
-        """Tells which architectures were in its training set; None where that is not recorded."""
+        """Tells which architectures were in its training set; None where that is not recorded.
+
+        Args:
+            space: The space.
+            x: Valid choice indices.
+        """
 
     def propose(
         self,
@@ -56,4 +61,17 @@ class Generator(Protocol):
         batch: int = 256,
         seed: Seed = None,
     ) -> Proposals:
-        """Produces ``n`` proposals, repeats included."""
+        """Produces ``n`` proposals, repeats included.
+
+        Args:
+            space: The space.
+            n: Number of proposals.
+            guidance: What steers them.
+            steps: Reverse steps, where there are any.
+            batch: Proposals computed together.
+            seed: A generator, an integer seed, or None for a fresh one.
+
+        Raises:
+            UsageError: For numbers below 1, or guidance it does not take.
+            UnknownNameError: For a space it does not know.
+        """

@@ -63,6 +63,20 @@ def gather(
         exclude: Architectures not to return, such as the labelled ones.
         steps: Reverse steps.
         seed: Seed of the proposals.
+
+    Raises:
+        UsageError: For ``n`` or ``steps`` below 1, or guidance that the generator does not take.
+        UnknownNameError: For a generator that was not trained on the space.
+
+    Example:
+        >>> from vitruvius.evaluators import Targets
+        >>> from vitruvius.generators import Uniform
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> goal = Goal(cells, Targets(), cells.statistics, {})
+        >>> pool = gather(goal, Uniform(), Guidance(), 4, exclude=cells.sample(0, 0))
+        >>> pool.proposals, pool.valid, len(pool.x) == pool.unique
+        (16, 16, True)
     """
     space = goal.space
     generator = make_generator(derive_seed(seed, "proposals"))

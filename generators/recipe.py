@@ -33,6 +33,14 @@ def half(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "
     Args:
         space: The space.
         seed: Seed of the split.
+
+    Returns:
+        Canonical choice indices of the two halves.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> [len(rows) for rows in half(space("nasbench201"))]
+        [3233, 3233]
     """
     if space.enumerable:
         rows = space.enumerate()
@@ -50,6 +58,11 @@ def source_of(space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 
         rows: Architectures to learn from; by default all of them, or 100,000 draws and as many
             that reach the tails of the properties where there are too many to list.
         seed: Seed of the draws.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> source_of(space("nasbench201")).rows.shape
+        torch.Size([6466, 6])
     """
     if rows is not None:
         return Source(space, rows)
@@ -84,6 +97,16 @@ def train_generator(
     Raises:
         UsageError: For another process or fewer than one step.
         OutputError: Where the folder cannot be written.
+        CheckpointError: Where the checkpoint beside the folder is of another training.
+
+    Example:
+        >>> import tempfile
+        >>> from vitruvius.spaces import space
+        >>> folder = Path(tempfile.mkdtemp()) / "cells"
+        >>> train_generator([source_of(space("nasbench201"))], folder, steps=1).conditions
+        ('params', 'macs', 'depth')
+        >>> (folder / "README.md").exists()
+        True
     """
     if process not in ("absorbing", "uniform"):
         raise UsageError(

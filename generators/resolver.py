@@ -17,7 +17,12 @@ _PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def shipped() -> list[str]:
-    """Lists the generators that ship, by name."""
+    """Lists the generators that ship, by name.
+
+    Example:
+        >>> "nasbench201" in shipped()
+        True
+    """
     return sorted(path.parent.name for path in _PRETRAINED.glob("*/model_index.json"))
 
 
@@ -52,6 +57,15 @@ def generator_for(space: Space, name: str = "auto") -> Generator:
         space: What to generate.
         name: ``auto`` (the one that ships for the space, else uniform draws), ``uniform``, or
             anything `load` takes.
+
+    Raises:
+        UnknownNameError: As for `load`.
+        CheckpointError: As for `load`.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> generator_for(space("toy_recipe.yaml")).name
+        'uniform'
     """
     if name == "auto":
         name = space.name if space.name in shipped() else UNIFORM

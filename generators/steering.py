@@ -33,6 +33,14 @@ def reference(space: Space, seed: int) -> Int[Tensor, "R V"]:
     Args:
         space: The space.
         seed: Seed of the draws from a larger one.
+
+    Returns:
+        Canonical choice indices.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> len(reference(space("nasbench201"), 0)), len(reference(space("mobilenetv3"), 0))
+        (6466, 20000)
     """
     if space.architecture_count <= 5 * REFERENCE_ROWS:
         return space.enumerate()
@@ -62,6 +70,15 @@ def steer(
     Raises:
         UnknownNameError: For another form.
         UsageError: Where there is nothing to guide by.
+
+    Example:
+        >>> from vitruvius.evaluators import exact_metrics, parse_targets
+        >>> from vitruvius.generators import load
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> targets = parse_targets("params<=400k", exact_metrics(cells))
+        >>> steer(Goal(cells, targets, cells.statistics, {}), load("nasbench201")).name
+        'classifier-free'
     """
     conditioned = [name for name in goal.targets.names if name in source.conditions]
     if forms == "auto":

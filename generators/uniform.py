@@ -29,7 +29,12 @@ class Uniform:
     conditions: tuple[str, ...] = ()
 
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
-        """Nothing was learnt, so nothing was seen."""
+        """Tells which architectures were learnt from, which is none.
+
+        Args:
+            space: The space.
+            x: Valid choice indices.
+        """
         return torch.zeros(len(x), dtype=torch.bool)
 
     def propose(
@@ -43,6 +48,14 @@ class Uniform:
         seed: Seed = None,
     ) -> Proposals:
         """Draws ``n`` architectures.
+
+        Args:
+            space: The space.
+            n: Number of draws, repeats included.
+            guidance: None, or one without any form.
+            steps: Of no effect.
+            batch: Of no effect.
+            seed: A generator, an integer seed, or None for a fresh one.
 
         Raises:
             UsageError: For ``n`` below 1 or for any guidance.

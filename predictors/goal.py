@@ -37,6 +37,15 @@ class Goal:
         exact: Computes the exact metrics by name.
         predictors: Fitted predictor of every other metric in ``targets``.
         seed: Seed of the surrogates for gradient guidance.
+
+    Example:
+        >>> from vitruvius.evaluators import exact_metrics, parse_targets
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> targets = parse_targets("params<=100k", exact_metrics(cells))
+        >>> goal = Goal(cells, targets, cells.statistics, {})
+        >>> goal.feasible(torch.tensor([[0] * 6, [3] * 6])).tolist()
+        [True, False]
     """
 
     def __init__(
@@ -55,19 +64,31 @@ class Goal:
         self._surrogates: dict[str, GraphNetwork] = {}
 
     def feasible(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
-        """Tells which valid rows meet every exact target."""
+        """Tells which valid rows meet every exact target.
+
+        Args:
+            x: Valid choice indices.
+        """
         if not self.exact_targets:
             return torch.ones(len(x), dtype=torch.bool)
         return self.exact_targets.satisfied(self.exact(x))
 
     def violation(self, x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
-        """Sums the relative distances of valid rows to the exact targets."""
+        """Sums the relative distances of valid rows to the exact targets.
+
+        Args:
+            x: Valid choice indices.
+        """
         if not self.exact_targets:
             return torch.zeros(len(x), dtype=torch.float64)
         return self.exact_targets.violation(self.exact(x))
 
     def log_probabilities(self, x: Int[Tensor, "B V"]) -> dict[str, Float[Tensor, " B"]]:
-        """Returns the log-probability of meeting each predicted target."""
+        """Returns the log-probability of meeting each predicted target, by metric.
+
+        Args:
+            x: Valid choice indices.
+        """
         return {
             target.metric: self.predictors[target.metric].log_probability(
                 x, target.low, target.high
@@ -76,7 +97,11 @@ class Goal:
         }
 
     def log_value(self, x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
-        """Log-value to guide by: -inf for rows that are no architectures."""
+        """Returns the log-value to guide by, in nats; -inf for rows that are no architectures.
+
+        Args:
+            x: Choice indices, valid or not.
+        """
         value = torch.full((len(x),), -math.inf, dtype=torch.float64)
         valid = self.space.is_valid(x)
         if valid.any():
@@ -88,10 +113,13 @@ class Goal:
         return value
 
     def relaxed_log_value(self, p: Float[Tensor, "B V C"]) -> Float[Tensor, " B"]:
-        """Differentiable log-value of relaxed architectures, for gradient guidance.
+        """Returns the log-value of relaxed architectures, differentiable, for gradient guidance.
 
         Metrics whose predictor is not differentiable, and exact ones, are stood in for by a graph
         network fitted to what the predictor says, or to the counts, which costs no label.
+
+        Args:
+            p: A distribution over the choices of every variable.
         """
         total = torch.zeros(len(p))
         for target in self.targets:
