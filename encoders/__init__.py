@@ -1,1 +1,10 @@
-"""encoders."""
+"""Encoders: layouts, message graphs and hand-made features of architectures."""
+
+from __future__ import annotations
+
+from .features import one_hot, statistics
+from .layout import Layout, Vocabulary
+from .message_graph import MessageGraph
+from .weisfeiler_lehman import WeisfeilerLehman
+
+__all__ = ["Layout", "MessageGraph", "Vocabulary", "WeisfeilerLehman", "one_hot", "statistics"]
