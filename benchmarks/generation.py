@@ -74,7 +74,7 @@ def quality(
     target: Space, name: str, generator: GraphDiffusion, steps: int, seeds: int
 ) -> dict[str, Any]:
     """One row of the quality table, averaged over seeds."""
-    train, held = half(target)
+    train, _ = half(target)
     wanted = held_joints(target.name)
     valid, unique, ideal, novel, chance, tv, own = [], [], [], [], [], [], []
     for seed in range(seeds):
