@@ -30,12 +30,12 @@ class Evaluator(ABC):
         >>> class Size(Evaluator):
         ...     def evaluate(self, architecture, fidelity=None, seed=0):
         ...         built = self.space.build(architecture, self.task)
-        ...         size = sum(p.numel() for p in built.parameters())
+        ...         size = float(sum(p.numel() for p in built.parameters()))
         ...         return Evaluation(self.space.architecture(architecture), {"size": size})
         >>> cells = space("nasbench201")
         >>> evaluator = Size(cells, {"size": Metric("size", "", "lower")})
         >>> evaluator.evaluate((0, 0, 0, 0, 0, 0)).metrics
-        {'size': 73306}
+        {'size': 73306.0}
     """
 
     fidelities: tuple[int, ...] = ()

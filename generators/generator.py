@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -28,6 +28,7 @@ class Proposals:
     valid: Bool[Tensor, " n"]
 
 
+@runtime_checkable
 class Generator(Protocol):
     """A source of proposals for one or several spaces."""
 
