@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .sampling import SampleResult
 
 __all__ = ["app", "main"]
+
+INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 app = typer.Typer(
     name="vitruvius",
@@ -93,22 +96,23 @@ def sample(
     from .sampling import sample as run
 
     data, others = _source(data, table)
-    result = run(
-        space,
-        data=data,
-        target=target,
-        n=n,
-        labels=labels,
-        generator=generator,
-        guidance=guidance,
-        predictor=predictor,
-        steps=steps,
-        seed=seed,
-        architecture_column=architecture_column,
-        metrics=metrics,
-        tables=others,
-        device=device,
-    )
+    with _talk.status("Sampling"):
+        result = run(
+            space,
+            data=data,
+            target=target,
+            n=n,
+            labels=labels,
+            generator=generator,
+            guidance=guidance,
+            predictor=predictor,
+            steps=steps,
+            seed=seed,
+            architecture_column=architecture_column,
+            metrics=metrics,
+            tables=others,
+            device=device,
+        )
     _print_samples(result, output)
     if out is not None:
         result.save(out)
@@ -283,9 +287,10 @@ def main() -> None:
         if error.hint:
             _talk.print(f"[dim]{error.hint}[/dim]", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        _talk.print("Interrupted.")
-        raise SystemExit(130) from None
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            _talk.print("Interrupted. A training goes on from its checkpoint when run again.")
+        raise
 
 
 def _source(data: str | None, table: list[str] | None) -> tuple[str | None, list[str]]:
@@ -311,9 +316,17 @@ def _print_samples(result: SampleResult, output: Format) -> None:
         typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:
         named = list(result.metrics)
-        listing = Table("architecture", *(f"{name}" for name in named), "meets target")
+        units = [result.metrics[name].unit for name in named]
+        heads = [
+            f"{name} \\[{unit}]" if unit else name for name, unit in zip(named, units, strict=True)
+        ]
+        predicted = any(entry.predicted for entry in result.samples)
+        chance = ["probability"] if predicted else []
+        listing = Table("architecture", *heads, *chance, "meets target")
         for entry in result.samples:
             cells = [_cell(entry, name) for name in named]
+            if predicted:
+                cells.append(f"{prod(g['probability'] for g in entry.predicted.values()):.2f}")
             mark = {True: "yes", False: "no", None: "–"}[entry.meets_target]
             listing.add_row(str(entry.architecture), *cells, mark)
         _print(listing)

@@ -34,7 +34,7 @@ from .spaces import space as make_space
 
 __all__ = ["Sample", "SampleResult", "Sampler", "sample"]
 
-DEFAULT_LABELS = 200
+DEFAULT_LABELS, FEWEST_LABELS = 200, 3
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def sample(
         )
     clock = _Clock()
     if isinstance(generator, str):
-        generator = generator_for(space, generator)  # a mistake here must not cost labels
+        generator_for(space, generator)  # a mistake here must not cost labels
     sampler = Sampler(
         space, data=data, target=target, labels=labels, predictor=predictor, seed=seed
     )
@@ -242,6 +242,11 @@ class Sampler:
         self.labelled = torch.zeros(0, len(space.variables), dtype=torch.long)
         fitted = {}
         wanted = (DEFAULT_LABELS if learnt else 0) if labels is None else labels
+        if learnt and 0 < wanted < FEWEST_LABELS:
+            raise UsageError(
+                f"A predictor needs at least {FEWEST_LABELS} labels, {wanted} are allowed.",
+                "Allow more, or 0 to do without predictors.",
+            )
         if learnt and wanted and isinstance(data, Table):
             self.labelled = initial_design(data.rows, wanted, derive_seed(seed, "labels"))
             values = data.label(self.labelled)
@@ -283,6 +288,7 @@ class Sampler:
         if n < 1:
             raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
         clock, seed = clock or _Clock(), self.seed if seed is None else seed
+        chosen = generator
         if isinstance(generator, str):
             generator = generator_for(self.space, generator)
         if isinstance(generator, GraphDiffusion):
@@ -314,12 +320,17 @@ class Sampler:
             "cpu_seconds": clock.cpu(),
             "wall_seconds": clock.wall(),
             "seed": seed,
+            "steps": steps,
             "generator": generator.name,
             "guidance": steering.name,
         }
         metrics = {name: self.metrics[name] for name in self.targets.names}
         return SampleResult(
-            self.space, samples, summary, metrics, self._notes(feasible, n, samples, generator)
+            self.space,
+            samples,
+            summary,
+            metrics,
+            self._notes(feasible, n, samples, generator, chosen),
         )
 
     def _exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
@@ -382,13 +393,18 @@ class Sampler:
         return float(self.targets.satisfied(values).double().mean())
 
     def _notes(
-        self, feasible: Tensor, n: int, samples: list[Sample], generator: Generator
+        self,
+        feasible: Tensor,
+        n: int,
+        samples: list[Sample],
+        generator: Generator,
+        chosen: str | Generator,
     ) -> list[str]:
         notes = []
-        if not generator.guidable:
+        if chosen == "auto" and not generator.guidable:
             notes.append(
-                "These were drawn uniformly and then sorted; to have them generated, train a "
-                f"generator: vitruvius train {self.space.name}"
+                f"No generator ships for {self.space.name}, so these were drawn uniformly and "
+                "sorted. To train one: vitruvius train SPACE --out FOLDER"
             )
         blind = set(self.targets.names) - set(self.goal.targets.names)
         if blind:

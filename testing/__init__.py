@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .predictors import PredictorContract
-from .spaces import SpaceContract, decode_at_random
+import pytest
+
+# So that a failing contract shows the values, not a bare AssertionError.
+pytest.register_assert_rewrite("vitruvius.testing.predictors", "vitruvius.testing.spaces")
+
+from .predictors import PredictorContract  # noqa: E402
+from .spaces import SpaceContract, decode_at_random  # noqa: E402
 
 __all__ = ["PredictorContract", "SpaceContract", "decode_at_random"]

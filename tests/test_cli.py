@@ -79,7 +79,7 @@ def test_sample_prints_json_with_the_documented_keys_and_repeats_by_seed(run: Ru
 
 def test_sample_spends_no_more_labels_than_allowed_and_returns_none_of_them(run: Run) -> None:
     code, out, _ = run(
-        "sample", "nas-bench-graph", "--data", "cora", "--target", "valid_perf>=0.79, latency<=6ms",
+        "sample", "nas-bench-graph", "--data", "cora", "--target", "valid_perf>=0.80, latency<=5ms",
         "-n", 20, "--labels", 60, "--predictor", "lightgbm", "--format", "json",
     )  # fmt: skip
     result = json.loads(out)
@@ -89,7 +89,7 @@ def test_sample_spends_no_more_labels_than_allowed_and_returns_none_of_them(run:
     for entry in result["architectures"]:
         assert set(entry["predicted"]) == {"valid_perf", "latency"}
         assert 0 <= entry["predicted"]["latency"]["probability"] <= 1
-        wanted = entry["measured"]["valid_perf"] >= 0.79 and entry["measured"]["latency"] <= 6e-3
+        wanted = entry["measured"]["valid_perf"] >= 0.80 and entry["measured"]["latency"] <= 5e-3
         assert entry["meets_target"] == wanted
 
 
@@ -303,3 +303,13 @@ def test_debug_shows_the_traceback(
     monkeypatch.setattr(sys, "argv", ["vitruvius", "spaces", "nonesuch", "--debug"])
     with pytest.raises(UnknownNameError):
         cli.main()
+
+
+def test_an_interruption_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vitruvius.sampling.sample", interrupted)
+    code, _, err = run("sample", "nasbench201")
+    assert code == 130
+    assert "Interrupted" in err
