@@ -80,7 +80,7 @@ def sample(
         str,
         typer.Option(help="auto, none, or classifier-free, gradient, resampling joined by '+'."),
     ] = "auto",
-    predictor: Annotated[str, typer.Option(help="auto, gp, lightgbm or gnn.")] = "auto",
+    predictor: Annotated[str, typer.Option(help="auto, gp, lightgbm, gnn or average.")] = "auto",
     steps: Annotated[int, typer.Option(help="Reverse steps of the diffusion.")] = 16,
     seed: Seed = 0,
     out: Annotated[

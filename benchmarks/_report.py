@@ -48,13 +48,12 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def write(folder: Path, name: str, results: dict[str, Any], text: str) -> None:
-    """Writes ``name.json`` and ``name.md`` and prints the latter."""
+    """Writes ``name.json`` and ``name.md``."""
     folder.mkdir(parents=True, exist_ok=True)
     data = {"provenance": provenance(), **results}
     (folder / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")
     head = f"<!-- made by: {data['provenance']['command']} -->\n\n"
     (folder / f"{name}.md").write_text(head + text.rstrip() + "\n")
-    print(text)
 
 
 def _cell(value: Any) -> str:

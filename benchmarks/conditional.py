@@ -39,7 +39,7 @@ FORMS = ("none", "gradient", "resampling", "gradient+resampling")
 # These need a generator trained on what the predictors say of its training set, anew for each set
 # of labels: fewer seeds.
 CONDITIONED = ("classifier-free", "classifier-free+resampling")
-CONDITIONED_SEEDS, CONDITIONED_STEPS = 3, 600
+CONDITIONED_SEEDS, CONDITIONED_STEPS = 2, 600
 LABELS, RETURNED = 200, 100
 
 
@@ -81,7 +81,7 @@ def run(data: str, seed: int, predictor: str) -> dict[str, dict[str, Any]]:
     fitting = time.process_time() - started
     results = {}
     generator = load("nas-bench-graph")
-    forms = FORMS if predictor == "auto" else ("resampling",)
+    forms = FORMS if predictor == "auto" else ()
     ways = {"whole space": (WholeSpace(), "none")} | {form: (generator, form) for form in forms}
     if seed < CONDITIONED_SEEDS and predictor == "auto":
         trained = conditioned(sampler, seed)
@@ -107,9 +107,9 @@ def main() -> None:
     arguments = parser.parse_args()
     cases = [
         (data, seed, predictor)
+        for seed in range(arguments.seeds)
         for data in arguments.data
         for predictor in arguments.predictors
-        for seed in range(arguments.seeds)
     ]
     runs: list[dict[str, Any]] = []
     with ProcessPoolExecutor(
@@ -123,7 +123,7 @@ def main() -> None:
                     {"data": data, "predictor": predictor, "seed": seed, "way": way, **result}
                 )
             print(data, predictor, seed, [r["hit_rate"] for r in results.values()], flush=True)
-    write(arguments.out, "conditional", {"runs": runs}, table_of(runs))
+            write(arguments.out, "conditional", {"runs": runs}, table_of(runs))
 
 
 def _one_thread() -> None:
@@ -133,18 +133,20 @@ def _one_thread() -> None:
 def table_of(runs: list[dict[str, Any]]) -> str:
     """One row a data set, predictor and way; ratio to the ranking of the whole space."""
     rows = []
-    for data, predictor in dict.fromkeys((r["data"], r["predictor"]) for r in runs):
+    for data, predictor in sorted({(r["data"], r["predictor"]) for r in runs}):
         group = [r for r in runs if (r["data"], r["predictor"]) == (data, predictor)]
-        whole = mean(r["hit_rate"] for r in group if r["way"] == "whole space")
+        ranking = {r["seed"]: r["hit_rate"] for r in group if r["way"] == "whole space"}
         for way in dict.fromkeys(r["way"] for r in group):
             some = [r for r in group if r["way"] == way]
             hits = [r["hit_rate"] for r in some]
+            whole = mean(ranking[r["seed"]] for r in some)
             spread = stdev(hits) if len(hits) > 1 else 0.0
             rows.append(
                 [
                     data,
                     predictor,
                     way,
+                    len(some),
                     f"{mean(hits):.3f} ± {spread:.3f}",
                     f"{mean(hits) / whole:.2f}" if whole else "–",
                     some[0]["base_rate"],

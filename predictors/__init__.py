@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .average import Average
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .goal import Goal
@@ -10,6 +11,7 @@ from .predictor import Predictor
 from .resolver import cross_validate, fit_predictor, predictor_names
 
 __all__ = [
+    "Average",
     "Boosting",
     "GaussianProcess",
     "Goal",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..evaluators.targets import Targets
 from ..spaces import Space
+from .average import Average
 from .graph_network import GraphNetwork
 from .predictor import Predictor
 
@@ -129,8 +130,9 @@ class Goal:
 
     def _surrogate(self, metric: str) -> GraphNetwork:
         fitted = self.predictors.get(metric)
-        if isinstance(fitted, GraphNetwork):
-            return fitted
+        for part in fitted.members if isinstance(fitted, Average) else (fitted,):
+            if isinstance(part, GraphNetwork):
+                return part
         if metric not in self._surrogates:
             x = self.space.sample(SURROGATE_ROWS, self.seed)
             values = fitted.predict(x)[0] if fitted is not None else self.exact(x)[metric]

@@ -12,6 +12,7 @@ from torch import Tensor
 from .._seeding import derive_seed
 from ..errors import UnknownNameError
 from ..spaces import Space
+from .average import Average, mixture
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .graph_network import GraphNetwork
@@ -21,7 +22,8 @@ __all__ = ["AUTO", "cross_validate", "fit_predictor", "predictor_names"]
 
 AUTO = "auto"
 FOLDS = 3
-_CLASSES: tuple[type[Predictor], ...] = (GaussianProcess, Boosting, GraphNetwork)
+_SINGLE: tuple[type[Predictor], ...] = (GaussianProcess, Boosting, GraphNetwork)
+_CLASSES: tuple[type[Predictor], ...] = (*_SINGLE, Average)
 
 
 def predictor_names() -> list[str]:
@@ -100,9 +102,13 @@ def cross_validate(
     for fold in range(FOLDS):
         held = torch.zeros(len(x), dtype=torch.bool)
         held[order[fold::FOLDS]] = True
-        for cls in _CLASSES:
-            fitted = cls(space, seed=seed).fit(x[~held], values[~held])
-            mean, _ = fitted.predict_scores(x[held])
+        parts = {
+            cls.name: cls(space, seed=seed).fit(x[~held], values[~held]).predict_scores(x[held])
+            for cls in _SINGLE
+        }
+        # The members of the average are the single ones; they need no second fit.
+        parts[Average.name] = mixture(list(parts.values()))
+        for name, (mean, _) in parts.items():
             tau = kendalltau(mean.numpy(), values[held].numpy()).statistic
-            totals[cls.name] += (0.0 if tau != tau else float(tau)) / FOLDS
+            totals[name] += (0.0 if tau != tau else float(tau)) / FOLDS
     return totals
