@@ -31,7 +31,7 @@ def predictor_names() -> list[str]:
 
     Example:
         >>> predictor_names()
-        ['auto', 'gp', 'lightgbm', 'gnn']
+        ['auto', 'gp', 'lightgbm', 'gnn', 'average']
     """
     return [AUTO, *(cls.name for cls in _CLASSES)]
 
