@@ -92,7 +92,6 @@ def quality(
         tv.append(total_variation(joints(target, x), wanted))
         own.append(total_variation(joints(target, same), wanted))
     return {
-        "space": target.name,
         "generator": name,
         "steps": steps,
         "raw_validity": mean(valid),
@@ -161,32 +160,29 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     others = {name: load(folder) for name, folder in (g.split("=", 1) for g in arguments.generator)}
-    rows, returned = [], []
     for name in arguments.spaces:
         target = space(name)
         sources = {"single": load(name)} if name in shipped() else {}
-        for label, generator in (sources | others).items():
-            if name not in generator.denoiser.space_names:
-                continue
-            for steps in arguments.steps:
-                rows.append(quality(target, label, generator, steps, arguments.seeds))
-                print(rows[-1], flush=True)
-        summary = sample(target, n=N, seed=0).summary
-        returned.append({"space": name, **{k: summary[k] for k in ("requested", "returned")}})
-    guided = guided_cost(16) if "nasbench201" in arguments.spaces else []
-    columns = list(rows[0])
-    text = "## Quality and cost\n\n" + markdown(columns, [list(row.values()) for row in rows])
-    text += "\n\n## Distinct architectures returned\n\n"
-    text += markdown(list(returned[0]), [list(row.values()) for row in returned])
-    if guided:
-        text += "\n\n## Cost of guidance, NAS-Bench-201\n\n"
-        text += markdown(list(guided[0]), [list(row.values()) for row in guided])
-        text += (
-            f"\n\nDiffusionNAG takes {PEER['unguided']:,} CPU-ms an architecture unguided and "
-            f"{PEER['guided']:,} guided on a machine of this kind (one thread, batch 256).\n"
-        )
-    results = {"quality": rows, "returned": returned, "guided": guided, "peer_cpu_ms": PEER}
-    write(arguments.out, "generation", results, text)
+        rows = [
+            quality(target, label, generator, steps, arguments.seeds)
+            for label, generator in (sources | others).items()
+            if name in generator.denoiser.space_names
+            for steps in arguments.steps
+        ]
+        text = markdown(list(rows[0]), [list(row.values()) for row in rows])
+        returned = sample(target, n=N, seed=0).summary["returned"]
+        text += f"\n\nDistinct architectures returned when {N:,} are asked for: {returned:,}.\n"
+        results = {"seeds": arguments.seeds, "quality": rows, "returned": returned}
+        if name == "nasbench201":
+            guided = [row for steps in arguments.steps for row in guided_cost(steps)]
+            results |= {"guided": guided, "peer_cpu_ms": PEER}
+            text += "\n" + markdown(list(guided[0]), [list(row.values()) for row in guided])
+            text += (
+                f"\n\nDiffusionNAG takes {PEER['unguided']:,} CPU-ms an architecture unguided and "
+                f"{PEER['guided']:,} guided on a machine of this kind (one thread, batch 256).\n"
+            )
+        write(arguments.out, f"generation-{name}", results, text)
+        print(text, flush=True)
 
 
 if __name__ == "__main__":
