@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from vitruvius.errors import OutputError, UsageError
 from vitruvius.generators import load
 from vitruvius.generators.recipe import half, source_of, train_generator
