@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vitruvius.errors import UnknownNameError, UsageError
-from vitruvius.predictors import cross_validate, fit_predictor, predictor_names
+from vitruvius.predictors import cross_validate, fit_predictor, predictor_names, resolver
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -28,7 +28,25 @@ def test_auto_takes_the_best_of_cross_validation() -> None:
     assert all(-1 <= tau <= 1 for tau in scores.values())
     best = max(scores, key=lambda name: scores[name])
     assert scores[best] > 0.6
-    assert fit_predictor("auto", CELLS, x, values, seed=2).name == best
+    close = scores["average"] >= scores[best] - resolver.MARGIN
+    expected = "average" if close else best
+    assert fit_predictor("auto", CELLS, x, values, seed=2).name == expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"gp": 0.5, "lightgbm": 0.9, "gnn": 0.1, "average": 0.8}, "lightgbm"),
+        ({"gp": 0.5, "lightgbm": 0.9, "gnn": 0.1, "average": 0.88}, "average"),
+        ({"gp": 0.5, "lightgbm": 0.4, "gnn": 0.1, "average": 0.6}, "average"),
+    ],
+)
+def test_the_average_is_taken_where_it_comes_close(
+    monkeypatch: pytest.MonkeyPatch, scores: dict[str, float], expected: str
+) -> None:
+    monkeypatch.setattr(resolver, "cross_validate", lambda *_, **__: scores)
+    x = CELLS.sample(20, 1)
+    assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == expected
 
 
 def test_labels_without_signal_score_near_nothing() -> None:
