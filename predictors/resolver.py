@@ -42,8 +42,9 @@ def predictor_names() -> list[str]:
 def fit_predictor(
     name: str, space: Space, x: Int[Tensor, "n V"], values: Float[Tensor, " n"], *, seed: int = 0
 ) -> Predictor:
-    """Fits the predictor of that name; ``auto`` takes the best of `cross_validate`, or the
-    average of all where that comes close.
+    """Fits the predictor of that name.
+
+    ``auto`` takes the best of `cross_validate`, or the average of all where that comes close.
 
     Args:
         name: One of `predictor_names`.
