@@ -98,7 +98,7 @@ def cross_validate(
         >>> cells = space("nasbench201")
         >>> x = cells.sample(4, 0)
         >>> dict(cross_validate(cells, x, cells.statistics(x)["params"]))
-        {'gp': 0.0, 'lightgbm': 0.0, 'gnn': 0.0}
+        {'gp': 0.0, 'lightgbm': 0.0, 'gnn': 0.0, 'average': 0.0}
     """
     if len(x) < 3 * FOLDS:
         return {cls.name: 0.0 for cls in _CLASSES}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vitruvius import generators
 from vitruvius.errors import CheckpointError, UnknownNameError
 from vitruvius.generators import GraphDiffusion, Uniform, generator_for, load, shipped
 from vitruvius.spaces import names, space
@@ -23,7 +24,7 @@ def test_a_generator_ships_for_every_space_that_ships(name: str) -> None:
 
 
 def test_what_ships_is_small_and_safe() -> None:
-    folder = Path(load.__code__.co_filename).parent / "pretrained"
+    folder = Path(str(generators.__file__)).parent / "pretrained"
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 25e6
     assert {file.suffix for file in files} <= {".json", ".md", ".safetensors", ".py", ".pyc"}
