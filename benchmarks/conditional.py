@@ -163,6 +163,7 @@ def table_of(runs: list[dict[str, Any]]) -> str:
         "data set",
         "predictor",
         "way",
+        "seeds",
         "hit rate",
         "of whole space",
         "base rate",
