@@ -1,0 +1,186 @@
+"""Trials, and the history of a search that methods decide from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from .problem import Problem
+
+__all__ = ["History", "Proposal", "State", "Trial"]
+
+State = Literal["running", "ok", "failed", "pruned"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to evaluate next, and who thought of it.
+
+    Args:
+        row: Canonical choice indices.
+        source: For example ``"initial"``, ``"exhaustive"``, ``"diffusion"``, ``"mutation"``.
+        fidelity: One of the evaluator's, or None for the full one.
+    """
+
+    row: tuple[int, ...]
+    source: str
+    fidelity: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluation: proposed, perhaps running, perhaps done.
+
+    Args:
+        number: Place in the order of proposals, from 0.
+        proposal: What was proposed.
+        state: ``"running"`` until told; then ``"ok"``, ``"failed"`` or ``"pruned"``.
+        metrics: Measured values by name, in the unit of the evaluator's metric.
+        reason: Why it is not ``"ok"``.
+        seconds: What the evaluation cost.
+
+    Example:
+        >>> trial = Trial(0, Proposal((3, 3, 3, 3, 3, 3), "initial"))
+        >>> trial.done, trial.finish("ok", {"accuracy": 93.0}).done
+        (False, True)
+    """
+
+    number: int
+    proposal: Proposal
+    state: State = "running"
+    metrics: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is in."""
+        return self.state != "running"
+
+    def finish(
+        self,
+        state: State,
+        metrics: dict[str, float] | None = None,
+        *,
+        reason: str = "",
+        seconds: float = 0.0,
+    ) -> Trial:
+        """Returns the trial with its result.
+
+        Args:
+            state: How it ended.
+            metrics: What was measured.
+            reason: Why it did not end well.
+            seconds: What it cost.
+        """
+        return replace(self, state=state, metrics=metrics or {}, reason=reason, seconds=seconds)
+
+    def pending(self) -> Trial:
+        """Returns the trial as it was before its result came in."""
+        return Trial(self.number, self.proposal)
+
+
+class History:
+    """All trials so far, as tensors; what a method decides from, and nothing else.
+
+    Args:
+        problem: What is searched for.
+        trials: In the order of their numbers; running ones count as pending.
+
+    Example:
+        >>> from vitruvius.evaluators import evaluator
+        >>> from vitruvius.spaces import space
+        >>> cora = evaluator(space("nas-bench-graph"), "cora")
+        >>> problem = Problem.of(cora, maximize="valid_perf")
+        >>> row = tuple(cora.rows[0].tolist())
+        >>> history = History(problem, [Trial(0, Proposal(row, "initial"))])
+        >>> len(history.x), len(history.pending), history.knows(cora.rows[:2]).tolist()
+        (0, 1, [True, False])
+    """
+
+    def __init__(self, problem: Problem, trials: Sequence[Trial]) -> None:
+        self.problem, self.trials = problem, tuple(trials)
+        # Measured in full: what objectives are told by.
+        self.ok = tuple(t for t in trials if t.state == "ok" and t.proposal.fidelity is None)
+        self.running = tuple(t for t in trials if t.state == "running")
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    @cached_property
+    def x(self) -> Int[Tensor, "n V"]:
+        """Choice indices of what was measured in full, in order."""
+        return self._rows(self.ok)
+
+    @cached_property
+    def pending(self) -> Int[Tensor, "p V"]:
+        """Choice indices of what is being measured."""
+        return self._rows(self.running)
+
+    @cached_property
+    def everything(self) -> Int[Tensor, "t V"]:
+        """Choice indices of all trials, whatever became of them."""
+        return self._rows(self.trials)
+
+    @cached_property
+    def values(self) -> dict[str, Float[Tensor, " n"]]:
+        """Values of what was measured in full: of every metric in use, and all exact ones."""
+        exact = self.problem.exact(self.x) if len(self.x) else {}
+        learned = {
+            name: torch.tensor([t.metrics[name] for t in self.ok], dtype=torch.float64)
+            for name in self.problem.learned
+        }
+        return {**exact, **learned}
+
+    @cached_property
+    def scores(self) -> Float[Tensor, "n M"]:
+        """Objectives of what was measured in full; more is better in every column."""
+        if not self.ok:
+            return torch.zeros(0, len(self.problem.objectives), dtype=torch.float64)
+        return self.problem.scores(self.values)
+
+    @cached_property
+    def feasible(self) -> Bool[Tensor, " n"]:
+        """Which of those meet all constraints."""
+        if not self.ok:
+            return torch.zeros(0, dtype=torch.bool)
+        return self.problem.feasible(self.values)
+
+    @cached_property
+    def hashes(self) -> Int[Tensor, " t"]:
+        """Hashes of all trials, by canonical form."""
+        return self.problem.space.hashes(self.everything)
+
+    def knows(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
+        """Tells which architectures were ever proposed, by canonical form.
+
+        Args:
+            x: Valid choice indices.
+        """
+        return torch.isin(self.problem.space.hashes(x), self.hashes)
+
+    def fresh(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "F V"]:
+        """Returns those that may be proposed and never were, each once, in canonical form.
+
+        Args:
+            x: Valid choice indices.
+        """
+        space = self.problem.space
+        x = space.canonical(x)
+        hashes = space.hashes(x)
+        kinds, owner = hashes.unique(return_inverse=True)
+        first = torch.full((len(kinds),), len(x)).scatter_reduce(
+            0, owner, torch.arange(len(x)), "amin"
+        )
+        x = x[first[~torch.isin(kinds, self.hashes)].sort().values]
+        return x[self.problem.possible(x)]
+
+    def _rows(self, trials: Sequence[Trial]) -> Int[Tensor, "n V"]:
+        rows = [trial.proposal.row for trial in trials]
+        return torch.tensor(rows, dtype=torch.long).reshape(-1, len(self.problem.space.variables))
