@@ -5,6 +5,15 @@ from __future__ import annotations
 from .features import one_hot, statistics
 from .layout import Layout, Vocabulary
 from .message_graph import MessageGraph
+from .path import PathEncoding
 from .weisfeiler_lehman import WeisfeilerLehman
 
-__all__ = ["Layout", "MessageGraph", "Vocabulary", "WeisfeilerLehman", "one_hot", "statistics"]
+__all__ = [
+    "Layout",
+    "MessageGraph",
+    "PathEncoding",
+    "Vocabulary",
+    "WeisfeilerLehman",
+    "one_hot",
+    "statistics",
+]

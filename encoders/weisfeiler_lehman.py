@@ -7,12 +7,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..spaces import Space
+from . import _hashing
+from ._hashing import mix, word_weights
 from .message_graph import MessageGraph
 
 __all__ = ["WeisfeilerLehman"]
-
-# Odd constants of a multiplicative 64-bit hash; any will do, fixed so that runs agree.
-_A, _B, _C = 0x3C6EF372FE94F82B, 0x1F83D9ABFB41BD6B, 0x5BE0CD19137E2179
 
 
 class WeisfeilerLehman:
@@ -68,25 +67,18 @@ class WeisfeilerLehman:
         """
         features, edges = self.graph(self.graph.one_hot(self.space.canonical(x)))
         words = features[..., : -self.graph.size].long()
-        generator = torch.Generator().manual_seed(0)
-        high = torch.iinfo(torch.int64).max
-        weights = torch.randint(high, (words.shape[-1],), generator=generator)
-        # The constant lets nodes without words speak, for `_mix` keeps 0.
-        label = _mix((words * weights).sum(-1) + _C)
+        weights = word_weights(words.shape[-1])
+        # The constant lets nodes without words speak, for `mix` keeps 0.
+        label = mix((words * weights).sum(-1) + _hashing.C)
         # Ends of the DAG are told apart from inner nodes that carry no word.
         nodes = len(self.space.nodes)
-        label[:, 0] = _mix(label[:, 0] + _A)
-        label[:, nodes - 1] = _mix(label[:, nodes - 1] + _B)
+        label[:, 0] = mix(label[:, 0] + _hashing.A)
+        label[:, nodes - 1] = mix(label[:, nodes - 1] + _hashing.B)
         levels = [label]
         adjacency = edges.round().long()
         for _ in range(self.rounds):
-            into = (adjacency * _mix(label * _B)[:, :, None]).sum(1)
-            out = (adjacency * _mix(label * _C)[:, None, :]).sum(2)
-            label = _mix(label * _A + into * _B + out)
+            into = (adjacency * mix(label * _hashing.B)[:, :, None]).sum(1)
+            out = (adjacency * mix(label * _hashing.C)[:, None, :]).sum(2)
+            label = mix(label * _hashing.A + into * _hashing.B + out)
             levels.append(label)
         return levels
-
-
-def _mix(value: Tensor) -> Tensor:
-    value = (value ^ (value >> 29)) * _A
-    return (value ^ (value >> 32)) * _C

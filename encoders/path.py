@@ -1,0 +1,171 @@
+"""Path encoding (White et al., AAAI 2021, arXiv 1910.11858), for the DAG of any space."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ..spaces import Space
+from ._hashing import A, C, mix, word_weights
+from .message_graph import MessageGraph
+
+__all__ = ["PathEncoding"]
+
+LIMIT = 512
+# What the empty path hashes to; 0 stands for no path at all.
+EMPTY = C
+
+
+class PathEncoding:
+    """Counts the paths from input to output by the words that they pass.
+
+    A path is the sequence of the words (operations, sizes, …) on its nodes and edges; places
+    without a word add nothing, and what is ``none`` or ``absent`` cuts it. Paths start at nodes
+    that nothing can enter and end at those that nothing can leave; in trees, where nodes choose
+    their parent, at every leaf. A choice for the whole graph counts as a path of its own.
+    Isomorphic architectures have equal counts.
+
+    The features are the counts of the paths that occurred when fitted, the most frequent first.
+
+    Where no path can branch, as in a chain of blocks, nearly every architecture is one path that
+    no other has: use `one_hot` there.
+
+    Args:
+        space: The space.
+        limit: Most paths to keep.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> paths = PathEncoding(cells, limit=64).fit(cells.sample(100, 0))
+        >>> paths.transform(cells.sample(3, 1)).shape
+        torch.Size([3, 64])
+    """
+
+    def __init__(self, space: Space, limit: int = LIMIT) -> None:
+        self.space, self.limit = space, limit
+        self.graph = MessageGraph(space)
+        self._known = torch.zeros(0, dtype=torch.long)
+        self._order = torch.zeros(0, dtype=torch.long)
+
+    def fit(self, x: Int[Tensor, "B V"]) -> PathEncoding:
+        """Keeps the paths that are the most frequent in these architectures.
+
+        Args:
+            x: Valid choice indices.
+        """
+        found, counts = self.hashes(x).unique(return_counts=True)
+        found, counts = found[found != 0], counts[found != 0]
+        frequent = counts.argsort(descending=True, stable=True)[: self.limit]
+        self._known, self._order = found[frequent].sort()
+        return self
+
+    def transform(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B K"]:
+        """Counts every kept path in every architecture.
+
+        Args:
+            x: Valid choice indices.
+        """
+        hashes = self.hashes(x)
+        counts = torch.zeros(len(x), len(self._known))
+        if not len(self._known):
+            return counts
+        place = torch.searchsorted(self._known, hashes).clamp(max=len(self._known) - 1)
+        hit = (self._known[place] == hashes).float()
+        return counts.scatter_add_(1, self._order[place], hit)
+
+    def hashes(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B P"]:
+        """Returns a 64-bit number for every path; 0 pads.
+
+        Args:
+            x: Valid choice indices.
+        """
+        x = self.space.canonical(x)
+        one_hot = self.graph.one_hot(x)
+        one_hot[:, self._whole] = 0.0
+        features, edges = self.graph(one_hot)
+        words = features[..., : -self.graph.size].round().long()
+        label, speaks = (words * word_weights(words.shape[-1])).sum(-1), words.any(-1)
+        adjacent = edges.round().bool()
+        starts, ends, tree = self._ends
+        arrived: dict[int, Tensor] = {}
+        finished = [mix(self._ids_of_whole(x))]
+        for m in self._topological:
+            parts = [
+                torch.where(adjacent[:, k, m, None], arrived[k], 0)
+                for k in arrived
+                if bool(self._possible[k, m])
+            ]
+            if starts[m]:
+                parts.append(torch.full((len(x), 1), EMPTY))
+            if not parts:
+                continue
+            paths = _compact(torch.cat(parts, 1))
+            longer = mix(paths * A + label[:, m, None])
+            arrived[m] = torch.where(speaks[:, m, None] & (paths != 0), longer, paths)
+            over = torch.full((len(x),), bool(ends[m]))
+            if tree[m]:
+                over = over | ~adjacent[:, m].any(1)
+            if over.any():
+                finished.append(torch.where(over[:, None], arrived[m], 0))
+        return _compact(torch.cat(finished, 1))
+
+    @cached_property
+    def branches(self) -> bool:
+        """Whether an architecture can have several paths."""
+        return bool((self._possible.sum(1) > 1).any())
+
+    @cached_property
+    def _whole(self) -> Bool[Tensor, " V"]:
+        """Which variables are of the whole graph."""
+        return torch.tensor([not variable.place for variable in self.space.variables])
+
+    def _ids_of_whole(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B W"]:
+        columns = self._whole.nonzero()[:, 0]
+        return (columns + 1) * (1 << 32) + x[:, columns] + 1
+
+    @cached_property
+    def _topological(self) -> list[int]:
+        """Nodes of the message graph in topological order: an edge comes before its target."""
+        nodes = len(self.space.nodes)
+        keys = [(i, 1) for i in range(nodes)]
+        _, edges = self.graph(self._anything)
+        for m in range(nodes, self.graph.size):
+            keys.append((int(edges[0, m, :nodes].argmax()), 0))
+        return sorted(range(self.graph.size), key=keys.__getitem__)
+
+    @cached_property
+    def _anything(self) -> Float[Tensor, "1 V C"]:
+        mask = self.space.choice_mask.double()
+        return (mask / mask.sum(1, keepdim=True))[None]
+
+    @cached_property
+    def _possible(self) -> Bool[Tensor, "M M"]:
+        """Edges that some choice draws."""
+        return self.graph(self._anything)[1][0] > 0
+
+    @cached_property
+    def _ends(self) -> tuple[Bool[Tensor, " M"], Bool[Tensor, " M"], Bool[Tensor, " M"]]:
+        """Where paths start, where they end, and where they end if nothing follows."""
+        tree = torch.zeros(self.graph.size, dtype=torch.bool)
+        for variable in self.space.variables:
+            if variable.kind == "parent":
+                tree[[variable.place[0], *map(int, variable.choices)]] = True
+        # A node without words and edges (an output that rules connect) lies on no path.
+        spoken = {variable.place for variable in self.space.variables}
+        wordless = torch.tensor([(m,) not in spoken for m in range(self.graph.size)])
+        entered, left = self._possible.any(0), self._possible.any(1)
+        counts = ~(wordless & ~entered & ~left)
+        return ~entered & counts, ~left & counts, tree
+
+
+def _compact(paths: Int[Tensor, "B P"]) -> Int[Tensor, "B Q"]:
+    """Moves the padding to the end and cuts what is padding everywhere."""
+    if paths.shape[1] < 2:
+        return paths
+    order = (paths == 0).byte().argsort(dim=1, stable=True)
+    most = int((paths != 0).sum(1).max()) if len(paths) else 1
+    return paths.gather(1, order)[:, : max(most, 1)]
