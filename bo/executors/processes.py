@@ -1,0 +1,224 @@
+"""Processes: evaluations in worker processes of this machine, each of which may die."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
+
+import cloudpickle
+
+from ...errors import UsageError
+from ...evaluators.evaluator import Evaluator
+from ._worker import work
+from .executor import Finished, Task
+
+__all__ = ["ProcessExecutor"]
+
+# Children of a server that has imported torch once start in milliseconds; forks of this process
+# would share its threads and locks.
+START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+# Seconds that a worker is given to end by itself.
+GRACE = 2.0
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    ready: bool = False
+    task: Task | None = None
+    since: float = 0.0
+
+
+class ProcessExecutor:
+    """Evaluates in worker processes, each with its own copy of the evaluator.
+
+    A worker that hangs is killed after ``timeout``, with the processes it started, and replaced, as
+    is one that dies. When this process ends, however it ends, workers end too (on Linux at once,
+    elsewhere after their evaluation).
+
+    Args:
+        evaluator: Who evaluates; pickled, functions and classes of ``__main__`` by value.
+        workers: How many at the same time. Each gets its share of the cores for torch.
+        timeout: Seconds after which an evaluation has failed.
+
+    Raises:
+        UsageError: For fewer than one worker, a timeout that is not positive, or an evaluator that
+            cannot be sent to a worker.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, workers: int = 1, *, timeout: float | None = None
+    ) -> None:
+        if workers < 1:
+            raise UsageError(f"`workers` must be at least 1, got {workers}.", "Give one or more.")
+        if timeout is not None and not timeout > 0:
+            raise UsageError(f"`timeout` must be positive, got {timeout}.", "Give seconds.")
+        self.workers, self.timeout = workers, timeout
+        try:
+            self._evaluator = cloudpickle.dumps(evaluator)
+        except Exception as error:
+            raise UsageError(
+                f"The evaluator cannot be sent to another process: {error}.",
+                "Open files and connections in `evaluate`, or use the serial executor.",
+            ) from error
+        self._context = multiprocessing.get_context(START)
+        if START == "forkserver":
+            self._context.set_forkserver_preload([work.__module__])
+        self._workers: list[_Worker] = []
+
+    @property
+    def running(self) -> int:
+        return sum(worker.task is not None for worker in self._workers)
+
+    def submit(self, task: Task) -> None:
+        worker = next((idle for idle in self._workers if idle.task is None), None)
+        if worker is None or not worker.process.is_alive():
+            worker = self._replaced(worker)
+        worker.task, worker.since = task, time.monotonic()
+        if worker.ready:
+            self._send(worker)
+
+    def wait(self, seconds: float) -> Sequence[Finished]:
+        done: list[Finished] = []
+        until = time.monotonic() + seconds
+        while not done and any(worker.task for worker in self._workers):
+            left = min([until, *self._deadlines()]) - time.monotonic()
+            signalled = wait([worker.pipe for worker in self._workers], max(left, 0.0))
+            for worker in [entry for entry in self._workers if entry.pipe in signalled]:
+                done += self._receive(worker)
+            done += self._overdue()
+            if time.monotonic() >= until:
+                break
+        return done
+
+    def _replaced(self, old: _Worker | None) -> _Worker:
+        if old is not None:
+            self._workers.remove(old)
+            self._end(old)
+        here, there = self._context.Pipe()
+        threads = max(1, (os.cpu_count() or 1) // self.workers)
+        with _without_main():
+            process = self._context.Process(target=work, args=(there, threads))
+            process.start()
+        there.close()
+        worker = _Worker(process, here)
+        self._workers.append(worker)
+        with contextlib.suppress(BrokenPipeError):  # it is told by the pipe's end
+            here.send_bytes(self._evaluator)
+        return worker
+
+    def _send(self, worker: _Worker) -> None:
+        worker.since = time.monotonic()
+        with contextlib.suppress(BrokenPipeError):
+            worker.pipe.send(worker.task)
+
+    def _receive(self, worker: _Worker) -> list[Finished]:
+        try:
+            told = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return self._died(worker)
+        if not worker.ready:
+            if told is not None:
+                raise UsageError(
+                    f"A worker could not load the evaluator: {told}.",
+                    "Put its class or function in a module that workers can import.",
+                )
+            worker.ready = True
+            if worker.task is not None:
+                self._send(worker)
+            return []
+        worker.task = None
+        return [told]
+
+    def _died(self, worker: _Worker) -> list[Finished]:
+        worker.process.join(GRACE)
+        code = worker.process.exitcode
+        self._workers.remove(worker)
+        self._end(worker)
+        if worker.task is None:
+            return []
+        return [self._failed(worker, _cause(code))]
+
+    def _deadlines(self) -> Iterator[float]:
+        if self.timeout is not None:
+            for worker in self._workers:
+                if worker.task is not None and worker.ready:
+                    yield worker.since + self.timeout
+
+    def _overdue(self) -> list[Finished]:
+        late = [
+            worker
+            for worker in self._workers
+            if worker.task is not None
+            and worker.ready
+            and self.timeout is not None
+            and time.monotonic() >= worker.since + self.timeout
+        ]
+        for worker in late:
+            self._workers.remove(worker)
+            self._end(worker)
+        return [self._failed(worker, f"took longer than {self.timeout:g} s") for worker in late]
+
+    def _failed(self, worker: _Worker, reason: str) -> Finished:
+        assert worker.task is not None
+        seconds = time.monotonic() - worker.since
+        return Finished(worker.task.position, "failed", reason=reason, seconds=seconds)
+
+    def _end(self, worker: _Worker) -> None:
+        """Ends a worker and what it has started."""
+        worker.pipe.close()
+        if worker.task is None:
+            worker.process.join(GRACE)
+        assert worker.process.pid is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.kill()  # where it had not yet made itself a group
+        worker.process.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        while self._workers:
+            self._end(self._workers.pop())
+
+
+def _cause(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"its worker ended with exit code {code}"
+    name = signal.Signals(-code).name
+    if -code == signal.SIGKILL:
+        return f"its worker was killed by {name}, most likely because memory ran out"
+    return f"its worker was killed by {name}"
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Keeps workers from running the user's script again, which would search in each of them.
+
+    Nothing of ``__main__`` has to be imported there: the evaluator comes by value.
+    """
+    main = sys.modules["__main__"]
+    hidden = {name: main.__dict__.pop(name) for name in ("__file__",) if name in main.__dict__}
+    spec, main.__spec__ = main.__spec__, None
+    try:
+        yield
+    finally:
+        main.__dict__.update(hidden)
+        main.__spec__ = spec

@@ -1,0 +1,66 @@
+"""Serial: evaluations in this process, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from ...evaluators.evaluator import Evaluator
+from .executor import Finished, Task, attempt
+
+__all__ = ["SerialExecutor"]
+
+
+class SerialExecutor:
+    """Evaluates in this process, one at a time.
+
+    For tables and for debugging: what kills the evaluator kills the search, and there is no
+    time-out.
+
+    Args:
+        evaluator: Who evaluates. What it prints goes to stderr.
+
+    Example:
+        >>> from ...evaluators import evaluator
+        >>> from ...spaces import space
+        >>> cora = evaluator(space("nas-bench-graph"), "cora")
+        >>> executor = SerialExecutor(cora)
+        >>> executor.submit(Task(0, tuple(cora.rows[0].tolist())))
+        >>> [(done.position, done.status) for done in executor.wait(1.0)]
+        [(0, 'ok')]
+    """
+
+    workers = 1
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._tasks: list[Task] = []
+
+    @property
+    def running(self) -> int:
+        return len(self._tasks)
+
+    def submit(self, task: Task) -> None:
+        self._tasks.append(task)
+
+    def wait(self, seconds: float) -> Sequence[Finished]:
+        if not self._tasks:
+            return []
+        with contextlib.redirect_stdout(sys.stderr):
+            finished = attempt(self._evaluator, self._tasks[0])
+        del self._tasks[0]
+        return [finished]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._tasks.clear()

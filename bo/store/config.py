@@ -1,0 +1,85 @@
+"""What defines a run: everything its trajectory depends on, as JSON in the storage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["EvaluatorConfig", "RunConfig"]
+
+
+class EvaluatorConfig(BaseModel):
+    """Where labels come from, as text; files by absolute path.
+
+    Args:
+        source: A data set, the path of a table, or ``file.py:name`` or ``package.module:name``.
+        tables: More files to join to a table.
+        architecture_column: The table's column of native strings.
+        metrics: The table's columns to read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    tables: tuple[str, ...] = ()
+    architecture_column: str = "arch_str"
+    metrics: str = ""
+
+
+class RunConfig(BaseModel):
+    """What defines a run.
+
+    Args:
+        space: Name of the space.
+        declaration: What the YAML file of the space said, where it came from one.
+        evaluator: Where labels come from; None where a Python object was given, which whoever
+            resumes has to give again.
+        maximize: Objectives, as for `Problem`.
+        minimize: Objectives, as for `Problem`.
+        where: Constraints, as for `Problem`.
+        method: Name of the method.
+        seed: Of everything random.
+        batch: How many trials may be evaluated at the same time, over all processes.
+        initial: Random architectures before the method decides.
+        budget: Evaluations, prior results not counted; the one thing that may grow.
+        workers: Evaluations at the same time in one process, unless told otherwise.
+        executor: What runs them, unless told otherwise.
+        timeout: Seconds after which an evaluation has failed, unless told otherwise.
+        version: Of the package that made the run.
+
+    Example:
+        >>> config = RunConfig(space="nasbench201", maximize="accuracy", seed=1)
+        >>> RunConfig.model_validate_json(config.model_dump_json()) == config
+        True
+        >>> config.differences(RunConfig(space="nasbench201", maximize="top1", seed=1))
+        {'maximize': ('accuracy', 'top1')}
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: str
+    declaration: dict[str, Any] | None = None
+    evaluator: EvaluatorConfig | None = None
+    maximize: str = ""
+    minimize: str = ""
+    where: str = ""
+    method: str = "bo"
+    seed: int = 0
+    batch: int = Field(default=1, ge=1)
+    initial: int = Field(default=5, ge=0)
+    budget: int = Field(default=0, ge=0)
+    workers: int = Field(default=1, ge=1)
+    executor: str = "process"
+    timeout: float | None = None
+    version: str = ""
+
+    def differences(self, other: RunConfig) -> dict[str, tuple[object, object]]:
+        """Lists what would give another trajectory: name, the value here, the value there."""
+        free = {"budget", "workers", "executor", "timeout", "version"}
+        here, there = self.model_dump(), other.model_dump()
+        return {
+            name: (here[name], there[name])
+            for name in here
+            if name not in free and here[name] != there[name]
+        }
