@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -108,6 +109,7 @@ class Problem:
         self.constraints = parse_targets(where, self.metrics) if where else Targets()
         used = dict.fromkeys([*wanted, *self.constraints.names])
         self.learned = tuple(name for name in used if not self.metrics[name].exact)
+        self._pool: Int[Tensor, "P V"] | None = None
 
     @classmethod
     def of(
@@ -135,8 +137,20 @@ class Problem:
         """Whether there are several objectives."""
         return len(self.objectives) > 1
 
+    def within(self, pool: Int[Tensor, "P V"]) -> Problem:
+        """Returns the same problem where nothing but ``pool`` can be proposed.
+
+        Args:
+            pool: Valid choice indices.
+        """
+        narrowed = copy(self)
+        narrowed._pool = self.space.canonical(pool)
+        return narrowed
+
     def whole(self) -> Int[Tensor, "A V"] | None:
         """Lists everything that can be proposed, or None where that is too much."""
+        if self._pool is not None:
+            return self._pool
         if isinstance(self.evaluator, Table):
             return self.evaluator.rows if len(self.evaluator.rows) <= WHOLE else None
         if self.space.architecture_count <= WHOLE:
@@ -152,6 +166,8 @@ class Problem:
         known = torch.ones(len(x), dtype=torch.bool)
         if isinstance(self.evaluator, Table):
             known = self.evaluator.has(x)
+        if self._pool is not None:
+            known &= torch.isin(self.space.hashes(x), self.space.hashes(self._pool))
         exact = self.exact_constraints
         return known & exact.satisfied(self.exact(x)) if exact and len(x) else known
 

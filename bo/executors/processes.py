@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import cloudpickle
 
@@ -72,7 +72,7 @@ class ProcessExecutor:
                 f"The evaluator cannot be sent to another process: {error}.",
                 "Open files and connections in `evaluate`, or use the serial executor.",
             ) from error
-        self._context = multiprocessing.get_context(START)
+        self._context: Any = multiprocessing.get_context(START)
         if START == "forkserver":
             self._context.set_forkserver_preload([work.__module__])
         self._workers: list[_Worker] = []

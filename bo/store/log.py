@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,13 +24,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from ..problem import Problem
 from ..trial import Proposal, Trial
-from .liveness import Owner, Watch
+from .liveness import GONE, Owner, Watch
 from .run import BEAT, GRACE, Run
 
 __all__ = ["ATTEMPTS", "PRIOR", "Entry", "TrialLog"]
 
 # As many processes may vanish over an architecture until it counts as the cause.
 ATTEMPTS = 5
+# Seconds that one process may take to decide before another one decides the same.
+LEASE = 30.0
 PRIOR = "prior"
 # An owner that is a person: what is asked for is never taken for vanished.
 ASKED = ""
@@ -102,6 +105,7 @@ class TrialLog:
             v.name: CategoricalDistribution(v.choices) for v in problem.space.variables
         }
         self._settled: dict[int, Trial] = {}
+        self._lease = (("", -1), 0.0)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -275,6 +279,28 @@ class TrialLog:
         beats = self.run.beats()
         dead = [entry for entry in others if self._watch.dead(entry.owner, beats)]
         return sum(self.interrupt(entry, "its process vanished", vanished=True) for entry in dead)
+
+    def may_propose(self, position: int) -> bool:
+        """Whether no other process is just deciding what to evaluate at a position.
+
+        It saves two processes from deciding the same; that they do is harmless. None may take
+        longer than `LEASE`.
+
+        Args:
+            position: The one after the last.
+        """
+        beats = self.run.beats()
+        others = [who for who, beat in beats.items() if beat != GONE and who != str(self.owner)]
+        if not others:
+            return True
+        who, where = self.run.lease()
+        if where == position and who in others and not self._watch.dead(who, beats):
+            if self._lease[0] != (who, where):
+                self._lease = ((who, where), time.monotonic())
+            if time.monotonic() - self._lease[1] < LEASE:
+                return False
+        self.run.take_lease(self.owner, position)
+        return True
 
     @contextmanager
     def alive(self) -> Iterator[None]:

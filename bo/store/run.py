@@ -25,7 +25,7 @@ FILE, NAME = "run.sqlite", "run"
 CONFIG = "vitruvius"
 # Optuna's key for the names of objectives, which its dashboard shows.
 METRIC_NAMES = "study:metric_names"
-WORKER = "worker "
+WORKER, LEASE = "worker ", "deciding"
 # Seconds between heartbeats, and without one until a process elsewhere counts as dead.
 BEAT, GRACE = 5.0, 60.0
 # Seconds to wait for another process that is just making the same run.
@@ -201,6 +201,20 @@ class Run:
             for key, value in self._attributes().items()
             if key.startswith(WORKER)
         }
+
+    def lease(self) -> tuple[str, int]:
+        """Which process was the last to decide, and about which position."""
+        who, position = self._attributes().get(LEASE, ("", -1))
+        return str(who), int(position)
+
+    def take_lease(self, owner: Owner, position: int) -> None:
+        """Says that a process is about to decide.
+
+        Args:
+            owner: Which.
+            position: About what.
+        """
+        self.storage.set_study_user_attr(self.study, LEASE, [str(owner), position])
 
     def state(self) -> RunState:
         """Sums the run up, without its space and evaluator."""

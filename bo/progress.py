@@ -1,0 +1,175 @@
+"""Progress of a search: a live table on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from .problem import Problem
+from .trial import History, Trial
+
+__all__ = ["LiveProgress", "PlainProgress", "Progress", "Silent", "Snapshot", "progress"]
+
+# Seconds between redraws of the table, and between plain lines.
+REDRAW, LINE = 0.25, 5.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How far a search has come.
+
+    Args:
+        problem: What is searched for.
+        best: The best trial so far, or the front.
+        evaluated: Trials that are done.
+        running: Trials that are not.
+        failed: Trials that failed.
+        budget: Trials there shall be.
+    """
+
+    problem: Problem
+    best: list[Trial]
+    evaluated: int
+    running: int
+    failed: int
+    budget: int
+
+    def headline(self) -> str:
+        """Describes the best so far in a few words."""
+        if not self.best:
+            return "none feasible yet"
+        if self.problem.multiple:
+            return f"front of {len(self.best)}"
+        name = self.problem.objectives[0].metric
+        value = History(self.problem, self.best).scores[0, 0] * self.problem.objectives[0].sign
+        return f"{name} {float(value):.6g}"
+
+
+class Progress:
+    """Where a search reports to; a context manager. This one reports nothing."""
+
+    interval = 0.0
+
+    def __init__(self) -> None:
+        self._start = self._last = 0.0
+        self._first: int | None = None
+
+    def wants(self, *, last: bool = False) -> bool:
+        """Whether it is time to `show` something.
+
+        Args:
+            last: Whether the search is over.
+        """
+        return last or time.monotonic() - self._last >= self.interval
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Reports.
+
+        Args:
+            snapshot: How far the search has come.
+        """
+        self._last = time.monotonic()
+        if self._first is None:
+            self._first, self._start = snapshot.evaluated, self._last
+
+    def rate(self, snapshot: Snapshot) -> float:
+        """Evaluations per second since the first report."""
+        done = snapshot.evaluated - (self._first or 0)
+        return done / max(time.monotonic() - self._start, 1e-9)
+
+    def left(self, snapshot: Snapshot) -> str:
+        """Time to go, as text."""
+        rate = self.rate(snapshot)
+        return _clock((snapshot.budget - snapshot.evaluated) / rate) if rate else "–"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
+class Silent(Progress):
+    """Reports nothing."""
+
+    def wants(self, *, last: bool = False) -> bool:
+        return False
+
+
+class PlainProgress(Progress):
+    """Writes a line to stderr, at most one every few seconds."""
+
+    interval = LINE
+
+    def show(self, snapshot: Snapshot) -> None:
+        super().show(snapshot)
+        print(
+            f"{snapshot.evaluated}/{snapshot.budget} evaluated, {snapshot.failed} failed, "
+            f"best: {snapshot.headline()}, {self.rate(snapshot):.3g}/s, "
+            f"{self.left(snapshot)} to go",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class LiveProgress(Progress):
+    """Keeps a table on the terminal.
+
+    Args:
+        console: The terminal.
+    """
+
+    interval = REDRAW
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def show(self, snapshot: Snapshot) -> None:
+        super().show(snapshot)
+        table = Table("best so far", "evaluated", "running", "failed", "per second", "to go")
+        table.add_row(
+            snapshot.headline(),
+            f"{snapshot.evaluated}/{snapshot.budget}",
+            str(snapshot.running),
+            str(snapshot.failed),
+            f"{self.rate(snapshot):.3g}",
+            self.left(snapshot),
+        )
+        self._live.update(table, refresh=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+
+def progress() -> Progress:
+    """Returns a live table where stderr is a terminal, plain lines elsewhere."""
+    console = Console(stderr=True)
+    return LiveProgress(console) if console.is_terminal else PlainProgress()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,144 @@
+"""What a search returns: the best, every trial, and how it came about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..spaces import Architecture
+from .problem import Problem
+from .store import Entry
+from .trial import History, Trial
+
+__all__ = ["SearchResult", "best_trials", "front", "summarise"]
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search returns.
+
+    Args:
+        problem: What was searched for.
+        trials: Every trial in order, with prior results and those that still run.
+        best: The best feasible trial; with several objectives all that no other dominates; nothing
+            where none is feasible.
+        summary: See the documentation of ``vitruvius search``.
+        notes: What the user should know, in whole sentences.
+    """
+
+    problem: Problem
+    trials: list[Trial]
+    best: list[Trial]
+    summary: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def missed(self) -> bool:
+        """Whether something was measured and none of it is feasible."""
+        return not self.best and any(trial.done for trial in self.trials)
+
+    def architecture(self, trial: Trial) -> Architecture:
+        """Returns the architecture of a trial.
+
+        Args:
+            trial: One of `trials`.
+        """
+        return self.problem.space.architecture(trial.proposal.row)
+
+    def metrics(self, trial: Trial) -> dict[str, float]:
+        """Returns what was measured, and the exact metrics that the problem names.
+
+        Args:
+            trial: One of `trials`.
+        """
+        used = {entry.metric for entry in self.problem.objectives}
+        used |= set(self.problem.constraints.names)
+        exact = self.problem.exact(torch.tensor([trial.proposal.row]))
+        return {**{n: float(exact[n]) for n in sorted(used & set(exact))}, **trial.metrics}
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the JSON form that the command line prints."""
+        return {
+            "best": [
+                {
+                    "architecture": str(self.architecture(trial)),
+                    "metrics": self.metrics(trial),
+                    "trial": trial.number,
+                }
+                for trial in self.best
+            ],
+            "trials": [self._trial(trial) for trial in self.trials],
+            "summary": self.summary,
+        }
+
+    def _trial(self, trial: Trial) -> dict[str, Any]:
+        told = {
+            "number": trial.number,
+            "architecture": str(self.architecture(trial)),
+            "metrics": self.metrics(trial) if trial.done else {},
+            "status": trial.state,
+            "source": trial.proposal.source,
+            "seconds": trial.seconds,
+            "fidelity": trial.proposal.fidelity,
+        }
+        return {**told, "reason": trial.reason} if trial.reason else told
+
+
+def best_trials(history: History) -> list[Trial]:
+    """Returns the best feasible trial, or with several objectives the feasible front.
+
+    Args:
+        history: All trials.
+    """
+    feasible = [t for t, good in zip(history.ok, history.feasible.tolist(), strict=True) if good]
+    if not feasible:
+        return []
+    scores = history.scores[history.feasible]
+    if not history.problem.multiple:
+        return [feasible[int(scores[:, 0].argmax())]]
+    return [t for t, there in zip(feasible, front(scores).tolist(), strict=True) if there]
+
+
+def front(scores: Float[Tensor, "n M"]) -> Bool[Tensor, " n"]:
+    """Tells which rows no other row dominates.
+
+    Args:
+        scores: More is better in every column.
+
+    Example:
+        >>> front(torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]])).tolist()
+        [True, True, False]
+    """
+    kept = [not bool(((scores >= row).all(1) & (scores > row).any(1)).any()) for row in scores]
+    return torch.tensor(kept, dtype=torch.bool)
+
+
+def summarise(problem: Problem, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Counts what a log holds.
+
+    Args:
+        problem: What is searched for.
+        entries: The log.
+    """
+    own = [entry for entry in entries if not entry.prior]
+    done = [entry for entry in own if entry.trial.done]
+    return {
+        "space": problem.space.name,
+        "objectives": {
+            entry.metric: "maximize" if entry.maximize else "minimize"
+            for entry in problem.objectives
+        },
+        "where": str(problem.constraints),
+        "evaluated": len(done),
+        "prior": len(entries) - len(own),
+        "running": len(own) - len(done),
+        "failed": sum(entry.trial.state == "failed" for entry in done),
+        "duplicates_avoided": sum(entry.rejected for entry in entries),
+        "evaluation_seconds": math.fsum(entry.trial.seconds for entry in done),
+    }

@@ -1,0 +1,371 @@
+"""Search: asks a method what to evaluate, has it evaluated, and keeps the log of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from jaxtyping import Int
+from torch import Tensor
+
+from .._seeding import derive_seed
+from ..errors import UsageError
+from ..evaluators.evaluation import Evaluation
+from ..spaces import ArchitectureLike
+from .executors import Executor, Finished, Task
+from .executors import executor as make_executor
+from .method import Method
+from .problem import Problem
+from .progress import Progress, Silent, Snapshot
+from .proposing import Proposer
+from .result import SearchResult, best_trials, summarise
+from .store import Entry, Run, RunConfig, TrialLog
+from .store.log import PRIOR
+from .trial import History, Proposal, Trial
+
+__all__ = ["Search"]
+
+# Seconds between looks at what other processes have written.
+POLL = 0.25
+# A range that NumPy takes for a seed too.
+SEEDS = 2**31
+
+
+class Search:
+    """The loop of ask and tell over a log that outlives the process.
+
+    Args:
+        problem: What is searched for.
+        method: Decides what to evaluate.
+        run: Where to keep the log; by default in memory, with the settings below. A run has its own
+            settings.
+        seed: Of everything random.
+        batch: How many trials may be pending at the same time, over all processes; a part of the
+            trajectory.
+        initial: Random architectures before the method decides.
+
+    Example:
+        >>> from ..evaluators import evaluator
+        >>> from ..spaces import space
+        >>> class First:
+        ...     name = "first"
+        ...
+        ...     def propose(self, history, seed):
+        ...         row = history.fresh(history.problem.whole())[0]
+        ...         return Proposal(tuple(row.tolist()), "first")
+        >>> cora = evaluator(space("nas-bench-graph"), "cora")
+        >>> search = Search(Problem.of(cora, maximize="valid_perf"), First())
+        >>> trial = search.ask()[0]
+        >>> search.tell(trial.number, {"valid_perf": 0.79}).state
+        'ok'
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        method: Method,
+        run: Run | None = None,
+        *,
+        seed: int = 0,
+        batch: int = 1,
+        initial: int = 5,
+    ) -> None:
+        if run is None:
+            config = RunConfig(
+                space=problem.space.name,
+                method=method.name,
+                seed=seed,
+                batch=batch,
+                initial=initial,
+            )
+            run = Run.in_memory(config, problem.objectives)
+        self.problem, self.method, self.config = problem, method, run.config
+        self.log = TrialLog(run, problem)
+        self._proposer = Proposer(
+            problem,
+            method,
+            seed=run.config.seed,
+            batch=run.config.batch,
+            initial=run.config.initial,
+        )
+        self._mine: dict[int, Entry] = {}
+        self._exhausted = False
+        self._cpu = self._wall = 0.0
+
+    # -- by hand --------------------------------------------------------------------------------
+
+    def ask(self, q: int = 1, pool: Int[Tensor, "P V"] | None = None) -> list[Trial]:
+        """Decides what to evaluate next, for people who evaluate elsewhere.
+
+        Args:
+            q: How many.
+            pool: Valid choice indices; where given, nothing else is proposed.
+
+        Returns:
+            New pending trials; fewer than ``q`` where there are no more.
+
+        Raises:
+            UsageError: For ``q`` below 1.
+        """
+        if q < 1:
+            raise UsageError(f"`q` must be at least 1, got {q}.", "Ask for one or more.")
+        asked: list[Trial] = []
+        while len(asked) < q:
+            entries = self.log.read()
+            chosen = self._proposer.ask(entries, pool)
+            if chosen.proposal is None:
+                break
+            entry = self.log.claim(
+                len(entries), chosen.proposal, rejected=chosen.rejected, asked=True
+            )
+            if entry is not None:
+                asked.append(entry.trial)
+        return asked
+
+    def tell(
+        self,
+        what: int | ArchitectureLike | Evaluation,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        reason: str = "",
+        seconds: float = 0.0,
+    ) -> Trial:
+        """Takes a result: of a pending trial, or of an architecture that was never asked for.
+
+        Args:
+            what: Number of a trial, an architecture, or an evaluation of one.
+            metrics: What was measured; None where it failed.
+            reason: Why it failed.
+            seconds: What it cost.
+
+        Returns:
+            The trial with its result; its source is ``"prior"`` where it was not asked for.
+
+        Raises:
+            UsageError: Where there is no such trial, it has a result, or metrics are missing.
+            ArchitectureError: Where it is not an architecture of the space.
+        """
+        if isinstance(what, Evaluation):
+            metrics = what.metrics if what.ok else None
+            reason, seconds, what = what.reason, what.seconds, what.architecture
+        entries = self.log.read()
+        entry = self._find(entries, what)
+        if entry is not None and entry.trial.done:
+            raise UsageError(
+                f"Trial {entry.trial.number} has its result.", "Tell each result once."
+            )
+        if metrics is not None and (missing := set(self.problem.learned) - set(metrics)):
+            raise UsageError(
+                f"A result needs {', '.join(self.problem.learned)}; "
+                f"{', '.join(sorted(missing))} is missing.",
+                'Give every one, or "status": "failed" and a reason.',
+            )
+        if entry is None:
+            assert not isinstance(what, int)
+            row = self.problem.space.architecture(what).canonical
+            trial = self._result(Trial(-1, Proposal(row, PRIOR)), metrics, reason, seconds)
+            while (told := self.log.claim(len(entries), trial.proposal, result=trial)) is None:
+                entries = self.log.read()
+        else:
+            trial = self._result(entry.trial, metrics, reason, seconds)
+            told = entry
+            if entry.interrupted:
+                again = self.log.claim(
+                    entry.trial.number, trial.proposal, attempt=entry.attempt + 1, asked=True
+                )
+                told = again or entry
+        trial = replace(trial, number=told.trial.number)
+        if not self.log.finish(told, trial):
+            raise UsageError(
+                f"Trial {trial.number} got its result from elsewhere.", "This one does not count."
+            )
+        return trial
+
+    def tell_prior(self, evaluations: Iterable[Evaluation]) -> int:
+        """Takes results from elsewhere; the budget does not count them.
+
+        Args:
+            evaluations: Those of architectures that have a result already are left out.
+
+        Returns:
+            How many were new.
+        """
+        new = 0
+        for evaluation in evaluations:
+            entry = self._find(self.log.read(), evaluation.architecture)
+            if entry is None or not entry.trial.done:
+                self.tell(evaluation)
+                new += 1
+        return new
+
+    # -- by itself ------------------------------------------------------------------------------
+
+    def run(
+        self,
+        budget: int,
+        *,
+        workers: int = 1,
+        executor: str | Executor = "serial",
+        timeout: float | None = None,
+        progress: Progress | None = None,
+    ) -> SearchResult:
+        """Evaluates until the budget is spent, together with other processes on the same run.
+
+        Args:
+            budget: Evaluations that the run shall have in the end, failed ones included and prior
+                results not.
+            workers: Evaluations at the same time in this process.
+            executor: ``"serial"``, ``"process"``, ``"ray"``, or one that is made.
+            timeout: Seconds after which an evaluation has failed.
+            progress: Where to report to.
+
+        Raises:
+            UsageError: Where ``budget`` is below 1 or the problem has no evaluator.
+        """
+        if budget < 1:
+            raise UsageError(f"`budget` must be at least 1, got {budget}.", "Give one or more.")
+        evaluator = self.problem.evaluator
+        if evaluator is None:
+            raise UsageError("There is no evaluator to run.", "Give one, or use `ask` and `tell`.")
+        if isinstance(executor, str):
+            executor = make_executor(executor, evaluator, workers, timeout=timeout)
+        self.log.run.extend(budget)
+        cpu, wall = time.process_time(), time.monotonic()
+        with self.log.alive(), executor, progress or Silent() as shown:
+            try:
+                self._loop(executor, shown)
+            except BaseException:
+                for entry in self._mine.values():
+                    self.log.interrupt(entry, "interrupted")
+                raise
+            finally:
+                self._mine.clear()
+                self._cpu += time.process_time() - cpu
+                self._wall += time.monotonic() - wall
+        return self.result()
+
+    def result(self) -> SearchResult:
+        """Sums up what the log holds."""
+        entries = self.log.read()
+        trials = [entry.trial for entry in entries]
+        best = best_trials(History(self.problem, trials))
+        summary = {
+            **summarise(self.problem, entries),
+            "method": self.method.name,
+            "budget": self.log.run.config.budget,
+            "batch": self.config.batch,
+            "seed": self.config.seed,
+            "run": self.log.run.location,
+            "cpu_seconds": round(self._cpu, 3),
+            "wall_seconds": round(self._wall, 3),
+        }
+        notes = []
+        if self._exhausted:
+            notes.append("Everything that may be proposed has been; the search ended there.")
+        if not best and any(trial.done for trial in trials):
+            notes.append("Nothing that was measured meets the constraints.")
+        return SearchResult(self.problem, trials, best, summary, notes)
+
+    def _loop(self, executor: Executor, progress: Progress) -> None:
+        while True:
+            entries = self.log.read()
+            if self.log.reap(entries):
+                continue
+            if progress.wants():
+                progress.show(self._snapshot(entries))
+            while executor.running < executor.workers and (entry := self._start(entries)):
+                self._mine[entry.trial.number] = entry
+                seed = derive_seed(self.config.seed, "evaluate", entry.trial.number) % SEEDS
+                proposal = entry.trial.proposal
+                executor.submit(Task(entry.trial.number, proposal.row, proposal.fidelity, seed))
+                entries = self.log.read()
+            if executor.running:
+                for finished in executor.wait(POLL):
+                    self._record(finished)
+            elif all(entry.trial.done or entry.asked for entry in entries) and (
+                self._exhausted or self._spent(entries)
+            ):
+                break
+            else:
+                time.sleep(POLL)  # other processes are at it
+        if progress.wants(last=True):
+            progress.show(self._snapshot(entries))
+
+    def _start(self, entries: Sequence[Entry]) -> Entry | None:
+        """Claims what is to be evaluated next; None where that is nothing for now."""
+        for entry in entries:
+            if entry.interrupted:
+                again = self.log.claim(
+                    entry.trial.number,
+                    entry.trial.proposal,
+                    attempt=entry.attempt + 1,
+                    rejected=entry.rejected,
+                )
+                if again is not None:
+                    return again
+        if self._exhausted or self._spent(entries) or not self._proposer.due(entries):
+            return None
+        if not self.log.may_propose(len(entries)):
+            return None
+        chosen = self._proposer.next(entries)
+        self._exhausted = chosen.proposal is None
+        if chosen.proposal is None:
+            return None
+        return self.log.claim(len(entries), chosen.proposal, rejected=chosen.rejected)
+
+    def _spent(self, entries: Sequence[Entry]) -> bool:
+        own = sum(not entry.prior for entry in entries)
+        if own < self.log.run.config.budget:
+            return False
+        self.log.run.extend(self.log.run.budget())  # another process may have raised it
+        return own >= self.log.run.config.budget
+
+    def _record(self, finished: Finished) -> None:
+        entry = self._mine.pop(finished.position)
+        if finished.status == "lost":
+            self.log.interrupt(entry, finished.reason, vanished=True)
+            return
+        if finished.status == "ok":
+            trial = self._result(entry.trial, finished.metrics, "", finished.seconds)
+        else:
+            trial = entry.trial.finish(
+                finished.status, finished.metrics, reason=finished.reason, seconds=finished.seconds
+            )
+        self.log.finish(entry, trial)
+
+    def _result(
+        self, trial: Trial, metrics: Mapping[str, float] | None, reason: str, seconds: float
+    ) -> Trial:
+        if metrics is None:
+            return trial.finish("failed", reason=reason or "no reason given", seconds=seconds)
+        told = {name: float(value) for name, value in metrics.items()}
+        if trial.proposal.fidelity is None and not self.problem.complete(told):
+            wrong = [
+                f"{name} is {told[name]}" if name in told else f"no {name}"
+                for name in self.problem.learned
+                if not math.isfinite(told.get(name, math.nan))
+            ]
+            return trial.finish("failed", told, reason=", ".join(wrong), seconds=seconds)
+        return trial.finish("ok", told, seconds=seconds)
+
+    def _find(self, entries: Sequence[Entry], what: int | ArchitectureLike) -> Entry | None:
+        if isinstance(what, int):
+            if not 0 <= what < len(entries):
+                raise UsageError(f"There is no trial {what}.", f"There are {len(entries)}, from 0.")
+            return entries[what]
+        row = self.problem.space.architecture(what).canonical
+        return next((entry for entry in entries if entry.trial.proposal.row == row), None)
+
+    def _snapshot(self, entries: Sequence[Entry]) -> Snapshot:
+        own = [entry for entry in entries if not entry.prior]
+        history = History(self.problem, [entry.trial for entry in entries])
+        return Snapshot(
+            problem=self.problem,
+            best=best_trials(history),
+            evaluated=sum(entry.trial.done for entry in own),
+            running=sum(not entry.trial.done for entry in own),
+            failed=sum(entry.trial.state == "failed" for entry in own),
+            budget=self.log.run.config.budget,
+        )
