@@ -1,0 +1,174 @@
+"""The cases of `search.py`: what is searched for, what is reported, and what is best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vitruvius import evaluator, space
+from vitruvius.bo.problem import Problem
+
+GRAPHS = ("cora", "pubmed", "arxiv", "physics")
+INITIAL = 5
+
+Look = Callable[[tuple[int, ...]], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One problem.
+
+    Args:
+        name: As on the command line.
+        title: Heading of its table.
+        budget: Most evaluations, the initial designs included.
+        seeds: Most seeds.
+        kind: ``"single"`` objective or ``"front"``.
+        report: Metric reported of the best by the searched one; the searched one in oracle mode.
+        data: File of the data folder that it needs; "" for none.
+        make: From the data folder to the problem.
+        stop: Whether to stop at the optimum.
+        settings: What `make` puts into the problem, for the key of results.
+        constrained: Whether a winner could be infeasible.
+        open: Whether the space is too large for its optimum to be known.
+        note: Said under the title.
+    """
+
+    name: str
+    title: str
+    budget: int
+    seeds: int
+    kind: str
+    report: str
+    data: str
+    make: Callable[[Path], Problem]
+    stop: bool
+    settings: tuple[str, ...]
+    constrained: bool = False
+    open: bool = False
+    note: str = ""
+
+
+@cache
+def cases() -> dict[str, Case]:
+    """All of them, by name."""
+    found: list[Case] = []
+    for name, column, title in (
+        ("nb201-c10", "c10", "CIFAR-10"),
+        ("nb201-c100", "c100", "CIFAR-100"),
+    ):
+        for mode, searched in (("", "test"), ("-valid", "valid")):
+            found.append(_nasbench201(name + mode, column, title, searched))
+    for name in GRAPHS:
+        for mode, searched in (("-oracle", "test_perf"), ("", "valid_perf")):
+            found.append(_graphs(f"nbg-{name}{mode}", name, searched))
+    return {case.name: case for case in found}
+
+
+def look_up(problem: Problem) -> Look:
+    """What a trial measures, test metrics included (which no method sees)."""
+
+    def look(row: tuple[int, ...]) -> Mapping[str, float]:
+        return problem.evaluator.evaluate(row).metrics
+
+    return look
+
+
+def seen(problem: Problem, metrics: Mapping[str, float]) -> dict[str, float]:
+    """The part of the measurements that the search is allowed to see."""
+    return {name: metrics[name] for name in problem.learned}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a case from the whole table; never shown to a method.
+
+    Args:
+        best: Best value of the searched metric among what may be proposed and is feasible.
+        reported: The reported metric at that architecture.
+        reference: Worst value of every objective (more is better).
+        ideal: Best value of every objective.
+        volume: Hypervolume of the true front, 0 for one objective.
+    """
+
+    best: float
+    reported: float
+    reference: tuple[float, ...]
+    ideal: tuple[float, ...]
+    volume: float = 0.0
+
+
+@cache
+def known(case: Case, folder: Path) -> Known:
+    """Reads the optimum off the table."""
+    problem, values = _whole(case, folder)
+    scores, feasible = problem.scores(values), problem.feasible(values)
+    best = int(torch.where(feasible, scores[:, 0], -torch.inf).argmax())
+    reference, ideal = scores.amin(0), scores.amax(0)
+    return Known(
+        best=float(scores[best, 0] * problem.objectives[0].sign),
+        reported=float(values[case.report][best]),
+        reference=tuple(reference.tolist()),
+        ideal=tuple(ideal.tolist()),
+    )
+
+
+@cache
+def problem_of(case: Case, folder: Path) -> Problem:
+    """The problem of a case, once per process."""
+    return case.make(folder)
+
+
+def _whole(case: Case, folder: Path) -> tuple[Problem, dict[str, Any]]:
+    problem = problem_of(case, folder)
+    x = problem.whole()
+    x = x[problem.possible(x)]
+    return problem, {**problem.exact(x), **problem.evaluator.values(x)}
+
+
+def _nasbench201(name: str, column: str, title: str, searched: str) -> Case:
+    metrics = f"test[%]={column}_test_e200, valid[%]={column}_valid_e200"
+
+    def make(folder: Path) -> Problem:
+        table = evaluator(space("nasbench201"), folder / "nb201.npz", metrics=metrics)
+        return Problem.of(table, maximize=searched)
+
+    oracle = searched == "test"
+    return Case(
+        name=name,
+        title=f"NAS-Bench-201, {title}, "
+        + ("oracle: test accuracy searched" if oracle else "validation searched, test reported"),
+        budget=150 if oracle else 192,
+        seeds=60,
+        kind="single",
+        report="test",
+        data="nb201.npz",
+        make=make,
+        stop=oracle,
+        settings=(metrics, searched),
+    )
+
+
+def _graphs(name: str, data: str, searched: str) -> Case:
+    def make(folder: Path) -> Problem:
+        return Problem.of(evaluator(space("nas-bench-graph"), data), maximize=searched)
+
+    oracle = searched == "test_perf"
+    return Case(
+        name=name,
+        title=f"NAS-Bench-Graph, {data}, "
+        + ("oracle: test accuracy searched" if oracle else "validation searched, test reported"),
+        budget=100,
+        seeds=60,
+        kind="single",
+        report="test_perf",
+        data="",
+        make=make,
+        stop=oracle,
+        settings=(data, searched),
+    )
