@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .errors import VitruviusError
     from .evaluators import evaluator
     from .sampling import sample
+    from .searching import resume, search
     from .spaces import Architecture, space
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "generators",
     "predictors",
     "reports",
+    "resume",
     "sample",
+    "search",
     "space",
     "spaces",
 ]
@@ -39,7 +42,9 @@ _HOMES = {
     "Architecture": "spaces",
     "VitruviusError": "errors",
     "evaluator": "evaluators",
+    "resume": "searching",
     "sample": "sampling",
+    "search": "searching",
     "space": "spaces",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from jaxtyping import Int
@@ -183,22 +183,17 @@ class Search:
             )
         return trial
 
-    def tell_prior(self, evaluations: Iterable[Evaluation]) -> int:
-        """Takes results from elsewhere; the budget does not count them.
+    def has_result(self, what: int | ArchitectureLike) -> bool:
+        """Whether a trial, or any trial of an architecture, is done.
 
         Args:
-            evaluations: Those of architectures that have a result already are left out.
+            what: Number of a trial, or an architecture.
 
-        Returns:
-            How many were new.
+        Raises:
+            UsageError: For a number that is no trial's.
         """
-        new = 0
-        for evaluation in evaluations:
-            entry = self._find(self.log.read(), evaluation.architecture)
-            if entry is None or not entry.trial.done:
-                self.tell(evaluation)
-                new += 1
-        return new
+        entry = self._find(self.log.read(), what)
+        return entry is not None and entry.trial.done
 
     # -- by itself ------------------------------------------------------------------------------
 

@@ -1,62 +1,36 @@
-"""The command line: every command is one public call and a printed result.
-
-Data goes to stdout, talk to stderr. Exit codes: 0 done, 2 a mistake in what was asked, 3 nothing
-met the target, 130 interrupted.
-"""
+"""Commands around single architectures: sample, spaces, train, evaluate, draw."""
 
 from __future__ import annotations
 
 import json
-import sys
-from enum import StrEnum
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from .errors import UsageError, VitruviusError
+from ..errors import UsageError
+from ._app import (
+    Column,
+    Data,
+    Device,
+    Format,
+    Metrics,
+    Output,
+    Seed,
+    SpaceName,
+    Tables,
+    app,
+    first_table,
+    print_table,
+    talk,
+)
 
 if TYPE_CHECKING:
-    from .sampling import SampleResult
+    from ..sampling import SampleResult
 
-__all__ = ["app", "main"]
-
-INTERRUPTED = 130  # what typer makes of Ctrl-C
-
-app = typer.Typer(
-    name="vitruvius",
-    help="Sample, search and transfer neural-network architectures.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-_talk = Console(stderr=True)
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
-
-
-SpaceName = Annotated[str, typer.Argument(help="A space, or the YAML file that declares one.")]
-Data = Annotated[
-    str | None, typer.Option(help="Data set known for the space, or a table (.npz, .csv).")
-]
-Tables = Annotated[
-    list[str] | None, typer.Option("--table", help="A table; several are joined. As --data FILE.")
-]
-Column = Annotated[str, typer.Option(help="Column of the table that holds the architectures.")]
-Metrics = Annotated[
-    str, typer.Option(help='Metrics of the table, e.g. "accuracy=c10_valid, latency_ms=lat".')
-]
-Output = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+__all__ = ["draw", "evaluate", "sample", "spaces", "train"]
 
 
 @app.command()
@@ -93,10 +67,10 @@ def sample(
     output: Output = Format.table,
 ) -> None:
     """Sample architectures that meet target properties, at once, without a search."""
-    from .sampling import sample as run
+    from ..sampling import sample as run
 
-    data, others = _source(data, table)
-    with _talk.status("Sampling"):
+    data, others = first_table(data, table)
+    with talk.status("Sampling"):
         result = run(
             space,
             data=data,
@@ -116,9 +90,9 @@ def sample(
     _print_samples(result, output)
     if out is not None:
         result.save(out)
-        _talk.print(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
+        talk.print(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
     if result.missed:
-        _talk.print("[yellow]None of these meets the target.[/yellow]")
+        talk.print("[yellow]None of these meets the target.[/yellow]")
         raise typer.Exit(3)
 
 
@@ -128,10 +102,10 @@ def spaces(
     output: Output = Format.table,
 ) -> None:
     """List the spaces, or describe one."""
-    from .evaluators import data_sets
-    from .generators.resolver import shipped
-    from .spaces import names
-    from .spaces import space as find
+    from ..evaluators import data_sets
+    from ..generators.resolver import shipped
+    from ..spaces import names
+    from ..spaces import space as find
 
     described = [find(name) for name in ([space] if space else names())]
     rows: list[dict[str, Any]] = [
@@ -161,7 +135,7 @@ def spaces(
                 ", ".join(row["data"]) or "–",
                 "ships" if row["generator"] else "–",
             )
-        _print(listing)
+        print_table(listing)
         return
     typer.echo(f"{rows[0]['space']}: {rows[0]['about']}")
     typer.echo(f"{_count(rows[0]['architectures'])} architectures, for example")
@@ -170,7 +144,7 @@ def spaces(
     for variable in described[0].variables:
         place = "-".join(map(str, variable.place)) or "graph"
         listing.add_row(variable.name, variable.kind, place, " ".join(variable.choices))
-    _print(listing)
+    print_table(listing)
 
 
 @app.command()
@@ -187,8 +161,8 @@ def train(
     device: Device = "auto",
 ) -> None:
     """Train a generator for a space; run it again to go on after an interruption."""
-    from .generators.recipe import source_of, train_generator
-    from .spaces import space as find
+    from ..generators.recipe import source_of, train_generator
+    from ..spaces import space as find
 
     target = find(space)
     chosen = None if rows is None else target.rows(_lines(rows))
@@ -216,12 +190,12 @@ def evaluate(
     output: Output = Format.table,
 ) -> None:
     """Count one architecture exactly, and look it up where data is given."""
-    from .evaluators import evaluator
-    from .spaces import space as find
+    from ..evaluators import evaluator
+    from ..spaces import space as find
 
     target = find(space)
     row = target.rows([architecture])
-    data, others = _source(data, table)
+    data, others = first_table(data, table)
     result: dict[str, Any] = target.architecture(architecture).to_json()
     task = None
     if data is not None:
@@ -245,9 +219,9 @@ def evaluate(
     for origin in ("exact", "measured"):
         for name, value in result.get(origin, {}).items():
             listing.add_row(name, f"{value:,.6g}", origin)
-    _print(listing)
+    print_table(listing)
     if result.get("reason"):
-        _talk.print(f"[yellow]{result['reason']}[/yellow]")
+        talk.print(f"[yellow]{result['reason']}[/yellow]")
 
 
 @app.command()
@@ -257,9 +231,9 @@ def draw(
     out: Annotated[Path | None, typer.Option(help="SVG file; by default stdout.")] = None,
 ) -> None:
     """Draw one architecture as SVG."""
-    from .reports import draw as render
-    from .reports import write_text
-    from .spaces import space as find
+    from ..reports import draw as render
+    from ..reports import write_text
+    from ..spaces import space as find
 
     target = find(space)
     drawing = render(target, target.architecture(architecture))
@@ -269,46 +243,11 @@ def draw(
         write_text(out, drawing)
 
 
-def main() -> None:
-    """Runs the command line; a mistake shows its message and hint, not a traceback.
-
-    ``--debug`` anywhere among the arguments shows the traceback.
-
-    Raises:
-        SystemExit: Always, with the exit code.
-    """
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    try:
-        app(arguments)
-    except VitruviusError as error:
-        if "--debug" in sys.argv:
-            raise
-        _talk.print(f"[red]Error:[/red] {error.message}", highlight=False, soft_wrap=True)
-        if error.hint:
-            _talk.print(f"[dim]{error.hint}[/dim]", highlight=False, soft_wrap=True)
-        raise SystemExit(2) from None
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:
-            _talk.print("Interrupted. A training goes on from its checkpoint when run again.")
-        raise
-
-
-def _source(data: str | None, table: list[str] | None) -> tuple[str | None, list[str]]:
-    """The first table stands for the data, the others are joined to it."""
-    if table and data is not None:
-        raise UsageError("Both --data and --table were given.", "Give one of them.")
-    return (table[0], table[1:]) if table else (data, [])
-
-
 def _lines(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
-
-
-def _print(listing: Table) -> None:
-    Console(width=None if sys.stdout.isatty() else 160).print(listing)
 
 
 def _print_samples(result: SampleResult, output: Format) -> None:
@@ -329,12 +268,12 @@ def _print_samples(result: SampleResult, output: Format) -> None:
                 cells.append(f"{prod(g['probability'] for g in entry.predicted.values()):.2f}")
             mark = {True: "yes", False: "no", None: "–"}[entry.meets_target]
             listing.add_row(str(entry.architecture), *cells, mark)
-        _print(listing)
+        print_table(listing)
         shown = ("returned", "raw_validity", "labels_used", "hit_rate", "base_rate", "cpu_seconds")
         parts = [f"{key} {_short(result.summary[key])}" for key in shown]
         typer.echo("  ".join(parts))
     for note in result.notes:
-        _talk.print(f"[yellow]{note}[/yellow]")
+        talk.print(f"[yellow]{note}[/yellow]")
 
 
 def _cell(entry: Any, name: str) -> str:

@@ -13,7 +13,8 @@ class EvaluatorConfig(BaseModel):
     """Where labels come from, as text; files by absolute path.
 
     Args:
-        source: A data set, the path of a table, or ``file.py:name`` or ``package.module:name``.
+        source: A data set, the path of a table, or ``file.py:name`` or ``package.module:name``;
+            blank where a Python object was given, which whoever resumes has to give again.
         tables: More files to join to a table.
         architecture_column: The table's column of native strings.
         metrics: The table's columns to read.
@@ -33,8 +34,7 @@ class RunConfig(BaseModel):
     Args:
         space: Name of the space.
         declaration: What the YAML file of the space said, where it came from one.
-        evaluator: Where labels come from; None where a Python object was given, which whoever
-            resumes has to give again.
+        evaluator: Where labels come from; None where they are told.
         maximize: Objectives, as for `Problem`.
         minimize: Objectives, as for `Problem`.
         where: Constraints, as for `Problem`.
@@ -46,7 +46,6 @@ class RunConfig(BaseModel):
         workers: Evaluations at the same time in one process, unless told otherwise.
         executor: What runs them, unless told otherwise.
         timeout: Seconds after which an evaluation has failed, unless told otherwise.
-        version: Of the package that made the run.
 
     Example:
         >>> config = RunConfig(space="nasbench201", maximize="accuracy", seed=1)
@@ -72,11 +71,10 @@ class RunConfig(BaseModel):
     workers: int = Field(default=1, ge=1)
     executor: str = "process"
     timeout: float | None = None
-    version: str = ""
 
     def differences(self, other: RunConfig) -> dict[str, tuple[object, object]]:
         """Lists what would give another trajectory: name, the value here, the value there."""
-        free = {"budget", "workers", "executor", "timeout", "version"}
+        free = {"budget", "workers", "executor", "timeout"}
         here, there = self.model_dump(), other.model_dump()
         return {
             name: (here[name], there[name])

@@ -1,0 +1,288 @@
+"""Commands around runs: search, resume, runs, ask, tell."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ..errors import UsageError
+from ._app import (
+    Column,
+    Format,
+    Metrics,
+    Output,
+    Seed,
+    SpaceName,
+    Tables,
+    app,
+    first_table,
+    print_table,
+    talk,
+)
+
+if TYPE_CHECKING:
+    from ..bo.result import SearchResult
+
+__all__ = ["ask", "resume", "runs", "search", "tell"]
+
+RunName = Annotated[str, typer.Argument(help="Folder of the run; with --storage its name there.")]
+Storage = Annotated[
+    str | None,
+    typer.Option(help="postgresql://…, sqlite:///FILE or journal:///FILE, instead of a folder."),
+]
+Workers = Annotated[int | None, typer.Option(help="Evaluations at the same time, here.")]
+ExecutorName = Annotated[str | None, typer.Option(help="auto, serial, process or ray.")]
+Timeout = Annotated[
+    float | None, typer.Option(help="Seconds after which an evaluation has failed.")
+]
+
+
+@app.command()
+def search(
+    space: SpaceName,
+    evaluator: Annotated[
+        str | None,
+        typer.Option(
+            "--evaluator",
+            "--data",
+            help="Data set known for the space, a table (.npz, .csv), FILE.py:NAME or MODULE:NAME; "
+            "without one, results are told.",
+        ),
+    ] = None,
+    maximize: Annotated[str, typer.Option(help="Metrics, joined by commas.")] = "",
+    minimize: Annotated[str, typer.Option(help="Metrics, joined by commas.")] = "",
+    where: Annotated[str, typer.Option(help='Constraints, e.g. "params<=2M, latency<=5ms".')] = "",
+    budget: Annotated[int, typer.Option(help="Evaluations.")] = 100,
+    method: Annotated[str, typer.Option(help="bo, or a baseline such as random.")] = "bo",
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            help="Evaluations at the same time, over all processes; by default --workers."
+        ),
+    ] = None,
+    initial: Annotated[
+        int, typer.Option(help="Random architectures before the method decides.")
+    ] = 5,
+    workers: Annotated[int, typer.Option(help="Evaluations at the same time, here.")] = 1,
+    executor: Annotated[str, typer.Option(help="auto, serial, process or ray.")] = "auto",
+    timeout: Timeout = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Folder to keep the run in, or with --storage its name there."),
+    ] = None,
+    storage: Storage = None,
+    seed: Seed = 0,
+    table: Tables = None,
+    architecture_column: Column = "arch_str",
+    metrics: Metrics = "",
+    output: Output = Format.table,
+) -> None:
+    """Search for the best architectures by evaluating as few as possible."""
+    evaluator, others = first_table(evaluator, table)
+    kept = run or _fresh_name(space, storage)
+    settings: dict[str, Any] = {
+        "evaluator": evaluator,
+        "maximize": maximize,
+        "minimize": minimize,
+        "where": where,
+        "budget": budget,
+        "method": method,
+        "batch": workers if batch is None else batch,
+        "initial": initial,
+        "workers": workers,
+        "executor": executor,
+        "timeout": timeout,
+        "run": kept,
+        "storage": storage,
+        "seed": seed,
+        "architecture_column": architecture_column,
+        "metrics": metrics,
+        "tables": others,
+    }
+    if evaluator is None:
+        from ..searching import new_search
+
+        made = new_search(space, **settings)
+        typer.echo(
+            f"{made.log.run.location} is there. Ask with: vitruvius ask {_again(kept, storage)}"
+        )
+        return
+    from ..bo.progress import progress
+    from ..searching import search as run_search
+
+    with _resumable(kept, storage):
+        result = run_search(space, **settings, progress=progress())
+    _print_result(result, output)
+
+
+@app.command()
+def resume(
+    run: RunName,
+    storage: Storage = None,
+    budget: Annotated[int | None, typer.Option(help="Evaluations in the end.")] = None,
+    workers: Workers = None,
+    executor: ExecutorName = None,
+    timeout: Timeout = None,
+    output: Output = Format.table,
+) -> None:
+    """Go on with a run: after an interruption, beside other processes, or with more budget."""
+    from ..bo.progress import progress
+    from ..searching import resume as go_on
+
+    with _resumable(run, storage):
+        result = go_on(
+            run,
+            storage,
+            budget=budget,
+            workers=workers,
+            executor=executor,
+            timeout=timeout,
+            progress=progress(),
+        )
+    _print_result(result, output)
+
+
+@app.command()
+def runs(
+    folder: Annotated[str, typer.Argument(help="Holds runs, or is one.")] = "runs",
+    storage: Storage = None,
+    output: Output = Format.table,
+) -> None:
+    """List runs: state, budget, best, failed."""
+    from dataclasses import asdict
+
+    from ..bo.store import list_runs
+
+    found = list_runs(folder, storage)
+    if output is Format.json:
+        typer.echo(json.dumps([asdict(entry) for entry in found], indent=2))
+        return
+    listing = Table("run", "state", "space", "method", "evaluated", "failed", "best")
+    for entry in found:
+        best = ", ".join(f"{name} {value:.6g}" for name, value in entry.best.items())
+        listing.add_row(
+            entry.run,
+            entry.state,
+            entry.space,
+            entry.method,
+            f"{entry.evaluated}/{entry.budget}",
+            str(entry.failed),
+            best or "–",
+        )
+    print_table(listing)
+
+
+@app.command()
+def ask(
+    run: RunName,
+    q: Annotated[int, typer.Option("-q", help="How many architectures.")] = 1,
+    pool: Annotated[
+        Path | None,
+        typer.Option(help="Text file, one architecture a line; nothing else is proposed."),
+    ] = None,
+    storage: Storage = None,
+    output: Output = Format.table,
+) -> None:
+    """Ask a run what to evaluate next, to evaluate it elsewhere."""
+    from ..searching import open_search
+
+    made = open_search(run, storage)
+    space = made.problem.space
+    rows = None if pool is None else space.rows(_read(pool).split("\n"))
+    told = [
+        {
+            "number": trial.number,
+            "architecture": str(space.architecture(trial.proposal.row)),
+            "source": trial.proposal.source,
+            "fidelity": trial.proposal.fidelity,
+        }
+        for trial in made.ask(q, rows)
+    ]
+    if output is Format.json:
+        typer.echo(json.dumps({"run": run, "trials": told}, indent=2, ensure_ascii=False))
+    else:
+        listing = Table("trial", "architecture", "source")
+        for entry in told:
+            listing.add_row(str(entry["number"]), str(entry["architecture"]), str(entry["source"]))
+        print_table(listing)
+    if len(told) < q:
+        talk.print(f"[yellow]There are only {len(told)} left to propose.[/yellow]")
+
+
+@app.command()
+def tell(
+    run: RunName,
+    file: Annotated[str, typer.Argument(help="JSON file of results, or - for stdin.")],
+    storage: Storage = None,
+    output: Output = Format.table,
+) -> None:
+    """Tell a run results: of what was asked for, or of anything evaluated before."""
+    from ..bo.told import parse_told, tell_all
+    from ..searching import open_search
+
+    results = parse_told(sys.stdin.read() if file == "-" else _read(Path(file)))
+    told = tell_all(open_search(run, storage), results)
+    if output is Format.json:
+        typer.echo(json.dumps(told))
+    else:
+        typer.echo("  ".join(f"{name} {count}" for name, count in told.items()))
+
+
+def _fresh_name(space: str, storage: str | None) -> str:
+    name = f"{Path(space).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    return name if storage else str(Path("runs") / name)
+
+
+def _again(run: str, storage: str | None) -> str:
+    return f"{run} --storage {storage}" if storage else run
+
+
+@contextmanager
+def _resumable(run: str, storage: str | None) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        talk.print(
+            f"Saved. Go on with: vitruvius resume {_again(run, storage)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
+
+
+def _print_result(result: SearchResult, output: Format) -> None:
+    if output is Format.json:
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        problem = result.problem
+        named = [entry.metric for entry in problem.objectives]
+        named += [name for name in problem.constraints.names if name not in named]
+        units = [problem.metrics[name].unit for name in named]
+        heads = [f"{n} \\[{u}]" if u else n for n, u in zip(named, units, strict=True)]
+        listing = Table("architecture", *heads, "trial")
+        for trial in result.best:
+            values = result.metrics(trial)
+            cells = [f"{values[name]:,.6g}" for name in named]
+            listing.add_row(str(result.architecture(trial)), *cells, str(trial.number))
+        print_table(listing)
+        shown = ("evaluated", "failed", "duplicates_avoided", "cpu_seconds", "wall_seconds", "run")
+        typer.echo("  ".join(f"{key} {result.summary[key]}" for key in shown))
+    for note in result.notes:
+        talk.print(f"[yellow]{note}[/yellow]")
+    if not result.best:
+        raise typer.Exit(3)
