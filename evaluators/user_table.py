@@ -21,7 +21,7 @@ from ..spaces import Space, Task
 from .metric import Better, Metric
 from .table import Table
 
-__all__ = ["UserTable"]
+__all__ = ["UserTable", "metric_of"]
 
 INDEX = "index"
 LOWER_IS_BETTER = ("latency", "params", "macs", "energy", "flops", "loss", "size")
@@ -33,8 +33,10 @@ BOUNDS = {
     "ms": (0.0, math.inf),
     "us": (0.0, math.inf),
 }
+# Not a metric, but what a measurement cost.
+SECONDS = "seconds"
 _TERM = re.compile(
-    r"(?P<name>[A-Za-z_][\w.]*)\s*(?:\[(?P<unit>[^\[\]]*)\])?\s*(?:=\s*(?P<column>[^:=]+?))?\s*"
+    r"(?P<name>[A-Za-z_][\w.]*)(?:@(?P<fidelity>\d+))?\s*(?:\[(?P<unit>[^\[\]]*)\])?\s*(?:=\s*(?P<column>[^:=]+?))?\s*"
     r"(?::\s*(?P<better>\w+))?"
 )
 
@@ -65,7 +67,9 @@ class UserTable(Table):
         architecture_column: Column of native strings.
         metrics: Which columns to read: ``"accuracy=c10_valid_e200, latency[ms]=pixel3:lower"``.
             A term is a name, the unit in brackets, the column (the name by default) and the
-            better direction. By default the better direction is ``lower`` for names that start
+            better direction. ``accuracy@12=c10_valid_e12`` gives ``accuracy`` at fidelity 12 as
+            well (for example, after 12 epochs), and ``seconds=…`` and ``seconds@12=…`` what a
+            measurement cost. By default the better direction is ``lower`` for names that start
             with latency, params, macs, energy, flops, loss or size, ``higher`` for all others,
             and the unit is that of a name which ends in ``_ms``, ``_us`` or ``_s``. Blank for
             every column of numbers.
@@ -78,7 +82,7 @@ class UserTable(Table):
         TableError: For a file that is missing, ragged, of another kind or holds pickles; a
             missing column; a value that is no number or impossible in its unit; a string that is
             no architecture of the space; files that cannot be joined.
-        UsageError: For a malformed ``metrics``.
+        UsageError: For a malformed ``metrics``, or a metric that is given only at a lower fidelity.
 
     Example:
         >>> import tempfile
@@ -111,33 +115,54 @@ class UserTable(Table):
         keys = {architecture_column, INDEX}
         wanted = _parse_metrics(metrics) or _all_numbers([main, *others], keys)
         x = _rows(space, strings, main.path.name)
-        columns: dict[str, Float[Tensor, " R"]] = {}
-        for metric, column in wanted:
-            file, values = _column(column, [main, *others])
-            measured = _numbers(values, column, file)
+        columns: dict[tuple[str, int | None], Float[Tensor, " R"]] = {}
+        for term in wanted:
+            file, values = _column(term.column, [main, *others])
+            measured = _numbers(values, term.column, file)
             if file is not main:
                 measured = _joined(measured, file, main, x, space, architecture_column)
-            _check_bounds(metric, column, measured, file)
-            columns[metric.name] = measured
+            _check_bounds(term.metric, term.column, measured, file)
+            columns[term.metric.name, term.fidelity] = measured
         kept = torch.stack([column.isfinite() for column in columns.values()]).all(0)
         self.dropped_rows = len(x) - int(kept.sum())
         if not kept.any():
             raise TableError(
                 f"No row of {main.path.name} has a value of every metric.",
-                f"Metrics: {', '.join(columns)}.",
+                f"Metrics: {', '.join(name for name, _ in columns)}.",
             )
+        measures: dict[int | None, dict[str, Float[Tensor, " R"]]] = {None: {}}
+        seconds: dict[int | None, Float[Tensor, " R"]] = {}
+        for (name, fidelity), column in columns.items():
+            if name == SECONDS:
+                seconds[fidelity] = column[kept]
+            else:
+                measures.setdefault(fidelity, {})[name] = column[kept]
         super().__init__(
             space,
             x[kept],
-            {name: column[kept] for name, column in columns.items()},
-            {metric.name: metric for metric, _ in wanted},
+            measures.pop(None),
+            {term.metric.name: term.metric for term in wanted if term.measures},
+            lower={f: some for f, some in measures.items() if f is not None},
+            seconds=seconds,
             task=task,
         )
 
 
-def _parse_metrics(text: str) -> list[tuple[Metric, str]]:
-    """Reads ``name[unit]=column:better`` terms; returns metrics and their columns."""
-    wanted: list[tuple[Metric, str]] = []
+@dataclass(frozen=True)
+class _Term:
+    metric: Metric
+    fidelity: int | None
+    column: str
+
+    @property
+    def measures(self) -> bool:
+        """Whether it is a metric in full."""
+        return self.fidelity is None and self.metric.name != SECONDS
+
+
+def _parse_metrics(text: str) -> list[_Term]:
+    """Reads ``name@fidelity[unit]=column:better`` terms."""
+    wanted: list[_Term] = []
     for term in text.split(",") if text.strip() else []:
         match = _TERM.fullmatch(term.strip())
         better = match and match["better"]
@@ -146,19 +171,40 @@ def _parse_metrics(text: str) -> list[tuple[Metric, str]]:
                 f"{term.strip()!r} does not say which column holds a metric.",
                 "Write e.g. 'accuracy=c10_valid_e200, latency[ms]=lat_ms_pixel3:lower'.",
             )
-        if match["name"] in {metric.name for metric, _ in wanted}:
+        name, fidelity = match["name"], int(match["fidelity"]) if match["fidelity"] else None
+        if (name, fidelity) in {(given.metric.name, given.fidelity) for given in wanted}:
+            raise UsageError(f"The metric {name!r} is given twice.", "Use two different names.")
+        unit = "s" if name == SECONDS and match["unit"] is None else match["unit"]
+        metric = metric_of(name, unit, better)
+        wanted.append(_Term(metric, fidelity, _bare(match["column"] or term)))
+    full = {given.metric.name for given in wanted if given.measures}
+    for given in wanted:
+        if given.metric.name not in (*full, SECONDS):
             raise UsageError(
-                f"The metric {match['name']!r} is given twice.", "Use two different names."
+                f"The metric {given.metric.name!r} is given at fidelity {given.fidelity} only.",
+                f"Name its column at the full fidelity too: '{given.metric.name}=…'.",
             )
-        wanted.append((_metric(match["name"], match["unit"], better), match["column"] or term))
-    return [(metric, _bare(column)) for metric, column in wanted]
+    if wanted and not full:
+        raise UsageError(f"{text!r} names no metric.", "Write e.g. 'accuracy=c10_valid_e200'.")
+    return wanted
 
 
 def _bare(column: str) -> str:
-    return re.split(r"[\[:]", column)[0].strip()
+    return re.split(r"[\[:@]", column)[0].strip()
 
 
-def _metric(name: str, unit: str | None, better: str | None) -> Metric:
+def metric_of(name: str, unit: str | None = None, better: str | None = None) -> Metric:
+    """Makes a metric, with the unit and direction that follow from its name where not given.
+
+    Args:
+        name: Its name.
+        unit: By default that of a name that ends in ``_ms``, ``_us`` or ``_s``.
+        better: By default ``"lower"`` for names that start as those of costs do.
+
+    Example:
+        >>> metric_of("latency_ms").unit, metric_of("latency_ms").better
+        ('ms', 'lower')
+    """
     if unit is None:
         unit = next((u for end, u in UNIT_SUFFIXES.items() if name.endswith(end)), "")
     default: Better = "lower" if name.startswith(LOWER_IS_BETTER) else "higher"
@@ -166,7 +212,7 @@ def _metric(name: str, unit: str | None, better: str | None) -> Metric:
     return Metric(name, unit.strip(), direction, BOUNDS.get(unit.strip(), (-math.inf, math.inf)))
 
 
-def _all_numbers(files: list[_File], keys: set[str]) -> list[tuple[Metric, str]]:
+def _all_numbers(files: list[_File], keys: set[str]) -> list[_Term]:
     names = dict.fromkeys(
         name
         for file in files
@@ -178,7 +224,7 @@ def _all_numbers(files: list[_File], keys: set[str]) -> list[tuple[Metric, str]]
             f"{files[0].path.name} has no column of numbers.",
             "Add one, or name the columns with `metrics`.",
         )
-    return [(_metric(name, None, None), name) for name in names]
+    return [_Term(metric_of(name), None, name) for name in names]
 
 
 def _is_numeric(values: Column) -> bool:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitruvius.errors import TableError
+from vitruvius.errors import TableError, UsageError
 from vitruvius.evaluators.metric import Metric
 from vitruvius.evaluators.table import Table
 from vitruvius.spaces import ImageTask, space
@@ -55,10 +55,10 @@ def test_values_not_measured_leave_the_mean() -> None:
 
 def test_an_absent_architecture_is_a_failed_evaluation() -> None:
     rows = CELLS.enumerate()
-    evaluation = table(rows[:1], [1]).evaluate(rows[1], fidelity=12, seed=3)
+    evaluation = table(rows[:1], [1]).evaluate(rows[1], seed=3)
     assert not evaluation.ok
     assert evaluation.reason == "not in the table"
-    assert (evaluation.fidelity, evaluation.seed) == (12, 3)
+    assert (evaluation.fidelity, evaluation.seed) == (None, 3)
 
 
 def test_labels_are_counted_once_per_architecture() -> None:
@@ -100,3 +100,36 @@ def test_every_entry_is_the_mean_of_its_class(entries: list[tuple[int, float]]) 
     assert found.architecture_count == len(groups)
     means = [sum(groups[key]) / len(groups[key]) for key in CELLS.keys(x)]
     assert found.values(x)["accuracy"].tolist() == pytest.approx(means, rel=1e-6, abs=1e-30)
+
+
+def test_fidelities_are_separate_measurements() -> None:
+    x = CELLS.enumerate()[:3]
+    found = Table(
+        CELLS,
+        x,
+        {"accuracy": torch.tensor([90.0, 91, 92]), "latency": torch.tensor([1.0, 2, 3])},
+        BOTH,
+        lower={12: {"accuracy": torch.tensor([60.0, math.nan, 62])}},
+        seconds={None: torch.tensor([100.0, 200, 300]), 12: torch.tensor([6.0, 12, 18])},
+    )
+    assert found.fidelities == (12,)
+    low, full = found.evaluate(x[0], fidelity=12), found.evaluate(x[0])
+    assert (low.metrics, low.seconds, low.fidelity) == ({"accuracy": 60.0}, 6.0, 12)
+    assert (full.metrics, full.seconds) == ({"accuracy": 90.0, "latency": 1.0}, 100.0)
+    failed = found.evaluate(x[1], fidelity=12)
+    assert (failed.status, failed.reason, failed.fidelity) == ("failed", "no accuracy", 12)
+    assert (found.labels_used, found.labels_at(12)) == (1, 2)
+    assert found.is_labelled(x).tolist() == [True, False, False]
+    assert found.seconds(CELLS.enumerate()[3:4]).tolist() == [0]
+
+
+def test_a_fidelity_that_was_not_measured() -> None:
+    rows = CELLS.enumerate()
+    with pytest.raises(UsageError, match="nothing at fidelity 12"):
+        table(rows[:1], [1]).evaluate(rows[0], fidelity=12)
+
+
+def test_a_column_at_a_lower_fidelity_without_a_metric() -> None:
+    x = CELLS.enumerate()[:1]
+    with pytest.raises(TableError, match="metrics are"):
+        Table(CELLS, x, {"accuracy": torch.ones(1)}, ACCURACY, lower={1: {"loss": torch.ones(1)}})

@@ -76,6 +76,38 @@ def test_malformed_metrics(tmp_path: Path, text: str) -> None:
         UserTable(CELLS, [path], metrics=text)
 
 
+def test_columns_at_lower_fidelities_and_their_cost(tmp_path: Path) -> None:
+    path = npz(
+        tmp_path, arch_str=STRINGS, acc=[90.0, 91, 92, 93], short=[60.0, 61, 62, np.nan],
+        t=[1.0, 2, 3, 4], long=[50.0, 51, 52, 53],
+    )  # fmt: skip
+    metrics = "accuracy[%]=acc, accuracy@12[%]=short, accuracy@100[%]=long, seconds@12=t"
+    table = UserTable(CELLS, [path], metrics=metrics)
+    assert table.fidelities == (12, 100)
+    assert set(table.metrics) == {"accuracy"}
+    assert table.dropped_rows == 1
+    low = table.evaluate(X[1], fidelity=12)
+    assert (low.metrics, low.seconds) == ({"accuracy": 61}, 2)
+    assert table.evaluate(X[1], fidelity=100).seconds == 0
+    assert table.evaluate(X[1]).metrics == {"accuracy": 91}
+    assert (table.labels_used, table.labels_at(12), table.labels_at(100)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a=c, b@12=c", "'b' is given at fidelity 12 only"),
+        ("seconds=c", "names no metric"),
+        ("a=c, a@12=c, a@12=c", "twice"),
+        ("a=c, a@x=c", "does not say"),
+    ],
+)
+def test_malformed_fidelities(tmp_path: Path, text: str, why: str) -> None:
+    path = npz(tmp_path, arch_str=STRINGS, c=[1.0, 2, 3, 4])
+    with pytest.raises(UsageError, match=why):
+        UserTable(CELLS, [path], metrics=text)
+
+
 def test_a_metric_given_twice(tmp_path: Path) -> None:
     path = npz(tmp_path, arch_str=STRINGS, c=[1.0, 2, 3, 4])
     with pytest.raises(UsageError, match="twice"):
@@ -180,3 +212,12 @@ def test_published_tables(published: Callable[[str], Path]) -> None:
     assert table.values(row)["latency"].item() == pytest.approx(expected)
     best = CELLS.rows([CELLS.to_string((3, 3, 3, 1, 3, 2))])
     assert table.values(best)["test"].item() == pytest.approx(94.373, abs=1e-3)
+
+
+def test_published_epochs(published: Callable[[str], Path]) -> None:
+    metrics = "accuracy[%]=c10_valid_e200, accuracy@12[%]=c10_valid_e12, seconds@12=c10_cost_e12_s"
+    table = UserTable(CELLS, [published("nb201.npz")], metrics=metrics)
+    assert table.fidelities == (12,)
+    low, full = (table.evaluate(table.rows[7], fidelity) for fidelity in (12, None))
+    assert low.metrics["accuracy"] < full.metrics["accuracy"]
+    assert 10 < low.seconds < 10_000
