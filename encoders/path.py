@@ -15,6 +15,8 @@ from .message_graph import MessageGraph
 __all__ = ["PathEncoding"]
 
 LIMIT = 512
+# Names that spaces give to what passes its input on unchanged.
+IDENTITIES = ("skip", "skip_connect", "identity")
 # What the empty path hashes to; 0 stands for no path at all.
 EMPTY = C
 
@@ -36,6 +38,8 @@ class PathEncoding:
     Args:
         space: The space.
         limit: Most paths to keep.
+        computed: Whether words that pass their input on unchanged add nothing to a path, so that
+            paths that compute the same are the same.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -45,8 +49,8 @@ class PathEncoding:
         torch.Size([3, 64])
     """
 
-    def __init__(self, space: Space, limit: int = LIMIT) -> None:
-        self.space, self.limit = space, limit
+    def __init__(self, space: Space, limit: int = LIMIT, *, computed: bool = False) -> None:
+        self.space, self.limit, self.computed = space, limit, computed
         self.graph = MessageGraph(space)
         self._known = torch.zeros(0, dtype=torch.long)
         self._order = torch.zeros(0, dtype=torch.long)
@@ -86,6 +90,8 @@ class PathEncoding:
         x = self.space.canonical(x)
         one_hot = self.graph.one_hot(x)
         one_hot[:, self._whole] = 0.0
+        if self.computed:
+            one_hot[:, self._unchanging] = 0.0
         features, edges = self.graph(one_hot)
         words = features[..., : -self.graph.size].round().long()
         label, speaks = (words * word_weights(words.shape[-1])).sum(-1), words.any(-1)
@@ -118,10 +124,25 @@ class PathEncoding:
         """Whether an architecture can have several paths."""
         return bool((self._possible.sum(1) > 1).any())
 
+    @property
+    def shortens(self) -> bool:
+        """Whether some words of the space pass their input on unchanged."""
+        return bool(self._unchanging.any())
+
     @cached_property
     def _whole(self) -> Bool[Tensor, " V"]:
         """Which variables are of the whole graph."""
         return torch.tensor([not variable.place for variable in self.space.variables])
+
+    @cached_property
+    def _unchanging(self) -> Bool[Tensor, "V C"]:
+        """Which choices pass on what comes in."""
+        width = self.space.choice_mask.shape[1]
+        rows = [
+            [c < v.size and v.choices[c] in IDENTITIES for c in range(width)]
+            for v in self.space.variables
+        ]
+        return torch.tensor(rows)
 
     def _ids_of_whole(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B W"]:
         columns = self._whole.nonzero()[:, 0]

@@ -1,0 +1,394 @@
+"""Acquisition: how much is to be gained by evaluating an architecture (BoTorch's functions)."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from botorch.acquisition import (
+    LogExpectedImprovement,
+    UpperConfidenceBound,
+    qLogExpectedImprovement,
+    qLogNoisyExpectedImprovement,
+    qProbabilityOfImprovement,
+    qUpperConfidenceBound,
+)
+from botorch.acquisition.analytic import LogProbabilityOfImprovement
+from botorch.acquisition.multi_objective import ExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
+from botorch.acquisition.objective import GenericMCObjective
+from botorch.sampling import SobolQMCNormalSampler
+from botorch.utils.multi_objective.box_decompositions import FastNondominatedPartitioning
+from botorch.utils.multi_objective.pareto import is_non_dominated
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from .._seeding import make_generator
+from ..errors import UnknownNameError, UsageError
+from ..predictors.predictor import log_interval
+from .surrogates.pool_model import PoolModel
+
+__all__ = ["AUTO", "Acquisition", "Bound", "Situation", "acquisition", "acquisition_names"]
+
+AUTO = "auto"
+# Samples of the quasi-Monte Carlo estimates.
+SAMPLES = 64
+# Deviations above the mean that the upper confidence bound looks.
+BETA = 4.0
+# A sum of cells smaller than this is no improvement that double precision can tell.
+TINY = 1e-280
+# By how much of its range an objective's reference point lies below the worst of the front.
+BELOW = 0.1
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A constraint on an output of the model.
+
+    Args:
+        output: Number of the output.
+        low: Least feasible value, or -inf.
+        high: Greatest feasible value, or inf.
+    """
+
+    output: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known when a candidate is judged, in the units of the model (more is better).
+
+    Args:
+        scores: Objectives of what was observed, ``[n, M]``; the model's first ``M`` outputs.
+        feasible: Which of those met every constraint.
+        bounds: Constraints on further outputs.
+        seed: Of the quasi-Monte Carlo samples and Thompson draws.
+    """
+
+    scores: Float[Tensor, "n M"]
+    feasible: Bool[Tensor, " n"]
+    bounds: tuple[Bound, ...] = ()
+    seed: int = 0
+
+    def seeded(self, seed: int) -> Situation:
+        """Returns the same with other random draws.
+
+        Args:
+            seed: Of the draws.
+        """
+        return replace(self, seed=seed)
+
+    @property
+    def objectives(self) -> int:
+        """Number of objectives ``M``."""
+        return self.scores.shape[1]
+
+    @cached_property
+    def best(self) -> float:
+        """Best feasible score of a single objective; -inf where there is none."""
+        good = self.scores[self.feasible, 0]
+        return float(good.max()) if len(good) else -math.inf
+
+    @cached_property
+    def front(self) -> Float[Tensor, "F M"]:
+        """The feasible scores that no other dominates."""
+        good = self.scores[self.feasible]
+        return good[is_non_dominated(good)] if len(good) else good
+
+    @cached_property
+    def reference(self) -> Float[Tensor, " M"]:
+        """Reference point of the hypervolume: a tenth of the range below the worst of the front.
+
+        Where the front is a single point, below the worst that was observed.
+        """
+        worst = (self.front if len(self.front) > 1 else self.scores).amin(0)
+        spread = self.scores.amax(0) - self.scores.amin(0)
+        return worst - BELOW * spread.clamp(min=1e-3)
+
+    def constraints(self) -> list[Callable[[Tensor], Tensor]] | None:
+        """Constraints as BoTorch has them: negative where a sample is feasible."""
+        made: list[Callable[[Tensor], Tensor]] = []
+        for bound in self.bounds:
+            if bound.low > -math.inf:
+                made.append(lambda z, b=bound: b.low - z[..., b.output])
+            if bound.high < math.inf:
+                made.append(lambda z, b=bound: z[..., b.output] - b.high)
+        return made or None
+
+    def sampler(self) -> SobolQMCNormalSampler:
+        """Base samples, the same for every chunk of candidates."""
+        return SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=self.seed % 2**31)
+
+
+class Acquisition(ABC):
+    """Values candidates in two steps: each by itself, then the best of them with all else.
+
+    The first step takes the marginal posterior and is cheap, so that it may see a whole space; it
+    bounds the second, or nearly so, which takes the joint posterior with what is pending and what
+    was observed, and sees a shortlist.
+
+    Attributes:
+        multiple: Whether it is for several objectives.
+        always_joint: Whether the second step is needed even where nothing is pending.
+        pends: Whether what is pending changes its values.
+    """
+
+    name: ClassVar[str]
+    multiple: ClassVar[bool] = False
+    always_joint: ClassVar[bool] = False
+    pends: ClassVar[bool] = True
+
+    def marginal(self, model: PoolModel, n: int, now: Situation) -> Float[Tensor, " n"]:
+        """Values the first ``n`` rows of an uncorrelated pool, each by itself.
+
+        Args:
+            model: The pool.
+            n: Number of candidates.
+            now: What is known.
+        """
+        chance = _log_feasibility(model, n, now)
+        if now.bounds and not bool(now.feasible.any()):
+            return chance
+        return self._value(model, _points(n), now) + chance
+
+    @abstractmethod
+    def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Float[Tensor, " n"]:
+        """Log-value (or any score) of single points without regard to constraints."""
+
+    def joint(
+        self, model: PoolModel, n: int, baseline: Tensor, pending: Tensor, now: Situation
+    ) -> Float[Tensor, " n"]:
+        """Values the first ``n`` rows of a correlated pool together with other rows of it.
+
+        Args:
+            model: The pool.
+            n: Number of candidates.
+            baseline: Row numbers of the best of what was observed.
+            pending: Row numbers of what is being evaluated.
+            now: What is known.
+        """
+        function = self._function(model, baseline[:, None], now)
+        if len(pending):
+            function.set_X_pending(pending[:, None].double())
+        return function(_points(n))
+
+    @abstractmethod
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        """BoTorch's Monte-Carlo acquisition function."""
+
+
+class LogEI(Acquisition):
+    """Logarithm of the expected improvement (Ament et al., NeurIPS 2023, arXiv 2310.20708)."""
+
+    name = "logei"
+
+    def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
+        return LogExpectedImprovement(_objective(model), best_f=now.best)(points)
+
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        return qLogExpectedImprovement(
+            model,
+            best_f=now.best if math.isfinite(now.best) else float(now.scores.min()),
+            sampler=now.sampler(),
+            objective=_first(),
+            constraints=now.constraints(),
+        )
+
+
+class LogNEI(LogEI):
+    """Expected improvement over what the best of noisy observations truly are (same paper)."""
+
+    name = "lognei"
+    always_joint = True
+
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        return qLogNoisyExpectedImprovement(
+            model,
+            X_baseline=baseline.double(),
+            sampler=now.sampler(),
+            objective=_first(),
+            constraints=now.constraints(),
+            prune_baseline=False,
+            cache_root=False,
+        )
+
+
+class UCB(Acquisition):
+    """Upper confidence bound (Srinivas et al., ICML 2010): mean and two deviations."""
+
+    name = "ucb"
+
+    def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
+        return UpperConfidenceBound(_objective(model), beta=BETA)(points)
+
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        return qUpperConfidenceBound(model, beta=BETA, sampler=now.sampler(), objective=_first())
+
+
+class PI(Acquisition):
+    """Probability of improvement (Kushner, 1964)."""
+
+    name = "pi"
+
+    def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
+        return LogProbabilityOfImprovement(_objective(model), best_f=now.best)(points)
+
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        return qProbabilityOfImprovement(
+            model,
+            best_f=now.best if math.isfinite(now.best) else float(now.scores.min()),
+            sampler=now.sampler(),
+            objective=_first(),
+            constraints=now.constraints(),
+        )
+
+
+class IndependentThompson(Acquisition):
+    """Independent Thompson sampling (White et al., AAAI 2021): one draw of every marginal."""
+
+    name = "its"
+    pends = False  # every draw is another
+
+    def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
+        mean, variance = model.mean[0][:, : len(points)], model.spread[0][:, : len(points)]
+        generator = make_generator(now.seed)
+        setting = torch.randint(len(mean), (len(points),), generator=generator)
+        column = torch.arange(len(points))
+        noise = torch.randn(len(points), generator=generator, dtype=torch.float64)
+        return mean[setting, column] + variance[setting, column].sqrt() * noise
+
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        raise NotImplementedError
+
+
+class Thompson(UCB):
+    """Thompson sampling: one joint draw over the shortlist, which the bound above makes."""
+
+    name = "thompson"
+    always_joint = True
+
+    def joint(
+        self, model: PoolModel, n: int, baseline: Tensor, pending: Tensor, now: Situation
+    ) -> Float[Tensor, " n"]:
+        generator = make_generator(now.seed)
+        setting = int(torch.randint(len(model.mean[0]), (1,), generator=generator))
+        factor = torch.linalg.cholesky(model.spread[0][setting, :n, :n] + 1e-6 * torch.eye(n))
+        noise = torch.randn(n, generator=generator, dtype=torch.float64)
+        return model.mean[0][setting, :n] + factor @ noise
+
+
+class LogNEHVI(Acquisition):
+    """Noisy expected hypervolume improvement (Daulton et al., NeurIPS 2021, arXiv 2105.08195).
+
+    The first step is the analytic expected hypervolume improvement (Yang et al., 2019).
+    """
+
+    name = "lognehvi"
+    multiple = True
+    always_joint = True
+
+    def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
+        partitioning = FastNondominatedPartitioning(ref_point=now.reference, Y=now.front)
+        function = ExpectedHypervolumeImprovement(
+            _outputs(model, now.objectives), ref_point=now.reference, partitioning=partitioning
+        )
+        return function(points).clamp(min=TINY).log()
+
+    def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        return qLogNoisyExpectedHypervolumeImprovement(
+            model,
+            ref_point=now.reference,
+            X_baseline=baseline.double(),
+            sampler=now.sampler(),
+            objective=IdentityMCMultiOutputObjective(outcomes=list(range(now.objectives))),
+            constraints=now.constraints(),
+            prune_baseline=False,
+            cache_root=False,
+        )
+
+
+_CLASSES: tuple[type[Acquisition], ...] = (
+    LogEI,
+    LogNEI,
+    UCB,
+    PI,
+    Thompson,
+    IndependentThompson,
+    LogNEHVI,
+)
+
+
+def acquisition_names() -> list[str]:
+    """Lists the names `acquisition` knows.
+
+    Example:
+        >>> acquisition_names()
+        ['auto', 'logei', 'lognei', 'ucb', 'pi', 'thompson', 'its', 'lognehvi']
+    """
+    return [AUTO, *(cls.name for cls in _CLASSES)]
+
+
+def acquisition(name: str = AUTO, *, objectives: int = 1) -> Acquisition:
+    """Returns the acquisition function of that name.
+
+    Args:
+        name: One of `acquisition_names`; ``auto`` is ``logei`` for one objective and
+            ``lognehvi`` for several.
+        objectives: How many objectives there are.
+
+    Raises:
+        UnknownNameError: For another name.
+        UsageError: Where it is not for that many objectives.
+
+    Example:
+        >>> acquisition(objectives=2).name
+        'lognehvi'
+    """
+    classes = {cls.name: cls for cls in _CLASSES}
+    if name == AUTO:
+        name = LogEI.name if objectives == 1 else LogNEHVI.name
+    if name not in classes:
+        raise UnknownNameError.of("acquisition", name, acquisition_names())
+    if classes[name].multiple != (objectives > 1):
+        fit = [cls.name for cls in _CLASSES if cls.multiple == (objectives > 1)]
+        raise UsageError(
+            f"Acquisition {name!r} is not for {objectives} objective(s).",
+            f"Use one of: {', '.join(fit)}.",
+        )
+    return classes[name]()
+
+
+def _points(n: int) -> Float[Tensor, "n 1 1"]:
+    return torch.arange(n, dtype=torch.float64)[:, None, None]
+
+
+def _outputs(model: PoolModel, n: int) -> PoolModel:
+    """The first ``n`` outputs alone."""
+    return model if model.num_outputs == n else model.subset_output(list(range(n)))
+
+
+def _objective(model: PoolModel) -> PoolModel:
+    return _outputs(model, 1)
+
+
+def _first() -> GenericMCObjective:
+    return GenericMCObjective(lambda z, X=None: z[..., 0])
+
+
+def _log_feasibility(model: PoolModel, n: int, now: Situation) -> Float[Tensor, " n"]:
+    """Log-probability of meeting all constraints, averaged over the settings."""
+    total = torch.zeros(n, dtype=torch.float64)
+    for bound in now.bounds:
+        mean, spread = model.mean[bound.output][:, :n], model.spread[bound.output][:, :n].sqrt()
+        edges = torch.tensor([bound.low, bound.high], dtype=torch.float64).clamp(-1e4, 1e4)
+        chance = log_interval(mean.flatten(), spread.flatten(), edges).view_as(mean)
+        total += chance.logsumexp(0) - math.log(len(mean))
+    return total

@@ -1,0 +1,161 @@
+"""Judge: surrogates fitted to a history, and the acquisition value of any architecture."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..predictors.predictor import NormalScores
+from .acquisition import Acquisition, Bound, Situation
+from .ranking import rank
+from .surrogates.averaged_gp import KEPT, AveragedGP
+from .surrogates.pool_model import Belief, Known, PoolModel
+from .surrogates.views import Encoded, Views
+from .trial import History
+
+__all__ = ["Judge"]
+
+# Candidates whose marginal posterior, and whose joint posterior, is computed in one go.
+CHUNK, SHORTLIST = 4096, 512
+# Observed architectures that noisy acquisition functions look at again.
+BASELINE = 24
+
+
+class Judge:
+    """Fits one surrogate per measured metric and values candidates by an acquisition function.
+
+    Metrics become normal scores by rank, with more being better for objectives; what can be
+    counted is counted, and mapped by the scores of what was observed.
+
+    Args:
+        history: At least two trials measured in full.
+        views: Encodes architectures.
+        function: The acquisition function.
+        seed: Of the settings of the surrogates.
+
+    Example:
+        >>> from vitruvius.bo.acquisition import acquisition
+        >>> from vitruvius.bo.problem import Problem
+        >>> from vitruvius.bo.trial import Proposal, Trial
+        >>> from vitruvius.evaluators import evaluator
+        >>> from vitruvius.spaces import space
+        >>> cora = evaluator(space("nas-bench-graph"), "cora")
+        >>> problem = Problem.of(cora, maximize="valid_perf")
+        >>> trials = [
+        ...     Trial(i, Proposal(tuple(row), "initial"), "ok", cora.evaluate(row).metrics)
+        ...     for i, row in enumerate(cora.rows[:5].tolist())
+        ... ]
+        >>> views = Views(cora.space)
+        >>> judge = Judge(History(problem, trials), views, acquisition(), seed=0)
+        >>> judge(views(cora.rows[5:9]), seed=0).shape
+        torch.Size([4])
+    """
+
+    def __init__(self, history: History, views: Views, function: Acquisition, seed: int) -> None:
+        self.problem, self.function = history.problem, function
+        self.observed = views(history.x)
+        self.pending = views(history.pending)
+        signs = {entry.metric: entry.sign for entry in self.problem.objectives}
+        for name in self.problem.learned:
+            signs.setdefault(name, 1.0)
+        self._signs = signs
+        kept = 1 if self.problem.multiple else KEPT
+        self._scores: dict[str, NormalScores] = {}
+        self._processes: dict[str, AveragedGP] = {}
+        columns = []
+        for name, sign in signs.items():
+            value = history.values[name] * sign
+            self._scores[name] = NormalScores(value)
+            columns.append(self._scores[name](value))
+            if name in self.problem.learned:
+                process = AveragedGP(kept=kept, seed=seed)
+                self._processes[name] = process.fit(self.observed, columns[-1])
+        count = len(self.problem.objectives)
+        self._situation = Situation(
+            torch.stack(columns[:count], 1), history.feasible, self._bounds(), seed
+        )
+        self._best = rank(history).argsort(stable=True)[:BASELINE]
+
+    def __call__(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
+        """Values candidates; -inf for those that did not make the shortlist.
+
+        Args:
+            candidates: What to choose from.
+            seed: Of the Monte-Carlo samples.
+        """
+        value = self.marginal(candidates, seed)
+        if not (self.function.always_joint or (len(self.pending) and self.function.pends)):
+            return value
+        short = value.argsort(descending=True, stable=True)[:SHORTLIST]
+        joined = torch.full_like(value, -math.inf)
+        joined[short] = self._joint(candidates[short], seed)
+        return joined
+
+    def marginal(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
+        """Values each candidate by itself.
+
+        Args:
+            candidates: What to choose from.
+            seed: Of Thompson draws.
+        """
+        now = self._situation.seeded(seed)
+        values = [torch.zeros(0, dtype=torch.float64)]
+        for start in range(0, len(candidates), CHUNK):
+            chunk = candidates[start : start + CHUNK]
+            model = PoolModel(chunk, self._beliefs(chunk), correlated=False)
+            values.append(self.function.marginal(model, len(chunk), now.seeded(seed + start)))
+        return torch.cat(values)
+
+    def predict(
+        self, candidates: Encoded
+    ) -> dict[str, tuple[Float[Tensor, " C"], Float[Tensor, " C"]]]:
+        """Returns the predicted median and standard deviation of every measured metric.
+
+        Args:
+            candidates: What to predict, in the unit of the metric.
+        """
+        predicted = {}
+        for name, process in self._processes.items():
+            means, variances = process.marginals(candidates)
+            mean = means.mean(0)
+            std = (variances + (means - mean).square()).mean(0).sqrt()
+            inverse, sign = self._scores[name].inverse, self._signs[name]
+            width = (inverse(mean + std) - inverse(mean - std)) / 2
+            predicted[name] = (sign * inverse(mean), width)
+        return predicted
+
+    def _joint(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
+        best = self.observed[self._best]
+        pool = candidates.join(best).join(self.pending)
+        model = PoolModel(pool, self._beliefs(pool))
+        count, seen = len(candidates), len(candidates) + len(best)
+        return self.function.joint(
+            model,
+            count,
+            torch.arange(count, seen),
+            torch.arange(seen, len(pool)),
+            self._situation.seeded(seed),
+        )
+
+    def _beliefs(self, pool: Encoded) -> list[Belief]:
+        counted = self.problem.exact(pool.x) if len(self._processes) < len(self._signs) else {}
+        return [
+            self._processes[name]
+            if name in self._processes
+            else Known(self._scores[name](counted[name] * sign))
+            for name, sign in self._signs.items()
+        ]
+
+    def _bounds(self) -> tuple[Bound, ...]:
+        """Measured constraints in the units of the model."""
+        names = list(self._signs)
+        bounds = []
+        for target in self.problem.constraints.restrict(self.problem.learned):
+            edges = torch.tensor([target.low, target.high], dtype=torch.float64)
+            edges = (edges * self._signs[target.metric]).clamp(-1e300, 1e300)
+            low, high = self._scores[target.metric](edges).sort().values.tolist()
+            bounds.append(Bound(names.index(target.metric), low, high))
+        return tuple(bounds)

@@ -1,0 +1,259 @@
+"""Exact Gaussian process on several views of a DAG, averaged over its hyper-parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .views import Encoded
+
+__all__ = ["AveragedGP", "Hyperparameters"]
+
+# Settings drawn from the prior, and the most that the average keeps.
+DRAWN, KEPT = 256, 16
+# Settings are judged on at most this many observations; some hundred decide as a thousand would.
+JUDGED = 200
+# Logarithm of a length scale: standard deviation around that of two random architectures.
+SPREAD = 1.0
+# Variance of the noise as a share of the signal's; of the constant mean.
+NOISE = (1e-3, 0.3)
+MEAN_VARIANCE = 0.25
+JITTER = 1e-8
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Settings of a kernel, ``S`` of them.
+
+    Args:
+        weight: Share of each view in the sum, ``[S, W]``.
+        scale: Squared length scale of each view, ``[S, W]``.
+        amplitude: Variance of the signal, ``[S]``.
+        noise: Variance of the noise, ``[S]``.
+        correlation: Between tasks (fidelities), ``[S]``.
+    """
+
+    weight: Float[Tensor, "S W"]
+    scale: Float[Tensor, "S W"]
+    amplitude: Float[Tensor, " S"]
+    noise: Float[Tensor, " S"]
+    correlation: Float[Tensor, " S"]
+
+    @classmethod
+    def draw(cls, n: int, views: int, seed: int) -> Hyperparameters:
+        """Draws from the prior by a scrambled Sobol sequence.
+
+        Shares are uniform on the simplex, length scales and amplitudes log-normal, the noise is
+        log-uniform.
+
+        Args:
+            n: How many settings.
+            views: How many views.
+            seed: Of the scrambling.
+
+        Example:
+            >>> Hyperparameters.draw(8, 3, 0).weight.sum(1).allclose(torch.ones(8).double())
+            True
+        """
+        engine = torch.quasirandom.SobolEngine(2 * views + 3, scramble=True, seed=seed)
+        u = engine.draw(n, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+        share = -u[:, :views].log()
+        low, high = map(math.log, NOISE)
+        return cls(
+            weight=share / share.sum(1, keepdim=True),
+            scale=(SPREAD * torch.special.ndtri(u[:, views : 2 * views])).exp(),
+            amplitude=(0.5 * torch.special.ndtri(u[:, -3])).exp(),
+            noise=(low + (high - low) * u[:, -2]).exp(),
+            correlation=0.3 + 0.7 * u[:, -1],
+        )
+
+    def __getitem__(self, index: Tensor) -> Hyperparameters:
+        return Hyperparameters(
+            self.weight[index],
+            self.scale[index],
+            self.amplitude[index],
+            self.noise[index],
+            self.correlation[index],
+        )
+
+
+class AveragedGP:
+    """Exact Gaussian process whose posterior is averaged over hyper-parameters.
+
+    The kernel is a sum over views of an architecture (`Views`),
+
+    ``k(x, x') = a sum_v w_v exp(-|x_v - x'_v|^2 / l_v)``,
+
+    whose shares ``w``, squared length scales ``l``, amplitude ``a`` and noise are drawn from their
+    prior by quasi-Monte Carlo and weighed by the marginal likelihood of the observations, so that
+    which view matters is averaged over, not chosen, while labels are few. Weights are then made
+    equal by systematic resampling. Several tasks (fidelities of one metric) share the kernel,
+    times a correlation that is averaged over too (Bonilla et al., NIPS 2007).
+
+    Values shall be about standard normal, such as normal scores by rank.
+
+    Args:
+        kept: Most settings in the average; 1 is the likeliest alone.
+        seed: Of the settings drawn.
+
+    Example:
+        >>> from vitruvius.bo.surrogates.views import Views
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> views = Views(cells)
+        >>> gp = AveragedGP().fit(views(cells.sample(20, 0)), torch.linspace(-2, 2, 20))
+        >>> mean, variance = gp.marginals(views(cells.sample(5, 1)))
+        >>> mean.shape[1], bool((variance > 0).all())
+        (5, True)
+    """
+
+    def __init__(self, *, kept: int = KEPT, seed: int = 0) -> None:
+        self.kept, self.seed = kept, seed
+
+    def fit(
+        self,
+        data: Encoded,
+        z: Float[Tensor, " n"],
+        task: Int[Tensor, " n"] | None = None,
+    ) -> AveragedGP:
+        """Fits to observations.
+
+        Args:
+            data: What was observed.
+            z: Values, about standard normal.
+            task: Number of the task of each; all 0 by default.
+        """
+        self.data = data
+        self.task = torch.zeros(len(data), dtype=torch.long) if task is None else task
+        self.z = z.double()
+        drawn = Hyperparameters.draw(DRAWN, len(data.features), self.seed)
+        few: Tensor | slice = slice(None)
+        if len(data) > JUDGED:
+            few = torch.linspace(0, len(data) - 1, JUDGED).long()
+        distances = _distances(data[few], data[few])
+        kernel = self._kernel(drawn, distances.double(), self.task[few], self.task[few])
+        factor = _cholesky(kernel, drawn.noise)
+        likelihood, _, _ = _solve(factor, self.z[few])
+        self.log_weight = likelihood.log_softmax(0)
+        # Settings that stand for several of the equal parts are computed once.
+        chosen, self._parts = _equal_weights(self.log_weight, self.kept).unique(return_inverse=True)
+        self.hyper = drawn[chosen]
+        kernel = self._kernel(
+            self.hyper,
+            _distances(data, data).double(),
+            self.task,
+            self.task,
+        )
+        self._factor = _cholesky(kernel, self.hyper.noise)
+        _, self._mean, self._alpha = _solve(self._factor, self.z)
+        return self
+
+    def marginals(
+        self, data: Encoded, task: int = 0
+    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
+        """Returns posterior means and variances (without noise) under every setting.
+
+        Args:
+            data: What to predict.
+            task: Which task to predict.
+        """
+        mean, projected = self._project(data, task)
+        variance = self.hyper.amplitude[:, None] - projected.square().sum(1)
+        return mean[self._parts], variance.clamp(min=JITTER)[self._parts]
+
+    def joint(
+        self, data: Encoded, task: int = 0
+    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P P"]]:
+        """Returns posterior means and covariances (without noise) under every setting.
+
+        Args:
+            data: What to predict; the memory grows with the square of their number.
+            task: Which task to predict.
+        """
+        mean, projected = self._project(data, task)
+        tasks = torch.full((len(data),), task)
+        prior = self._kernel(self.hyper, _distances(data, data), tasks, tasks)
+        covariance = prior.double() - projected.transpose(1, 2) @ projected
+        covariance.diagonal(dim1=1, dim2=2).add_(JITTER)
+        return mean[self._parts], covariance[self._parts]
+
+    def leave_one_out(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+        """Returns mean and variance (with noise) of every value given all the others.
+
+        In closed form (Rasmussen & Williams, 2006, eq. 5.10 to 5.12), averaged over the settings.
+        """
+        inverse = torch.cholesky_inverse(self._factor)
+        variance = 1 / inverse.diagonal(dim1=1, dim2=2)
+        means, variance = (self.z - self._alpha * variance)[self._parts], variance[self._parts]
+        mean = means.mean(0)
+        return mean, (variance + (means - mean).square()).mean(0)
+
+    def _project(
+        self, data: Encoded, task: int
+    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S n P"]]:
+        distances = _distances(self.data, data)
+        tasks = torch.full((len(data),), task)
+        # In single precision, which halves the cost of what is by far the most work.
+        cross = self._kernel(self.hyper, distances, self.task, tasks)
+        mean = self._mean[:, None] + (self._alpha[:, None].float() @ cross)[:, 0].double()
+        projected = torch.linalg.solve_triangular(self._factor.float(), cross, upper=False)
+        return mean, projected.double()
+
+    def _kernel(
+        self,
+        hyper: Hyperparameters,
+        distances: Float[Tensor, "W A B"],
+        left: Int[Tensor, " A"],
+        right: Int[Tensor, " B"],
+    ) -> Float[Tensor, "S A B"]:
+        kind = distances.dtype
+        share = (hyper.amplitude[:, None] * hyper.weight).to(kind)
+        kernel = torch.zeros(len(share), *distances.shape[1:], dtype=kind)
+        for v, distance in enumerate(distances):
+            scaled = distance * (-1 / hyper.scale[:, v].to(kind))[:, None, None]
+            kernel.addcmul_(share[:, v, None, None].expand_as(scaled), scaled.exp_())
+        if bool(left.any()) or bool(right.any()):
+            other = (left[:, None] != right[None]).to(kind)
+            kernel *= 1 - other * (1 - hyper.correlation.to(kind))[:, None, None]
+        return kernel
+
+
+def _distances(a: Encoded, b: Encoded) -> Float[Tensor, "W A B"]:
+    pairs = zip(a.features, b.features, strict=True)
+    return torch.stack([_squared_distance(u, v) for u, v in pairs])
+
+
+def _squared_distance(a: Float[Tensor, "A D"], b: Float[Tensor, "B D"]) -> Float[Tensor, "A B"]:
+    square = a.square().sum(1)[:, None] + b.square().sum(1)[None]
+    return torch.addmm(square, a, b.T, alpha=-2.0).clamp_(min=0.0)
+
+
+def _cholesky(kernel: Float[Tensor, "S n n"], noise: Float[Tensor, " S"]) -> Float[Tensor, "S n n"]:
+    kernel.diagonal(dim1=1, dim2=2).add_(noise[:, None])
+    return torch.linalg.cholesky(kernel)
+
+
+def _solve(
+    factor: Float[Tensor, "S n n"], z: Float[Tensor, " n"]
+) -> tuple[Float[Tensor, " S"], Float[Tensor, " S"], Float[Tensor, "S n"]]:
+    """Log-likelihood, posterior constant mean, and ``K^-1 (z - mean)``."""
+    right = torch.stack([z, torch.ones_like(z)], 1).expand(len(factor), -1, -1)
+    solved = torch.cholesky_solve(right, factor)
+    mean = solved[..., 0].sum(1) / (solved[..., 1].sum(1) + 1 / MEAN_VARIANCE)
+    alpha = solved[..., 0] - mean[:, None] * solved[..., 1]
+    centred = z - mean[:, None]
+    fit = -0.5 * (centred * alpha).sum(1) - 0.5 * mean.square() / MEAN_VARIANCE
+    return fit - factor.diagonal(dim1=1, dim2=2).log().sum(1), mean, alpha
+
+
+def _equal_weights(log_weight: Float[Tensor, " S"], kept: int) -> Int[Tensor, " K"]:
+    """Systematic resampling at the midpoints, so that equal weights stand for those given."""
+    if kept == 1:
+        return log_weight.argmax()[None]
+    edges = log_weight.exp().cumsum(0)
+    points = (torch.arange(kept, dtype=torch.float64) + 0.5) / kept * edges[-1]
+    return torch.searchsorted(edges, points).clamp(max=len(edges) - 1)

@@ -1,0 +1,140 @@
+"""A BoTorch model over a finite pool, so that its acquisition functions work on architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from botorch.models.model import Model
+from botorch.posteriors import GPyTorchPosterior
+from botorch.posteriors.fully_bayesian import GaussianMixturePosterior
+from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from jaxtyping import Float
+from torch import Tensor
+
+from .views import Encoded
+
+__all__ = ["Belief", "Known", "PoolModel"]
+
+
+@runtime_checkable
+class Belief(Protocol):
+    """What is believed of one metric: Gaussian under each of ``S`` equally likely settings."""
+
+    def marginals(self, data: Encoded) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
+        """Returns means and variances.
+
+        Args:
+            data: Architectures.
+        """
+
+    def joint(self, data: Encoded) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P P"]]:
+        """Returns means and covariances.
+
+        Args:
+            data: Architectures.
+        """
+
+
+class Known:
+    """The belief in what is counted: its value, without doubt.
+
+    Args:
+        values: Of the architectures that will be asked for, ``[P]``.
+
+    Example:
+        >>> data = Encoded(torch.tensor([[0], [1]]), ())
+        >>> Known(torch.tensor([3.0, 4.0])).marginals(data)[0].tolist()
+        [[3.0, 4.0]]
+    """
+
+    # A variance that no sample shows; sampling needs one above 0.
+    VARIANCE = 1e-10
+
+    def __init__(self, values: Float[Tensor, " P"]) -> None:
+        self.values = values.double()
+
+    def marginals(self, data: Encoded) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P"]]:
+        return self.values[None], torch.full_like(self.values, self.VARIANCE)[None]
+
+    def joint(self, data: Encoded) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P P"]]:
+        return self.values[None], self.VARIANCE * torch.eye(len(data), dtype=torch.float64)[None]
+
+
+class PoolModel(Model):  # type: ignore[misc]
+    """BoTorch model whose inputs are row numbers of a pool.
+
+    A model of BoTorch takes points of a vector space and, for every candidate by itself, copies
+    the training data beside it. Over a pool all covariances can be computed once instead, and
+    evaluating a candidate is a look-up. Several settings of a belief become the mixture of a fully
+    Bayesian model, over which acquisition functions average.
+
+    Args:
+        data: The pool.
+        beliefs: One per output.
+        correlated: Whether points will be asked for together; without, only variances are
+            computed.
+
+    Example:
+        >>> data = Encoded(torch.tensor([[0], [1], [2]]), ())
+        >>> model = PoolModel(data, [Known(torch.tensor([1.0, 2.0, 3.0]))])
+        >>> model.posterior(torch.tensor([[2.0], [0.0]])).mean.flatten().tolist()
+        [3.0, 1.0]
+    """
+
+    def __init__(
+        self, data: Encoded, beliefs: Sequence[Belief], *, correlated: bool = True
+    ) -> None:
+        super().__init__()
+        parts = [b.joint(data) if correlated else b.marginals(data) for b in beliefs]
+        settings = max(len(mean) for mean, _ in parts)
+        self.mean = [mean.expand(settings, *mean.shape[1:]) for mean, _ in parts]
+        self.spread = [spread.expand(settings, *spread.shape[1:]) for _, spread in parts]
+        self.correlated = correlated
+        self._is_fully_bayesian = self._is_ensemble = settings > 1
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.mean)
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        return torch.Size([len(self.mean[0])] if self._is_ensemble else [])
+
+    def posterior(
+        self,
+        X: Float[Tensor, "... q 1"],
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: Any = None,
+    ) -> GPyTorchPosterior:
+        """Returns the joint posterior of each set of ``q`` points.
+
+        Args:
+            X: Row numbers of the pool.
+            output_indices: Which outputs; all by default.
+            observation_noise: Ignored: acquisition functions ask for the noise-free value.
+            posterior_transform: As BoTorch has it.
+        """
+        rows = X[..., 0].round().long()
+        chosen = range(self.num_outputs) if output_indices is None else output_indices
+        normals = [self._normal(output, rows) for output in chosen]
+        if len(normals) == 1:
+            normal = normals[0]
+        else:
+            normal = MultitaskMultivariateNormal.from_independent_mvns(normals)
+        kind = GaussianMixturePosterior if self._is_ensemble else GPyTorchPosterior
+        posterior = kind(normal)
+        return posterior if posterior_transform is None else posterior_transform(posterior)
+
+    def _normal(self, output: int, rows: Tensor) -> MultivariateNormal:
+        mean = self.mean[output][:, rows].movedim(0, -2)
+        if self.correlated:
+            covariance = self.spread[output][:, rows[..., :, None], rows[..., None, :]]
+        else:
+            covariance = self.spread[output][:, rows].diag_embed()
+        covariance = covariance.movedim(0, -3)
+        if not self._is_ensemble:
+            mean, covariance = mean[..., 0, :], covariance[..., 0, :, :]
+        return MultivariateNormal(mean, covariance)
