@@ -14,6 +14,7 @@ from _search_cases import Case, Known, known, problem_of, seen
 from vitruvius.bo.measures import hypervolume, incumbents
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.evaluators.fitted_truth import FittedTruth
 
 SINGLE_AT, FRONT_AT = (10, 25, 50, 100, 192), (25, 50, 100, 200)
 # "Within 0.1 %" of the optimum, relative.
@@ -49,7 +50,14 @@ def summary(case: Case, runs: list[dict[str, Any]], folder: Path) -> dict[str, A
             else _single(case, history, run, truth)
         )
         rows.append({**common, **measured})
-    return {"case": case.name, "title": case.title, "truth": vars(truth), "runs": rows}
+    fitted = problem.evaluator
+    return {
+        "case": case.name,
+        "title": case.title,
+        "truth": vars(truth),
+        "held_out": vars(fitted.held_out) if isinstance(fitted, FittedTruth) else None,
+        "runs": rows,
+    }
 
 
 def table_of(case: Case, results: dict[str, Any]) -> str:
@@ -58,16 +66,18 @@ def table_of(case: Case, results: dict[str, Any]) -> str:
     at = [n for n in (FRONT_AT if case.kind == "front" else SINGLE_AT) if n <= case.budget]
     methods = dict.fromkeys(run["method"] for run in results["runs"])
     groups = {m: [r for r in results["runs"] if r["method"] == m] for m in methods}
-    columns, rows = ["method", "seeds", *(f"@{n}" for n in at)], []
+    unit = "regret " if case.open or case.constrained else ""
+    columns, rows = ["method", "seeds", *(f"{unit}@{n}" for n in at)], []
     if case.kind == "front":
         columns += ["CPU s / proposal"]
     else:
         columns += ["to optimum", "reached", "worst", "to 0.1 %", "reached 0.1 %"]
-        columns += ["infeasible winners"] if case.constrained else []
+        columns += ["no feasible winner"] if case.constrained else []
         columns += ["CPU s / proposal"]
     for name, group in groups.items():
         rows.append([name, len(group), *form(case, group, at)])
-    return f"{case.title}.\n{_truth(case, results['truth'])}\n\n{markdown(columns, rows)}"
+    head = _truth(case, results["truth"], results["held_out"])
+    return f"{case.title}.\n{head}\n\n{markdown(columns, rows)}"
 
 
 def plot(case: Case, results: dict[str, Any], path: Path) -> None:
@@ -123,7 +133,11 @@ def _single(case: Case, history: History, run: dict[str, Any], truth: Known) -> 
     padded = curve["reported"] + curve["reported"][-1:] * (case.budget - len(gaps))
     last = int(incumbents(history)[-1])
     return {
-        "at": {n: padded[n - 1] for n in SINGLE_AT if n <= case.budget},
+        "at": {
+            n: abs(padded[n - 1] - truth.best) if case.open or case.constrained else padded[n - 1]
+            for n in SINGLE_AT
+            if n <= case.budget
+        },
         "to_optimum": next((i + 1 for i, gap in enumerate(gaps) if gap <= 1e-9), None),
         "to_close": next((i + 1 for i, gap in enumerate(gaps) if gap <= close), None),
         "winner_feasible": last >= 0 and bool(history.feasible[last]),
@@ -171,10 +185,16 @@ def _count(value: float, case: Case) -> str:
     return f"> {case.budget}" if value == math.inf else f"{value:g}"
 
 
-def _truth(case: Case, truth: dict[str, Any]) -> str:
+def _truth(case: Case, truth: dict[str, Any], held_out: dict[str, Any] | None) -> str:
     if case.kind == "front":
         return "Share of the hypervolume of the table's own front, from its worst values."
+    error = (
+        "Held-out error of the fit (five folds): RMSE {rmse:.3f}, R² {r2:.4f}, "
+        "Kendall tau {tau:.3f}, {count} architectures.".format(**held_out)
+        if held_out
+        else ""
+    )
     return (
         f"Best value of what is searched: {truth['best']:.6g}; reported there: "
-        f"{truth['reported']:.6g}. {case.note}"
+        f"{truth['reported']:.6g}. {case.note} {error}"
     ).rstrip()

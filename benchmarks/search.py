@@ -18,6 +18,8 @@ from _search_cases import cases
 from _search_jobs import Job, done, run_all, seeds_of
 from _search_tables import plot, summary, table_of
 
+# Where nothing is said: the single-objective baselines learn ranks at best on a front.
+FRONT_METHODS = ("random", "evolution", "nsga2", "bo")
 METHODS = (
     "random",
     "local-search",
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=60, help="slow methods and cases have fewer")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--only", default=",".join(every), help="cases, joined by commas")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", help="all, unless said")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--data-folder", type=Path, default=DATA)
     parser.add_argument("--tables-only", action="store_true", help="of what was run")
@@ -53,7 +55,7 @@ def main() -> None:
     jobs = [
         Job(case.name, method, seed, arguments.data_folder)
         for case in wanted
-        for method in arguments.methods
+        for method in arguments.methods or (FRONT_METHODS if case.kind == "front" else METHODS)
         for seed in range(seeds_of(method, arguments.seeds, case.seeds))
     ]
     path = arguments.out / "search-jobs.jsonl"

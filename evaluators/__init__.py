@@ -5,6 +5,7 @@ from __future__ import annotations
 from .analog_nasbench import AnalogNASBench
 from .evaluation import Evaluation
 from .evaluator import Evaluator
+from .fitted_truth import FittedTruth
 from .metric import Metric
 from .nas_bench_graph import NASBenchGraphTable
 from .resolver import data_sets, evaluator
@@ -16,6 +17,7 @@ __all__ = [
     "AnalogNASBench",
     "Evaluation",
     "Evaluator",
+    "FittedTruth",
     "Metric",
     "NASBenchGraphTable",
     "Table",

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from ..._seeding import Seed, make_generator
+from ...errors import UsageError
 from ..dag import DAG
 from ..space import Space
 from ..task import ImageTask, Task
@@ -52,6 +53,13 @@ class MobileNetV3(Space):
     Multiply-adds are those of all convolutions and linear layers, squeeze-and-excitation
     included. The depth counts squeeze-and-excitation's two layers, which lie on the longest path.
 
+    Args:
+        resolutions: Those that are allowed, of 128 to 224 in steps of 4. The variables stay the
+            same, so that what was trained for all resolutions serves here too.
+
+    Raises:
+        UsageError: For a resolution that is none of them, or no resolution.
+
     Example:
         >>> nets = MobileNetV3()
         >>> net = nets.architecture(
@@ -74,11 +82,33 @@ class MobileNetV3(Space):
         *(variable for u in range(UNITS) for variable in _unit_variables(u)),
     )
 
+    def __init__(self, *, resolutions: Sequence[int] = RESOLUTIONS) -> None:
+        if not resolutions or not set(resolutions) <= set(RESOLUTIONS):
+            raise UsageError(
+                f"`resolutions` must be some of 128, 132, …, 224, got {list(resolutions)}.",
+                "Name at least one of them.",
+            )
+        self.resolutions = tuple(sorted(set(resolutions)))
+        self._open = torch.tensor([side in resolutions for side in RESOLUTIONS])
+
     @property
     def architecture_count(self) -> int:
         blocks = len(KERNELS) * len(EXPANSIONS)
         unit: int = sum(blocks**depth for depth in DEPTHS)
-        return len(RESOLUTIONS) * unit**UNITS
+        return len(self.resolutions) * unit**UNITS
+
+    @property
+    def constrained(self) -> bool:
+        return len(self.resolutions) < len(RESOLUTIONS)
+
+    def is_valid(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
+        inside = self.in_range(x)
+        return inside & self._open.to(x.device)[x[:, 0].clamp(0, len(RESOLUTIONS) - 1)]
+
+    def allowed(self, x: Int[Tensor, "B V"], known: Bool[Tensor, "B V"]) -> Bool[Tensor, "B V C"]:
+        mask = self.choice_mask.clone()
+        mask[0, : len(RESOLUTIONS)] = self._open
+        return mask.to(x.device).expand(len(x), -1, -1)
 
     def canonical(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B V"]:
         resolution, depths, blocks = _split(x)
@@ -99,6 +129,7 @@ class MobileNetV3(Space):
         sizes = self.choice_mask.sum(1)
         draw = torch.rand(n, len(sizes), generator=generator, dtype=torch.float64)
         x = (draw * sizes).long()
+        x[:, 0] = self._open.nonzero()[(draw[:, 0] * len(self.resolutions)).long(), 0]
         fillings = torch.tensor([float(len(KERNELS) * len(EXPANSIONS)) ** d for d in DEPTHS])
         share = (fillings / fillings.sum()).cumsum(0).double()
         x[:, 1::PER_UNIT] = torch.bucketize(

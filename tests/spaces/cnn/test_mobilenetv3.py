@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from vitruvius.errors import ArchitectureError
+from vitruvius.errors import ArchitectureError, UsageError
 from vitruvius.spaces import ImageTask
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 from vitruvius.testing import SpaceContract
@@ -24,6 +24,30 @@ class TestContract(SpaceContract):
     @pytest.fixture
     def task(self) -> ImageTask:
         return ImageTask(classes=3, channels=1, resolution=32)
+
+
+class TestContractOfOneResolution(SpaceContract):
+    @pytest.fixture
+    def space(self) -> MobileNetV3:
+        return MobileNetV3(resolutions=(224,))
+
+    @pytest.fixture
+    def task(self) -> ImageTask:
+        return ImageTask(classes=3, channels=1, resolution=32)
+
+
+def test_some_resolutions() -> None:
+    some = MobileNetV3(resolutions=(160, 224))
+    assert some.variables == NETS.variables
+    assert 25 * some.architecture_count == 2 * NETS.architecture_count
+    assert set(some.sample(200, 0)[:, 0].tolist()) == {8, 24}
+    small = NETS.to_string((0, *NETS.example[1:]))
+    assert not some.is_valid(NETS.rows([small])).any()
+    with pytest.raises(ArchitectureError, match="breaks a constraint"):
+        some.architecture(small)
+    for wrong in ((), (224, 225)):
+        with pytest.raises(UsageError, match="some of 128, 132"):
+            MobileNetV3(resolutions=wrong)
 
 
 def encode_ofa(table: dict[str, np.ndarray]) -> Tensor:
