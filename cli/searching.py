@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -247,8 +247,10 @@ def _again(run: str, storage: str | None) -> str:
 
 @contextmanager
 def _resumable(run: str, storage: str | None) -> Iterator[None]:
+    """Keeps stdout for the result, whatever evaluators print, and says how to go on."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except KeyboardInterrupt:
         talk.print(
             f"Saved. Go on with: vitruvius resume {_again(run, storage)}",

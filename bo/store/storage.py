@@ -83,6 +83,11 @@ def printable(url: str) -> str:
 
 def _relational(url: str, dialect: str) -> RDBStorage:
     if dialect != "sqlite":
+        # Without a driver's name SQLAlchemy 2.0 and 2.1 look for different ones.
+        named = make_url(url)
+        if named.drivername == "postgresql":
+            named = named.set(drivername="postgresql+psycopg2")
+        url = named.render_as_string(hide_password=False)
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY}})
     _lock_on_begin(storage.engine)

@@ -1,0 +1,192 @@
+"""Ray: evaluations on the machines of a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import cloudpickle
+
+from ..._optional import optional_import
+from ...errors import UsageError
+from ...evaluators.evaluator import Evaluator
+from .executor import Finished, Task, attempt
+
+__all__ = ["RayExecutor"]
+
+
+# Seconds to wait for what should be there.
+SOON = 5.0
+
+
+@dataclass
+class _Actor:
+    handle: Any
+    home: Any
+    task: Task | None = None
+    result: Any = None
+    started: bool = False
+    since: float = 0.0
+
+
+class RayExecutor:
+    """Evaluates in actors of Ray (arXiv 1712.05889), each with its own copy of the evaluator.
+
+    Connects to the cluster that ``RAY_ADDRESS`` names, or starts Ray on this machine. An actor
+    that hangs is killed after ``timeout``; one that dies is replaced, and its trial has failed; one
+    whose machine went away is replaced too, and its trial is to be run again.
+
+    Args:
+        evaluator: Who evaluates.
+        workers: How many at the same time.
+        timeout: Seconds after which an evaluation has failed.
+        resources: What an actor needs, as options of ``ray.remote``, e.g. ``{"num_gpus": 1}``.
+
+    Raises:
+        UsageError: For fewer than one worker or a timeout that is not positive.
+        MissingExtraError: Where Ray is not installed.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        workers: int = 1,
+        *,
+        timeout: float | None = None,
+        resources: dict[str, Any] | None = None,
+    ) -> None:
+        if workers < 1:
+            raise UsageError(f"`workers` must be at least 1, got {workers}.", "Give one or more.")
+        if timeout is not None and not timeout > 0:
+            raise UsageError(f"`timeout` must be positive, got {timeout}.", "Give seconds.")
+        self.workers, self.timeout = workers, timeout
+        self._ray = optional_import("ray", extra="ray")
+        self._mine = not self._ray.is_initialized()
+        if self._mine:
+            # Without an address Ray would also join what an earlier program left behind.
+            self._ray.init(os.environ.get("RAY_ADDRESS", "local"), log_to_driver=False)
+        # By our own pickler, which takes the code of files that other machines cannot import.
+        self._evaluator = self._ray.put(cloudpickle.dumps(evaluator))
+        # One more restart of an actor would evaluate a second time without our knowing.
+        options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, **(resources or {})}
+        self._class = self._ray.remote(_Evaluating).options(**options)
+        self._actors: list[_Actor] = []
+
+    @property
+    def running(self) -> int:
+        return sum(actor.task is not None for actor in self._actors)
+
+    def submit(self, task: Task) -> None:
+        actor = next((idle for idle in self._actors if idle.task is None), None)
+        if actor is None:
+            handle = self._class.remote(self._evaluator)
+            actor = _Actor(handle, handle.node.remote())
+            self._actors.append(actor)
+        actor.task, actor.since = task, time.monotonic()
+        actor.result = actor.handle.evaluate.remote(task)
+
+    def wait(self, seconds: float) -> Sequence[Finished]:
+        until = time.monotonic() + seconds
+        done: list[Finished] = []
+        while not done and (busy := [actor for actor in self._actors if actor.task]):
+            awaited = {actor.result if actor.started else actor.home: actor for actor in busy}
+            left = min([until, *(d for a in busy if (d := self._deadline(a)))]) - time.monotonic()
+            ready, _ = self._ray.wait(list(awaited), num_returns=1, timeout=max(left, 0.0))
+            for reference in ready:
+                done += self._received(awaited[reference])
+            done += self._overdue(busy)
+            if time.monotonic() >= until:
+                break
+        return done
+
+    def _received(self, actor: _Actor) -> list[Finished]:
+        assert actor.task is not None
+        dead = self._ray.exceptions.RayActorError
+        try:
+            if not actor.started:
+                self._ray.get(actor.home)
+                actor.started, actor.since = True, time.monotonic()
+                return []
+            finished = self._ray.get(actor.result)
+        except dead as error:
+            if error.actor_init_failed:
+                raise UsageError(
+                    f"An actor could not load the evaluator: {str(error).splitlines()[-1]}.",
+                    "Install what it imports on every machine.",
+                ) from error
+            self._drop(actor)
+            return [self._died(actor, error)]
+        actor.task = None
+        return [finished]
+
+    def _died(self, actor: _Actor, error: Exception) -> Finished:
+        assert actor.task is not None
+        seconds = time.monotonic() - actor.since
+        if isinstance(error, self._ray.exceptions.ActorUnavailableError) or self._stranded(actor):
+            reason = "its machine went away"
+            return Finished(actor.task.position, "lost", reason=reason, seconds=seconds)
+        reason = "its worker was killed, most likely because memory ran out, or crashed"
+        return Finished(actor.task.position, "failed", reason=reason, seconds=seconds)
+
+    def _stranded(self, actor: _Actor) -> bool:
+        """Whether the machine of an actor is no more."""
+        if not actor.started:
+            return True
+        home = self._ray.get(actor.home, timeout=SOON)
+        return home not in {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+
+    def _deadline(self, actor: _Actor) -> float | None:
+        if self.timeout is None or not actor.started:
+            return None
+        return actor.since + self.timeout
+
+    def _overdue(self, busy: Sequence[_Actor]) -> list[Finished]:
+        late = [
+            actor
+            for actor in busy
+            if actor.task and (end := self._deadline(actor)) and time.monotonic() >= end
+        ]
+        done = []
+        for actor in late:
+            assert actor.task is not None
+            self._drop(actor)
+            reason = f"took longer than {self.timeout:g} s"
+            seconds = time.monotonic() - actor.since
+            done.append(Finished(actor.task.position, "failed", reason=reason, seconds=seconds))
+        return done
+
+    def _drop(self, actor: _Actor) -> None:
+        self._actors.remove(actor)
+        self._ray.kill(actor.handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        while self._actors:
+            self._drop(self._actors[-1])
+        if self._mine:
+            self._ray.shutdown()
+
+
+class _Evaluating:
+    """What runs in an actor."""
+
+    def __init__(self, evaluator: bytes) -> None:
+        self._evaluator: Evaluator = cloudpickle.loads(evaluator)
+
+    def node(self) -> str:
+        ray = optional_import("ray", extra="ray")
+        return str(ray.get_runtime_context().get_node_id())
+
+    def evaluate(self, task: Task) -> Finished:
+        return attempt(self._evaluator, task)
