@@ -44,9 +44,9 @@ class PathEncoding:
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
-        >>> paths = PathEncoding(cells, limit=64).fit(cells.sample(100, 0))
+        >>> paths = PathEncoding(cells, limit=16).fit(cells.sample(100, 0))
         >>> paths.transform(cells.sample(3, 1)).shape
-        torch.Size([3, 64])
+        torch.Size([3, 16])
     """
 
     def __init__(self, space: Space, limit: int = LIMIT, *, computed: bool = False) -> None:

@@ -72,7 +72,7 @@ class FittedTruth(Evaluator):
         >>> from vitruvius.evaluators.metric import Metric
         >>> from vitruvius.spaces import space
         >>> nets = space("mobilenetv3")
-        >>> x = nets.sample(60, 0)
+        >>> x = nets.sample(300, 0)
         >>> macs = {"gmacs": nets.statistics(x)["macs"] / 1e9}
         >>> truth = FittedTruth(
         ...     Table(nets, x, macs, {"gmacs": Metric("gmacs", "G", "lower")}), "gmacs"
