@@ -76,9 +76,10 @@ def open_storage(url: str) -> BaseStorage:
 
 def printable(url: str) -> str:
     """Returns the URL without its password."""
-    if url.startswith(JOURNAL):
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
         return url
-    return make_url(url).render_as_string(hide_password=True)
 
 
 def _relational(url: str, dialect: str) -> RDBStorage:
