@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -62,7 +63,7 @@ class Known:
         return self.values[None], self.VARIANCE * torch.eye(len(data), dtype=torch.float64)[None]
 
 
-class PoolModel(Model):  # type: ignore[misc]
+class PoolModel(Model):
     """BoTorch model whose inputs are row numbers of a pool.
 
     A model of BoTorch takes points of a vector space and, for every candidate by itself, copies
@@ -94,9 +95,29 @@ class PoolModel(Model):  # type: ignore[misc]
         self.correlated = correlated
         self._is_fully_bayesian = self._is_ensemble = settings > 1
 
+    def subset_output(self, idcs: list[int]) -> PoolModel:
+        """Returns the model of some outputs.
+
+        Args:
+            idcs: Their numbers.
+        """
+        some = copy(self)
+        some.mean = [self.mean[i] for i in idcs]
+        some.spread = [self.spread[i] for i in idcs]
+        return some
+
     @property
     def num_outputs(self) -> int:
         return len(self.mean)
+
+    def variance(self, output: int) -> Float[Tensor, "S P"]:
+        """Returns the variances of an output over the pool.
+
+        Args:
+            output: Its number.
+        """
+        spread = self.spread[output]
+        return spread.diagonal(dim1=1, dim2=2) if self.correlated else spread
 
     @property
     def batch_shape(self) -> torch.Size:
