@@ -36,13 +36,17 @@ class Encoded:
     """
 
     x: Int[Tensor, "B V"]
-    features: tuple[Float[Tensor, "B D"], ...]
+    features: tuple[Float[Tensor, "B _"], ...]
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, index: Tensor | slice) -> Encoded:
         return Encoded(self.x[index], tuple(view[index] for view in self.features))
+
+    def double(self) -> Encoded:
+        """Returns the same in double precision."""
+        return Encoded(self.x, tuple(view.double() for view in self.features))
 
     def join(self, other: Encoded) -> Encoded:
         """Appends other architectures.
@@ -103,8 +107,8 @@ class Views:
         Returns:
             One matrix a view; the mean squared distance of two uniform draws is 1 in each.
         """
-        features = (encode(x) / self._scale[name] for name, encode in self._encoders.items())
-        return Encoded(x, tuple(features))
+        pairs = zip(self._encoders.values(), self._centre_and_scale, strict=True)
+        return Encoded(x, tuple((encode(x) - centre) / scale for encode, (centre, scale) in pairs))
 
     @cached_property
     def _reference(self) -> Int[Tensor, "R V"]:
@@ -116,11 +120,13 @@ class Views:
         return {name: encode for name, encode in made.items() if encode is not None}
 
     @cached_property
-    def _scale(self) -> Mapping[str, float]:
-        return {
-            name: max((2 * encode(self._reference).var(0).sum()).sqrt().item(), 1e-6)
-            for name, encode in self._encoders.items()
-        }
+    def _centre_and_scale(self) -> list[tuple[Tensor, float]]:
+        # Distances by inner products lose their digits far from the origin.
+        made = []
+        for encode in self._encoders.values():
+            view = encode(self._reference)
+            made.append((view.mean(0), max((2 * view.var(0).sum()).sqrt().item(), 1e-6)))
+        return made
 
     def _encoder(self, name: str) -> Encoder | None:
         space = self.space
@@ -141,7 +147,8 @@ class Views:
             return None
         centre = statistics(space, self._reference)[:, columns]
         spread = centre.std(0).clamp(min=1e-6)
-        return lambda x: statistics(space, x)[:, columns] / spread
+        # Isomorphic cells can differ in parameters that nothing reaches.
+        return lambda x: statistics(space, space.canonical(x))[:, columns] / spread
 
     @cached_property
     def _refined(self) -> WeisfeilerLehman:
