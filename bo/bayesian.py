@@ -40,8 +40,8 @@ class BayesianOptimization:
        with what is pending, where anything is (or the acquisition function looks at noise).
 
     Args:
-        acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``, or
-            ``lognehvi`` for several objectives.
+        acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``; for
+            several objectives ``logehvi`` or ``lognehvi``.
         views: What kernels compare, of `surrogates.views.VIEWS`, joined by ``+``.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.
         sources: Where candidates come from in large spaces, of ``diffusion``, ``mutation``,
@@ -82,11 +82,16 @@ class BayesianOptimization:
         if len(history.ok) < FEWEST:
             return fresh_uniform(history, seed)
         judge = self.judge(history)
+        setting = self._setting(history.problem)
+        if setting.whole is not None:
+            known = torch.isin(setting.hashes, history.hashes)
+            if bool(known.all()):
+                return None
+            return _best(judge(setting.whole, seed, known), setting.whole, ["exhaustive"])
         candidates, sources = self._candidates(history, judge, seed)
         if not len(candidates):
             return fresh_uniform(history, seed)
-        best = int(judge(candidates, seed).argmax())
-        return Proposal(tuple(candidates.x[best].tolist()), sources[best])
+        return _best(judge(candidates, seed), candidates, sources)
 
     def judge(self, history: History) -> Judge:
         """Fits surrogates to a history, ready to predict and to value any architecture.
@@ -106,21 +111,24 @@ class BayesianOptimization:
     def _candidates(
         self, history: History, judge: Judge, seed: int
     ) -> tuple[Encoded, Sequence[str]]:
-        setting = self._setting(history.problem)
-        if setting.whole is not None:
-            new = ~torch.isin(setting.hashes, history.hashes)
-            candidates = setting.whole[new]
-            return candidates, ["exhaustive"] * len(candidates)
+        views = self._setting(history.problem).views
 
         def value(x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
-            return judge.marginal(setting.views(x), seed)
+            return judge.marginal(views(x), seed)
 
         if isinstance(self.generator, str):
             self.generator = generator_for(history.problem.space, self.generator)
         x, sources = propose_candidates(
             history, value, self.generator, self.sources, self.pool, seed
         )
-        return setting.views(x), sources
+        return views(x), sources
+
+
+def _best(value: Float[Tensor, " C"], candidates: Encoded, sources: Sequence[str]) -> Proposal:
+    """The candidate of the highest value; a single source is everybody's."""
+    best = int(value.argmax())
+    source = sources[best] if len(sources) > 1 else sources[0]
+    return Proposal(tuple(candidates.x[best].tolist()), source)
 
 
 class _Setting:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..predictors.predictor import NormalScores
@@ -20,6 +21,8 @@ __all__ = ["Judge"]
 
 # Candidates whose marginal posterior, and whose joint posterior, is computed in one go.
 CHUNK, SHORTLIST = 4096, 512
+# Of more candidates than this, as many are valued finely as a first look finds best.
+FINE = 2048
 # Observed architectures that noisy acquisition functions look at again.
 BASELINE = 24
 
@@ -73,26 +76,34 @@ class Judge:
             if name in self.problem.learned:
                 process = AveragedGP(kept=kept, seed=seed)
                 self._processes[name] = process.fit(self.observed, columns[-1])
+        self._coarse = {name: process.coarse() for name, process in self._processes.items()}
         count = len(self.problem.objectives)
         self._situation = Situation(
             torch.stack(columns[:count], 1), history.feasible, self._bounds(), seed
         )
         self._best = rank(history).argsort(stable=True)[:BASELINE]
 
-    def __call__(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
-        """Values candidates; -inf for those that did not make the shortlist.
+    def __call__(
+        self, candidates: Encoded, seed: int, known: Bool[Tensor, " C"] | None = None
+    ) -> Float[Tensor, " C"]:
+        """Values candidates; -inf for those that a first look left out.
 
         Args:
             candidates: What to choose from.
             seed: Of the Monte-Carlo samples.
+            known: Which of them must not be chosen.
         """
-        value = self.marginal(candidates, seed)
-        if not (self.function.always_joint or (len(self.pending) and self.function.pends)):
-            return value
-        short = value.argsort(descending=True, stable=True)[:SHORTLIST]
-        joined = torch.full_like(value, -math.inf)
-        joined[short] = self._joint(candidates[short], seed)
-        return joined
+        value = torch.zeros(len(candidates), dtype=torch.float64)
+        if known is not None:
+            value[known] = -math.inf
+        if self.function.refines and len(candidates) > FINE:
+            value += self._marginal(candidates, self._coarse, seed)
+            value = self._refine(candidates, value, FINE, self.marginal, seed)
+        else:
+            value += self.marginal(candidates, seed)
+        if self.function.always_joint or (len(self.pending) and self.function.pends):
+            value = self._refine(candidates, value, SHORTLIST, self._joint, seed)
+        return value
 
     def marginal(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
         """Values each candidate by itself.
@@ -101,13 +112,7 @@ class Judge:
             candidates: What to choose from.
             seed: Of Thompson draws.
         """
-        now = self._situation.seeded(seed)
-        values = [torch.zeros(0, dtype=torch.float64)]
-        for start in range(0, len(candidates), CHUNK):
-            chunk = candidates[start : start + CHUNK]
-            model = PoolModel(chunk, self._beliefs(chunk), correlated=False)
-            values.append(self.function.marginal(model, len(chunk), now.seeded(seed + start)))
-        return torch.cat(values)
+        return self._marginal(candidates, self._processes, seed)
 
     def predict(
         self, candidates: Encoded
@@ -127,10 +132,36 @@ class Judge:
             predicted[name] = (sign * inverse(mean), width)
         return predicted
 
+    def _marginal(
+        self, candidates: Encoded, processes: Mapping[str, AveragedGP], seed: int
+    ) -> Float[Tensor, " C"]:
+        values = [torch.zeros(0, dtype=torch.float64)]
+        for start in range(0, len(candidates), CHUNK):
+            chunk = candidates[start : start + CHUNK]
+            model = PoolModel(chunk, self._beliefs(chunk, processes), correlated=False)
+            now = self._situation.seeded(seed + start)
+            values.append(self.function.marginal(model, len(chunk), now))
+        return torch.cat(values)
+
+    def _refine(
+        self,
+        candidates: Encoded,
+        value: Float[Tensor, " C"],
+        n: int,
+        how: Callable[[Encoded, int], Tensor],
+        seed: int,
+    ) -> Float[Tensor, " C"]:
+        """Values the best ``n`` anew, and leaves the others out."""
+        short = value.argsort(descending=True, stable=True)[:n]
+        short = short[value[short] > -math.inf]
+        refined = torch.full_like(value, -math.inf)
+        refined[short] = how(candidates[short], seed)
+        return refined
+
     def _joint(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
         best = self.observed[self._best]
         pool = candidates.join(best).join(self.pending)
-        model = PoolModel(pool, self._beliefs(pool))
+        model = PoolModel(pool, self._beliefs(pool, self._processes))
         count, seen = len(candidates), len(candidates) + len(best)
         return self.function.joint(
             model,
@@ -140,11 +171,11 @@ class Judge:
             self._situation.seeded(seed),
         )
 
-    def _beliefs(self, pool: Encoded) -> list[Belief]:
+    def _beliefs(self, pool: Encoded, processes: Mapping[str, AveragedGP]) -> list[Belief]:
         counted = self.problem.exact(pool.x) if len(self._processes) < len(self._signs) else {}
         return [
-            self._processes[name]
-            if name in self._processes
+            processes[name]
+            if name in processes
             else Known(self._scores[name](counted[name] * sign))
             for name, sign in self._signs.items()
         ]

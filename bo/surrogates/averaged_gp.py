@@ -22,7 +22,7 @@ SPREAD = 1.0
 # Variance of the noise as a share of the signal's; of the constant mean.
 NOISE = (1e-3, 0.3)
 MEAN_VARIANCE = 0.25
-JITTER = 1e-8
+JITTER, JOINT_JITTER = 1e-8, 1e-6
 
 
 @dataclass(frozen=True)
@@ -134,23 +134,33 @@ class AveragedGP:
         few: Tensor | slice = slice(None)
         if len(data) > JUDGED:
             few = torch.linspace(0, len(data) - 1, JUDGED).long()
-        distances = _distances(data[few], data[few])
-        kernel = self._kernel(drawn, distances.double(), self.task[few], self.task[few])
+        distances = _distances(data[few].double(), data[few].double())
+        kernel = self._kernel(drawn, distances, self.task[few], self.task[few])
         factor = _cholesky(kernel, drawn.noise)
         likelihood, _, _ = _solve(factor, self.z[few])
         self.log_weight = likelihood.log_softmax(0)
         # Settings that stand for several of the equal parts are computed once.
         chosen, self._parts = _equal_weights(self.log_weight, self.kept).unique(return_inverse=True)
         self.hyper = drawn[chosen]
-        kernel = self._kernel(
-            self.hyper,
-            _distances(data, data).double(),
-            self.task,
-            self.task,
-        )
+        distances = _distances(data.double(), data.double())
+        kernel = self._kernel(self.hyper, distances, self.task, self.task)
         self._factor = _cholesky(kernel, self.hyper.noise)
         _, self._mean, self._alpha = _solve(self._factor, self.z)
         return self
+
+    def coarse(self, settings: int = 2) -> AveragedGP:
+        """Returns the process under the few settings that weigh most, for a first look.
+
+        Args:
+            settings: How many.
+        """
+        rough = AveragedGP(kept=settings)
+        rough.data, rough.task, rough.z = self.data, self.task, self.z
+        most = self._parts.bincount().argsort(descending=True, stable=True)[:settings]
+        rough.hyper, rough._factor = self.hyper[most], self._factor[most]
+        rough._mean, rough._alpha = self._mean[most], self._alpha[most]
+        rough._parts = torch.arange(len(most))
+        return rough
 
     def marginals(
         self, data: Encoded, task: int = 0
@@ -176,9 +186,11 @@ class AveragedGP:
         """
         mean, projected = self._project(data, task)
         tasks = torch.full((len(data),), task)
-        prior = self._kernel(self.hyper, _distances(data, data), tasks, tasks)
-        covariance = prior.double() - projected.transpose(1, 2) @ projected
-        covariance.diagonal(dim1=1, dim2=2).add_(JITTER)
+        exact = data.double()
+        prior = self._kernel(self.hyper, _distances(exact, exact), tasks, tasks)
+        covariance = prior - projected.transpose(1, 2) @ projected
+        # The projection is in single precision.
+        covariance.diagonal(dim1=1, dim2=2).add_(JOINT_JITTER)
         return mean[self._parts], covariance[self._parts]
 
     def leave_one_out(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
