@@ -1,0 +1,296 @@
+from dataclasses import replace
+from functools import cache
+
+import gpytorch
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from vitruvius.bo.surrogates import AveragedGP, Encoded, Views
+from vitruvius.bo.surrogates.averaged_gp import (
+    JITTER,
+    MEAN_VARIANCE,
+    Hyperparameters,
+    _distances,
+    _equal_weights,
+)
+from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.predictors.predictor import NormalScores
+from vitruvius.spaces import space
+
+SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3", "toy_recipe.yaml"]
+
+
+@cache
+def views(name: str) -> Views:
+    return Views(space(name))
+
+
+def observed(name: str = "nasbench201", n: int = 15, seed: int = 0) -> Encoded:
+    """Distinct architectures."""
+    encode = views(name)
+    return encode(encode.space.sample(4 * n, seed).unique(dim=0)[:n])
+
+
+def targets(n: int = 15, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def plain_kernel(gp: AveragedGP, setting: int, a: Encoded, b: Encoded) -> np.ndarray:
+    """The formula of the docstring in numpy."""
+    total = np.zeros((len(a), len(b)))
+    for v, (left, right) in enumerate(zip(a.features, b.features, strict=True)):
+        gap = left.double().numpy()[:, None] - right.double().numpy()[None]
+        square = (gap**2).sum(-1)
+        weight, scale = gp.hyper.weight[setting, v].item(), gp.hyper.scale[setting, v].item()
+        total += weight * np.exp(-square / scale)
+    return gp.hyper.amplitude[setting].item() * total
+
+
+def plain_mean(covariance: np.ndarray, z: np.ndarray) -> float:
+    """The posterior mean of the constant."""
+    ones = np.ones(len(z))
+    inverse = np.linalg.inv(covariance)
+    return float(ones @ inverse @ z / (ones @ inverse @ ones + 1 / MEAN_VARIANCE))
+
+
+@settings(max_examples=15, deadline=None)
+@given(name=st.sampled_from(SPACES), seed=st.integers(0, 2**20), n=st.integers(2, 40))
+def test_kernels_are_symmetric_and_positive_semi_definite(name: str, seed: int, n: int) -> None:
+    """Under 32 draws of the prior, whatever the architectures, repeats included."""
+    encode = views(name)
+    data = encode(encode.space.sample(n, seed)).double()
+    drawn = Hyperparameters.draw(32, len(data.features), seed)
+    task = torch.arange(n) % 2
+    kernel = AveragedGP()._kernel(drawn, _distances(data, data), task, task)
+    assert torch.allclose(kernel, kernel.transpose(1, 2))
+    assert float(torch.linalg.eigvalsh(kernel).min()) > -1e-4
+    assert bool((kernel.diagonal(dim1=1, dim2=2) <= drawn.amplitude[:, None] + 1e-9).all())
+
+
+@pytest.mark.parametrize("setting", [0, 1])
+def test_posterior_equals_the_textbook(setting: int) -> None:
+    """Rasmussen & Williams, 2006, eq. 2.25 and 2.26, with the constant mean plugged in."""
+    data, new, z = observed(), observed(seed=5, n=8), targets()
+    gp = AveragedGP(kept=4, seed=1).fit(data, z)
+    index = int(gp._parts[setting])
+    covariance = plain_kernel(gp, index, data, data) + gp.hyper.noise[index].item() * np.eye(15)
+    cross, prior = plain_kernel(gp, index, data, new), plain_kernel(gp, index, new, new)
+    constant = plain_mean(covariance, z.numpy())
+    mean = constant + cross.T @ np.linalg.solve(covariance, z.numpy() - constant)
+    posterior = prior - cross.T @ np.linalg.solve(covariance, cross)
+    ours_mean, ours = gp.joint(new)
+    np.testing.assert_allclose(ours_mean[setting].numpy(), mean, atol=1e-3)
+    np.testing.assert_allclose(ours[setting].numpy(), posterior, atol=1e-3)
+
+
+def test_posterior_equals_gpytorch() -> None:
+    data, new, z = observed(), observed(seed=5, n=8), targets()
+    gp = AveragedGP(kept=1, seed=3).fit(data, z)
+
+    class Exact(gpytorch.models.ExactGP):
+        def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
+            likelihood = gpytorch.likelihoods.GaussianLikelihood(
+                noise_constraint=gpytorch.constraints.GreaterThan(1e-6)
+            )
+            super().__init__(x, y, likelihood)
+            likelihood.noise = gp.hyper.noise[0]
+            self.mean_module = gpytorch.means.ConstantMean()
+            self.mean_module.constant = float(gp._mean[0])
+            parts, start = [], 0
+            for v, view in enumerate(data.features):
+                columns = tuple(range(start, start + view.shape[1]))
+                part = gpytorch.kernels.ScaleKernel(gpytorch.kernels.RBFKernel(active_dims=columns))
+                part.outputscale = gp.hyper.amplitude[0] * gp.hyper.weight[0, v]
+                part.base_kernel.lengthscale = (gp.hyper.scale[0, v] / 2).sqrt()
+                parts.append(part)
+                start += view.shape[1]
+            self.covar_module = gpytorch.kernels.AdditiveKernel(*parts)
+
+        def forward(self, x: torch.Tensor) -> gpytorch.distributions.MultivariateNormal:
+            return gpytorch.distributions.MultivariateNormal(
+                self.mean_module(x), self.covar_module(x)
+            )
+
+    model = Exact(torch.cat(data.features, 1).double(), z).double().eval()
+    with torch.no_grad():
+        theirs = model(torch.cat(new.features, 1).double())
+    mean, covariance = gp.joint(new)
+    torch.testing.assert_close(mean[0], theirs.mean, atol=1e-3, rtol=0)
+    torch.testing.assert_close(covariance[0], theirs.covariance_matrix, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_joint_has_the_marginals_on_its_diagonal(name: str) -> None:
+    gp = AveragedGP().fit(observed(name), targets())
+    new = observed(name, 30, 1)
+    mean, variance = gp.marginals(new)
+    joint_mean, covariance = gp.joint(new)
+    torch.testing.assert_close(mean, joint_mean)
+    diagonal = covariance.diagonal(dim1=1, dim2=2)
+    torch.testing.assert_close(variance, diagonal, atol=1e-4, rtol=0)
+    assert bool((variance >= JITTER).all())
+    assert float(torch.linalg.eigvalsh(covariance).min()) > -1e-4
+
+
+def test_leave_one_out_equals_leaving_out() -> None:
+    """With the settings and the constant mean kept as they are."""
+    data, z = observed(), targets()
+    gp = AveragedGP(kept=1).fit(data, z)
+    noise, constant = gp.hyper.noise[0].item(), float(gp._mean[0])
+    kernel = plain_kernel(gp, 0, data, data)
+    mean, variance = gp.leave_one_out()
+    for i in range(15):
+        others = [j for j in range(15) if j != i]
+        covariance = kernel[np.ix_(others, others)] + noise * np.eye(14)
+        weights = np.linalg.solve(covariance, kernel[others, i])
+        expected = constant + weights @ (z.numpy()[others] - constant)
+        assert float(mean[i]) == pytest.approx(expected, abs=1e-6)
+        left = kernel[i, i] + noise - weights @ kernel[others, i]
+        assert float(variance[i]) == pytest.approx(left, abs=1e-6)
+
+
+def test_leave_one_out_averages_over_settings() -> None:
+    """Total variance: within settings, and between them."""
+    gp = AveragedGP(kept=8).fit(observed(), targets())
+    alone = []
+    for index in gp._parts.tolist():
+        one = gp.coarse()
+        one.hyper, one._factor = gp.hyper[torch.tensor([index])], gp._factor[[index]]
+        one._mean, one._alpha = gp._mean[[index]], gp._alpha[[index]]
+        one._parts = torch.tensor([0])
+        alone.append(one.leave_one_out())
+    means, variances = (torch.stack(part) for part in zip(*alone, strict=True))
+    mean, variance = gp.leave_one_out()
+    torch.testing.assert_close(mean, means.mean(0))
+    torch.testing.assert_close(variance, variances.mean(0) + means.var(0, correction=0))
+
+
+@given(weight=st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=30), kept=st.integers(2, 40))
+def test_equal_weights_stand_for_those_given(weight: list[float], kept: int) -> None:
+    """Systematic resampling: every share is met to within one part."""
+    log_weight = torch.tensor(weight, dtype=torch.float64).log().log_softmax(0)
+    chosen = _equal_weights(log_weight, kept)
+    assert len(chosen) == kept
+    counts = chosen.bincount(minlength=len(weight)).double()
+    assert float((counts - kept * log_weight.exp()).abs().max()) < 1 + 1e-6
+
+
+def test_one_setting_is_the_likeliest() -> None:
+    gp = AveragedGP(kept=1, seed=2).fit(observed(), targets())
+    drawn = Hyperparameters.draw(256, len(gp.data.features), 2)
+    best = int(gp.log_weight.argmax())
+    assert torch.equal(gp.hyper.weight[0], drawn.weight[best])
+
+
+def test_likelihood_is_that_of_gaussian_data() -> None:
+    """Up to what all settings share, and with the constant mean at its most probable value."""
+    data, z = observed(), targets()
+    gp = AveragedGP(seed=4).fit(data, z)
+    expected = []
+    for setting in range(3):
+        # `plain_kernel` reads `hyper`; all that were drawn stand in for those kept.
+        gp.hyper = Hyperparameters.draw(256, len(data.features), 4)
+        noise = gp.hyper.noise[setting].item() * np.eye(15)
+        covariance = plain_kernel(gp, setting, data, data) + noise
+        constant = plain_mean(covariance, z.numpy())
+        gap = z.numpy() - constant
+        quadratic = gap @ np.linalg.solve(covariance, gap) + constant**2 / MEAN_VARIANCE
+        expected.append(-0.5 * (quadratic + np.linalg.slogdet(covariance)[1]))
+    ours = gp.log_weight[:3].numpy()
+    np.testing.assert_allclose(np.diff(ours), np.diff(expected), atol=1e-4)
+
+
+def test_prior_covers_the_simplex_and_the_noise_range() -> None:
+    drawn = Hyperparameters.draw(1024, 4, 0)
+    torch.testing.assert_close(drawn.weight.sum(1), torch.ones(1024, dtype=torch.float64))
+    torch.testing.assert_close(
+        drawn.weight.mean(0), torch.full((4,), 0.25, dtype=torch.float64), atol=0.02, rtol=0
+    )
+    assert 1e-3 <= float(drawn.noise.min()) < 2e-3
+    assert 0.2 < float(drawn.noise.max()) <= 0.3
+    assert float(drawn.scale.log().mean()) == pytest.approx(0, abs=0.02)
+
+
+def fixed(monkeypatch: pytest.MonkeyPatch, correlation: float) -> None:
+    """Makes all draws have this correlation between tasks."""
+    draw = Hyperparameters.draw
+
+    def drawn(n: int, views: int, seed: int) -> Hyperparameters:
+        made = draw(n, views, seed)
+        return replace(made, correlation=torch.full((n,), correlation, dtype=torch.float64))
+
+    monkeypatch.setattr(Hyperparameters, "draw", drawn)
+
+
+def test_perfectly_correlated_tasks_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed(monkeypatch, 1.0)
+    data, z, new = observed(), targets(), observed(seed=9, n=6)
+    one = AveragedGP().fit(data, z)
+    two = AveragedGP().fit(data, z, torch.arange(15) % 2)
+    for task in (0, 1):
+        for ours, theirs in zip(two.marginals(new, task), one.marginals(new), strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+def test_uncorrelated_tasks_say_nothing_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed(monkeypatch, 0.0)
+    gp = AveragedGP().fit(observed(), targets(), torch.ones(15, dtype=torch.long))
+    new = observed(seed=9, n=6)
+    mean, variance = gp.marginals(new, 0)
+    assert float(mean.std(1).max()) < 1e-6
+    torch.testing.assert_close(variance, gp.hyper.amplitude[gp._parts][:, None].expand(-1, 6))
+    assert float(gp.marginals(new, 1)[1].max()) < float(variance.max())
+
+
+def test_coarse_keeps_the_settings_that_weigh_most() -> None:
+    gp = AveragedGP().fit(observed(), targets())
+    rough = gp.coarse(2)
+    new = observed(seed=9, n=6)
+    assert rough.marginals(new)[0].shape == (min(2, len(gp.hyper.noise)), 6)
+    most = int(gp._parts.bincount().argmax())
+    part = int((gp._parts == most).nonzero()[0, 0])
+    torch.testing.assert_close(rough.marginals(new)[0][0], gp.marginals(new)[0][part])
+    torch.testing.assert_close(rough.marginals(new)[1][0], gp.marginals(new)[1][part])
+
+
+def test_the_same_seed_gives_the_same_and_the_global_state_is_left_alone() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    data, new = observed(), observed(seed=9, n=6)
+    first, again, other = (
+        AveragedGP(seed=seed).fit(data, targets()).marginals(new)[0] for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_repeated_and_few_observations() -> None:
+    """Two measurements of one architecture that differ are noise, not an error."""
+    data = observed(n=1)
+    gp = AveragedGP().fit(data.join(data), torch.tensor([-0.7, 0.7]))
+    mean, _ = gp.marginals(data)
+    assert mean.mean().item() == pytest.approx(0, abs=1e-4)
+
+
+def test_predictions_improve_with_labels() -> None:
+    """On Cora, also beyond the observations that settings are judged on."""
+    table = NASBenchGraphTable("cora")
+    encode = views("nas-bench-graph")
+    rows = table.rows[torch.randperm(len(table.rows), generator=torch.Generator().manual_seed(0))]
+    held = rows[-1000:]
+    truth = table.values(held)["valid_perf"]
+    correlations, nearest = [], []
+    for n in (10, 50, 400):
+        values = table.values(rows[:n])["valid_perf"]
+        gp = AveragedGP().fit(encode(rows[:n]), NormalScores(values)(values))
+        mean = gp.marginals(encode(held))[0].mean(0)
+        correlations.append(float(spearmanr(mean, truth).statistic))
+        nearest.append(float(gp.marginals(encode(held))[1].mean()))
+    assert correlations == sorted(correlations)
+    assert correlations[-1] > 0.65
+    assert nearest[0] > nearest[-1]
