@@ -6,7 +6,6 @@ import sys
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -89,7 +88,7 @@ class Progress:
         rate = self.rate(snapshot)
         return _clock((snapshot.budget - snapshot.evaluated) / rate) if rate else "–"
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(
@@ -150,7 +149,7 @@ class LiveProgress(Progress):
         )
         self._live.update(table, refresh=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Progress:
         self._live.start()
         return self
 

@@ -67,7 +67,7 @@ class Proposer:
             entries: The log.
         """
         if self._initial_left(entries):
-            return sum(not entry.trial.done for entry in entries) < self.batch
+            return sum(not (entry.trial.done or entry.asked) for entry in entries) < self.batch
         return all(entry.trial.done or entry.asked for entry in self._visible(entries))
 
     def next(self, entries: Sequence[Entry]) -> Next:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from ...evaluators.evaluation import Evaluation
 from ...evaluators.evaluator import Evaluator
@@ -78,7 +78,7 @@ class Executor(Protocol):
         An evaluator that raises, hangs or dies gives a ``"failed"`` result, never an error here.
         """
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Executor: ...
 
     def __exit__(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cloudpickle
 
@@ -186,7 +186,7 @@ class ProcessExecutor:
         worker.process.kill()  # where it had not yet made itself a group
         worker.process.join()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> ProcessExecutor:
         return self
 
     def __exit__(

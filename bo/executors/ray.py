@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cloudpickle
 
@@ -87,7 +87,8 @@ class RayExecutor:
             actor = _Actor(handle, handle.node.remote())
             self._actors.append(actor)
         actor.task, actor.since = task, time.monotonic()
-        actor.result = actor.handle.evaluate.remote(task)
+        if actor.started:
+            actor.result = actor.handle.evaluate.remote(task)
 
     def wait(self, seconds: float) -> Sequence[Finished]:
         until = time.monotonic() + seconds
@@ -110,6 +111,7 @@ class RayExecutor:
             if not actor.started:
                 self._ray.get(actor.home)
                 actor.started, actor.since = True, time.monotonic()
+                actor.result = actor.handle.evaluate.remote(actor.task)
                 return []
             finished = self._ray.get(actor.result)
         except dead as error:
@@ -118,15 +120,22 @@ class RayExecutor:
                     f"An actor could not load the evaluator: {str(error).splitlines()[-1]}.",
                     "Install what it imports on every machine.",
                 ) from error
+            finished = self._died(actor, error)
             self._drop(actor)
-            return [self._died(actor, error)]
+            return [finished]
         actor.task = None
         return [finished]
 
     def _died(self, actor: _Actor, error: Exception) -> Finished:
         assert actor.task is not None
         seconds = time.monotonic() - actor.since
-        if isinstance(error, self._ray.exceptions.ActorUnavailableError) or self._stranded(actor):
+        if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+            # The cluster may not have noticed yet whether actor or machine died.
+            try:
+                self._ray.get(actor.handle.node.remote(), timeout=SOON)
+            except (self._ray.exceptions.RayActorError, self._ray.exceptions.GetTimeoutError) as e:
+                error = e
+        if not isinstance(error, self._ray.exceptions.ActorDiedError) or self._stranded(actor):
             reason = "its machine went away"
             return Finished(actor.task.position, "lost", reason=reason, seconds=seconds)
         reason = "its worker was killed, most likely because memory ran out, or crashed"
@@ -163,7 +172,7 @@ class RayExecutor:
         self._actors.remove(actor)
         self._ray.kill(actor.handle)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> RayExecutor:
         return self
 
     def __exit__(

@@ -6,7 +6,6 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
 
 from ...evaluators.evaluator import Evaluator
 from .executor import Finished, Task, attempt
@@ -54,7 +53,7 @@ class SerialExecutor:
         del self._tasks[0]
         return [finished]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> SerialExecutor:
         return self
 
     def __exit__(

@@ -90,7 +90,9 @@ def _relational(url: str, dialect: str) -> RDBStorage:
             named = named.set(drivername="postgresql+psycopg2")
         url = named.render_as_string(hide_password=False)
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY}})
+    # Opened for each transaction: cheap, and no connection outlives a fork or its thread.
+    options = {"connect_args": {"timeout": BUSY}, "poolclass": sqlalchemy.NullPool}
+    storage = RDBStorage(url, engine_kwargs=options)
     _lock_on_begin(storage.engine)
     return storage
 
@@ -108,7 +110,6 @@ def _lock_on_begin(engine: sqlalchemy.Engine) -> None:
     def begun(connection: sqlalchemy.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    engine.dispose()  # of connections opened before
     sqlalchemy.event.listen(engine, "connect", connected)
     sqlalchemy.event.listen(engine, "begin", begun)
 
