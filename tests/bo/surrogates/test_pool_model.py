@@ -1,0 +1,180 @@
+import math
+
+import pytest
+import torch
+from botorch.acquisition import (
+    LogExpectedImprovement,
+    UpperConfidenceBound,
+    qLogExpectedImprovement,
+    qLogNoisyExpectedImprovement,
+    qUpperConfidenceBound,
+)
+from botorch.sampling import SobolQMCNormalSampler
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vitruvius.bo.surrogates import AveragedGP, Encoded, PoolModel, Views
+from vitruvius.bo.surrogates.pool_model import Belief, Known
+from vitruvius.spaces import space
+
+POINTS = 6
+
+
+def pool(n: int = POINTS) -> Encoded:
+    return Encoded(torch.arange(n)[:, None], ())
+
+
+class Told:
+    """A belief in random means and a random covariance."""
+
+    def __init__(self, settings: int, n: int = POINTS, seed: int = 0) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.mean = torch.randn(settings, n, generator=generator, dtype=torch.float64)
+        root = torch.randn(settings, n, n, generator=generator, dtype=torch.float64)
+        self.covariance = root @ root.transpose(1, 2) + 0.1 * torch.eye(n, dtype=torch.float64)
+
+    def marginals(self, data: Encoded) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.mean, self.covariance.diagonal(dim1=1, dim2=2)
+
+    def joint(self, data: Encoded) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.mean, self.covariance
+
+
+def as_points(*rows: list[int]) -> torch.Tensor:
+    return torch.tensor(rows, dtype=torch.float64)[..., None]
+
+
+def test_beliefs() -> None:
+    assert isinstance(Told(1), Belief)
+    assert isinstance(Known(torch.zeros(2)), Belief)
+    assert isinstance(AveragedGP(), Belief)
+
+
+@given(
+    rows=st.lists(
+        st.lists(st.integers(0, POINTS - 1), min_size=3, max_size=3, unique=True),
+        min_size=1,
+        max_size=4,
+    ),
+    settings=st.sampled_from([1, 5]),
+    outputs=st.integers(1, 3),
+)
+def test_posterior_equals_the_belief(rows: list[list[int]], settings: int, outputs: int) -> None:
+    """Of any sets of points."""
+    beliefs = [Told(settings, seed=i) for i in range(outputs)]
+    posterior = PoolModel(pool(), beliefs).posterior(as_points(*rows))
+    x = torch.tensor(rows)
+    batch = (len(rows), settings, 3) if settings > 1 else (len(rows), 3)
+    assert posterior.mean.shape == (*batch, outputs)
+    for output, belief in enumerate(beliefs):
+        mean = belief.mean[:, x].movedim(0, 1)
+        covariance = belief.covariance[:, x[:, :, None], x[:, None, :]].movedim(0, 1)
+        if settings == 1:
+            mean, covariance = mean[:, 0], covariance[:, 0]
+        torch.testing.assert_close(posterior.mean[..., output], mean)
+        whole = posterior.distribution.covariance_matrix
+        block = slice(3 * output, 3 * output + 3)
+        torch.testing.assert_close(whole[..., block, block], covariance)
+        assert not whole[..., block, block.stop :].any()
+
+
+def test_uncorrelated_has_variances_alone() -> None:
+    belief = Told(3)
+    model = PoolModel(pool(), [belief], correlated=False)
+    posterior = model.posterior(as_points([0, 4]))
+    torch.testing.assert_close(
+        posterior.distribution.covariance_matrix[0],
+        belief.covariance.diagonal(dim1=1, dim2=2)[:, [0, 4]].diag_embed(),
+    )
+    for kind in (model, PoolModel(pool(), [belief])):
+        torch.testing.assert_close(kind.variance(0), belief.marginals(pool())[1])
+
+
+def test_a_belief_of_one_setting_joins_those_of_several() -> None:
+    model = PoolModel(pool(), [Told(4), Known(torch.arange(6.0))])
+    posterior = model.posterior(as_points([5], [2]))
+    assert model.batch_shape == (4,)
+    assert posterior.mean.shape == (2, 4, 1, 2)
+    assert posterior.mean[..., 1].tolist() == [[[5.0]] * 4, [[2.0]] * 4]
+    assert float(posterior.variance[..., 1].max()) <= Known.VARIANCE + 1e-12
+
+
+def test_samples_have_the_mean_and_the_covariance() -> None:
+    belief = Told(1)
+    posterior = PoolModel(pool(), [belief]).posterior(as_points(list(range(6))))
+    samples = SobolQMCNormalSampler(torch.Size([4096]), seed=0)(posterior)[:, 0, :, 0]
+    torch.testing.assert_close(samples.mean(0), belief.mean[0], atol=0.05, rtol=0)
+    torch.testing.assert_close(samples.T.cov(), belief.covariance[0], atol=0.3, rtol=0.05)
+
+
+def test_some_outputs() -> None:
+    model = PoolModel(pool(), [Told(2, seed=i) for i in range(3)])
+    x = as_points([1, 2])
+    whole = model.posterior(x)
+    assert torch.equal(model.subset_output([2, 0]).posterior(x).mean, whole.mean[..., [2, 0]])
+    assert torch.equal(model.posterior(x, output_indices=[1]).mean, whole.mean[..., [1]])
+    assert model.subset_output([1]).num_outputs == 1
+    assert model.num_outputs == 3
+
+
+@pytest.mark.parametrize("settings", [1, 4])
+def test_acquisition_functions_of_botorch_work(settings: int) -> None:
+    belief = Told(settings)
+    model = PoolModel(pool(), [belief])
+    x = as_points(*[[i] for i in range(6)])
+    sampler = SobolQMCNormalSampler(torch.Size([2048]), seed=0)
+    exact = LogExpectedImprovement(model, best_f=0.2)(x)
+    assert exact.shape == (6,)
+    estimated = qLogExpectedImprovement(model, best_f=0.2, sampler=sampler)(x)
+    torch.testing.assert_close(estimated, exact, atol=0.05, rtol=0)
+    bound = UpperConfidenceBound(model, beta=4.0)(x)
+    deviation = belief.covariance.diagonal(dim1=1, dim2=2).sqrt()
+    torch.testing.assert_close(bound, (belief.mean + 2 * deviation).mean(0))
+    # The expectation of |N(0, 1)| stands for a deviation; the factor of the formula makes up for it.
+    torch.testing.assert_close(
+        qUpperConfidenceBound(model, beta=4.0, sampler=sampler)(x), bound, atol=0.05, rtol=0
+    )
+    pairs = as_points([0, 1], [2, 3])
+    singles = qLogExpectedImprovement(model, best_f=0.2, sampler=sampler)(pairs)
+    assert bool((singles >= exact[[0, 2]] - 0.05).all())
+
+
+@pytest.mark.parametrize("settings", [1, 4])
+def test_noisy_improvement_over_what_is_certain_is_improvement(settings: int) -> None:
+    belief = Told(settings)
+    belief.covariance[:, 0] = belief.covariance[:, :, 0] = 0.0
+    belief.covariance[:, 0, 0] = 1e-10
+    belief.mean[:, 0] = 0.2
+    model = PoolModel(pool(), [belief])
+    x = as_points([1], [2], [3])
+    noisy = qLogNoisyExpectedImprovement(
+        model,
+        X_baseline=torch.zeros(1, 1, dtype=torch.float64),
+        sampler=SobolQMCNormalSampler(torch.Size([2048]), seed=0),
+        prune_baseline=False,
+        cache_root=False,
+    )(x)
+    exact = LogExpectedImprovement(model, best_f=0.2)(x)
+    torch.testing.assert_close(noisy, exact, atol=0.06, rtol=0)
+
+
+def test_log_of_the_average_improvement_not_average_of_the_log() -> None:
+    """A mixture improves by the average over its parts."""
+    belief = Told(2, n=1)
+    belief.mean[:] = torch.tensor([[0.0], [-8.0]])
+    belief.covariance[:] = 1.0
+    value = LogExpectedImprovement(PoolModel(pool(1), [belief]), best_f=0.0)(as_points([0]))
+    assert value.item() == pytest.approx(math.log(0.39894 / 2), abs=1e-3)
+
+
+def test_a_fitted_process() -> None:
+    cells = space("nasbench201")
+    views = Views(cells)
+    gp = AveragedGP().fit(views(cells.sample(20, 0)), torch.linspace(-1, 1, 20))
+    new = views(cells.sample(9, 1))
+    mean, covariance = gp.joint(new)
+    posterior = PoolModel(new, [gp]).posterior(as_points([3, 0, 8]))
+    torch.testing.assert_close(posterior.mean[0, :, :, 0], mean[:, [3, 0, 8]])
+    torch.testing.assert_close(
+        posterior.distribution.covariance_matrix[0], covariance[:, [3, 0, 8]][:, :, [3, 0, 8]]
+    )
