@@ -40,6 +40,8 @@ class BayesianOptimization:
        with what is pending, where anything is (or the acquisition function looks at noise).
 
     Args:
+        surrogate: ``gp``, ``deep-kernel``, ``ensemble``, or ``auto`` to choose by cross-validated
+            rank correlation whenever the number of observations has doubled.
         acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``; for
             several objectives ``logehvi`` or ``lognehvi``.
         views: What kernels compare, of `surrogates.views.VIEWS`, joined by ``+``.
@@ -67,13 +69,15 @@ class BayesianOptimization:
     def __init__(
         self,
         *,
+        surrogate: str = "gp",
         acquisition: str = AUTO,
         views: str = "+".join(DEFAULT),
         generator: str | Generator = "auto",
         sources: str = "diffusion+mutation",
         pool: int = 1000,
     ) -> None:
-        self.acquisition, self.generator, self.pool = acquisition, generator, pool
+        self.surrogate, self.acquisition = surrogate, acquisition
+        self.generator, self.pool = generator, pool
         self.views = tuple(part.strip() for part in views.split("+"))
         self.sources = tuple(part.strip() for part in sources.split("+"))
         self._last: _Setting | None = None
@@ -101,7 +105,8 @@ class BayesianOptimization:
         """
         function = acquisition(self.acquisition, objectives=len(history.problem.objectives))
         seed = derive_seed(0, "surrogate", len(history.ok))
-        return Judge(history, self._setting(history.problem).views, function, seed)
+        views = self._setting(history.problem).views
+        return Judge(history, views, function, model=self.surrogate, seed=seed)
 
     def _setting(self, problem: Problem) -> _Setting:
         if self._last is None or self._last.problem is not problem:

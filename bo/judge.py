@@ -12,8 +12,9 @@ from torch import Tensor
 from ..predictors.predictor import NormalScores
 from .acquisition import Acquisition, Bound, Situation
 from .ranking import rank
-from .surrogates.averaged_gp import KEPT, AveragedGP
+from .surrogates.averaged_gp import KEPT
 from .surrogates.pool_model import Belief, Known, PoolModel
+from .surrogates.resolver import AUTO, Surrogate, choose, surrogate
 from .surrogates.views import Encoded, Views
 from .trial import History
 
@@ -37,6 +38,7 @@ class Judge:
         history: At least two trials measured in full.
         views: Encodes architectures.
         function: The acquisition function.
+        model: Name of a surrogate, or ``auto`` to choose for each metric.
         seed: Of the settings of the surrogates.
 
     Example:
@@ -57,7 +59,15 @@ class Judge:
         torch.Size([4])
     """
 
-    def __init__(self, history: History, views: Views, function: Acquisition, seed: int) -> None:
+    def __init__(
+        self,
+        history: History,
+        views: Views,
+        function: Acquisition,
+        *,
+        model: str = "gp",
+        seed: int = 0,
+    ) -> None:
         self.problem, self.function = history.problem, function
         self.observed = views(history.x)
         self.pending = views(history.pending)
@@ -67,14 +77,16 @@ class Judge:
         self._signs = signs
         kept = 1 if self.problem.multiple else KEPT
         self._scores: dict[str, NormalScores] = {}
-        self._processes: dict[str, AveragedGP] = {}
+        self._processes: dict[str, Surrogate] = {}
         columns = []
         for name, sign in signs.items():
             value = history.values[name] * sign
             self._scores[name] = NormalScores(value)
             columns.append(self._scores[name](value))
             if name in self.problem.learned:
-                process = AveragedGP(kept=kept, seed=seed)
+                space = self.problem.space
+                kind = choose(space, self.observed, columns[-1]) if model == AUTO else model
+                process = surrogate(kind, space, kept=kept, seed=seed)
                 self._processes[name] = process.fit(self.observed, columns[-1])
         self._coarse = {name: process.coarse() for name, process in self._processes.items()}
         count = len(self.problem.objectives)
@@ -133,7 +145,7 @@ class Judge:
         return predicted
 
     def _marginal(
-        self, candidates: Encoded, processes: Mapping[str, AveragedGP], seed: int
+        self, candidates: Encoded, processes: Mapping[str, Belief], seed: int
     ) -> Float[Tensor, " C"]:
         values = [torch.zeros(0, dtype=torch.float64)]
         for start in range(0, len(candidates), CHUNK):
@@ -171,7 +183,7 @@ class Judge:
             self._situation.seeded(seed),
         )
 
-    def _beliefs(self, pool: Encoded, processes: Mapping[str, AveragedGP]) -> list[Belief]:
+    def _beliefs(self, pool: Encoded, processes: Mapping[str, Belief]) -> list[Belief]:
         counted = self.problem.exact(pool.x) if len(self._processes) < len(self._signs) else {}
         return [
             processes[name]

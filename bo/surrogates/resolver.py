@@ -1,0 +1,119 @@
+"""From a name to a surrogate, and the choice among them by cross-validation."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from scipy.stats import kendalltau
+from torch import Tensor
+
+from ..._seeding import derive_seed, make_generator
+from ...errors import UnknownNameError
+from ...spaces import Space
+from .averaged_gp import KEPT, AveragedGP
+from .deep_kernel import DeepKernelGP
+from .ensemble import Ensemble
+from .pool_model import Belief
+from .views import Encoded
+
+__all__ = ["AUTO", "Surrogate", "choose", "surrogate", "surrogate_names"]
+
+AUTO = "auto"
+FOLDS = 5
+# Rank correlation by which another must be better than the Gaussian process, which alone knows
+# how points depend on each other; and observations from which on others are tried.
+MARGIN, FEWEST = 0.03, 20
+
+
+@runtime_checkable
+class Surrogate(Belief, Protocol):
+    """A belief that is fitted to observations."""
+
+    def fit(
+        self, data: Encoded, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
+    ) -> Surrogate:
+        """Fits to observations.
+
+        Args:
+            data: What was observed.
+            z: Values, about standard normal.
+            task: Number of the task of each; all 0 by default.
+        """
+
+    def coarse(self) -> Belief:
+        """Returns a belief that is cheaper, for a first look."""
+
+
+def surrogate_names() -> list[str]:
+    """Lists the names `surrogate` knows, and ``auto``.
+
+    Example:
+        >>> surrogate_names()
+        ['auto', 'gp', 'deep-kernel', 'ensemble']
+    """
+    return [AUTO, "gp", "deep-kernel", "ensemble"]
+
+
+def surrogate(name: str, space: Space, *, kept: int = KEPT, seed: int = 0) -> Surrogate:
+    """Returns an unfitted surrogate.
+
+    Args:
+        name: ``gp``, ``deep-kernel`` or ``ensemble``.
+        space: The space.
+        kept: Most settings that Gaussian processes average over.
+        seed: Of everything random.
+
+    Raises:
+        UnknownNameError: For another name.
+    """
+    if name == "gp":
+        return AveragedGP(kept=kept, seed=seed)
+    if name == "deep-kernel":
+        return DeepKernelGP(space, kept=kept, seed=seed)
+    if name == "ensemble":
+        return Ensemble(space, seed=seed)
+    raise UnknownNameError.of("surrogate", name, surrogate_names())
+
+
+def choose(space: Space, data: Encoded, z: Float[Tensor, " n"]) -> str:
+    """Chooses a surrogate by rank correlation on what was seen.
+
+    Five folds of the first 20, 40, 80, … observations, so that the choice is made anew whenever
+    their number has doubled and is a function of the observations alone. The Gaussian process
+    stays unless another's Kendall tau is higher by 0.03.
+
+    Args:
+        space: The space.
+        data: What was observed, in order.
+        z: Values, about standard normal.
+
+    Returns:
+        A name for `surrogate`.
+
+    Example:
+        >>> from vitruvius.bo.surrogates.views import Views
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> choose(cells, Views(cells)(cells.sample(10, 0)), torch.linspace(-1, 1, 10))
+        'gp'
+    """
+    if len(data) < FEWEST:
+        return "gp"
+    seen = FEWEST
+    while 2 * seen <= len(data):
+        seen *= 2
+    order = torch.randperm(seen, generator=make_generator(derive_seed(0, "folds", seen)))
+    tau = {}
+    for name in surrogate_names()[1:]:
+        predicted = torch.zeros(seen, dtype=torch.float64)
+        for fold in range(FOLDS):
+            held = torch.zeros(seen, dtype=torch.bool)
+            held[order[fold::FOLDS]] = True
+            left, out = (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+            fitted = surrogate(name, space).fit(data[left], z[left])
+            predicted[out] = fitted.marginals(data[out])[0].mean(0)
+        tau[name] = float(kendalltau(predicted.numpy(), z[:seen].numpy()).statistic)
+    best = max(tau, key=lambda name: tau[name])
+    return best if tau[best] > tau["gp"] + MARGIN else "gp"
