@@ -169,6 +169,7 @@ def test_leave_one_out_averages_over_settings() -> None:
     torch.testing.assert_close(variance, variances.mean(0) + means.var(0, correction=0))
 
 
+@settings(max_examples=50, deadline=None)
 @given(weight=st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=30), kept=st.integers(2, 40))
 def test_equal_weights_stand_for_those_given(weight: list[float], kept: int) -> None:
     """Systematic resampling: every share is met to within one part."""

@@ -10,7 +10,7 @@ from botorch.acquisition import (
     qUpperConfidenceBound,
 )
 from botorch.sampling import SobolQMCNormalSampler
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitruvius.bo.surrogates import AveragedGP, Encoded, PoolModel, Views
@@ -50,26 +50,27 @@ def test_beliefs() -> None:
     assert isinstance(AveragedGP(), Belief)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     rows=st.lists(
         st.lists(st.integers(0, POINTS - 1), min_size=3, max_size=3, unique=True),
         min_size=1,
         max_size=4,
     ),
-    settings=st.sampled_from([1, 5]),
+    kept=st.sampled_from([1, 5]),
     outputs=st.integers(1, 3),
 )
-def test_posterior_equals_the_belief(rows: list[list[int]], settings: int, outputs: int) -> None:
+def test_posterior_equals_the_belief(rows: list[list[int]], kept: int, outputs: int) -> None:
     """Of any sets of points."""
-    beliefs = [Told(settings, seed=i) for i in range(outputs)]
+    beliefs = [Told(kept, seed=i) for i in range(outputs)]
     posterior = PoolModel(pool(), beliefs).posterior(as_points(*rows))
     x = torch.tensor(rows)
-    batch = (len(rows), settings, 3) if settings > 1 else (len(rows), 3)
+    batch = (len(rows), kept, 3) if kept > 1 else (len(rows), 3)
     assert posterior.mean.shape == (*batch, outputs)
     for output, belief in enumerate(beliefs):
         mean = belief.mean[:, x].movedim(0, 1)
         covariance = belief.covariance[:, x[:, :, None], x[:, None, :]].movedim(0, 1)
-        if settings == 1:
+        if kept == 1:
             mean, covariance = mean[:, 0], covariance[:, 0]
         torch.testing.assert_close(posterior.mean[..., output], mean)
         whole = posterior.distribution.covariance_matrix
@@ -117,9 +118,9 @@ def test_some_outputs() -> None:
     assert model.num_outputs == 3
 
 
-@pytest.mark.parametrize("settings", [1, 4])
-def test_acquisition_functions_of_botorch_work(settings: int) -> None:
-    belief = Told(settings)
+@pytest.mark.parametrize("kept", [1, 4])
+def test_acquisition_functions_of_botorch_work(kept: int) -> None:
+    belief = Told(kept)
     model = PoolModel(pool(), [belief])
     x = as_points(*[[i] for i in range(6)])
     sampler = SobolQMCNormalSampler(torch.Size([2048]), seed=0)
@@ -130,7 +131,7 @@ def test_acquisition_functions_of_botorch_work(settings: int) -> None:
     bound = UpperConfidenceBound(model, beta=4.0)(x)
     deviation = belief.covariance.diagonal(dim1=1, dim2=2).sqrt()
     torch.testing.assert_close(bound, (belief.mean + 2 * deviation).mean(0))
-    # The expectation of |N(0, 1)| stands for a deviation; the factor of the formula makes up for it.
+    # The mean of |N(0, 1)| stands for a deviation; a factor in the formula makes up for it.
     torch.testing.assert_close(
         qUpperConfidenceBound(model, beta=4.0, sampler=sampler)(x), bound, atol=0.05, rtol=0
     )
@@ -139,9 +140,9 @@ def test_acquisition_functions_of_botorch_work(settings: int) -> None:
     assert bool((singles >= exact[[0, 2]] - 0.05).all())
 
 
-@pytest.mark.parametrize("settings", [1, 4])
-def test_noisy_improvement_over_what_is_certain_is_improvement(settings: int) -> None:
-    belief = Told(settings)
+@pytest.mark.parametrize("kept", [1, 4])
+def test_noisy_improvement_over_what_is_certain_is_improvement(kept: int) -> None:
+    belief = Told(kept)
     belief.covariance[:, 0] = belief.covariance[:, :, 0] = 0.0
     belief.covariance[:, 0, 0] = 1e-10
     belief.mean[:, 0] = 0.2
