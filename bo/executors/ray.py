@@ -75,54 +75,61 @@ class RayExecutor:
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, **(resources or {})}
         self._class = self._ray.remote(_Evaluating).options(**options)
         self._actors: list[_Actor] = []
+        # Not bound to actors that have not started: the cluster may have no place for them.
+        self._queue: list[Task] = []
 
     @property
     def running(self) -> int:
-        return sum(actor.task is not None for actor in self._actors)
+        return len(self._queue) + sum(actor.task is not None for actor in self._actors)
 
     def submit(self, task: Task) -> None:
-        actor = next((idle for idle in self._actors if idle.task is None), None)
-        if actor is None:
-            handle = self._class.remote(self._evaluator)
-            actor = _Actor(handle, handle.node.remote())
-            self._actors.append(actor)
-        actor.task, actor.since = task, time.monotonic()
-        if actor.started:
-            actor.result = actor.handle.evaluate.remote(task)
+        self._queue.append(task)
+        self._deal()
 
     def wait(self, seconds: float) -> Sequence[Finished]:
         until = time.monotonic() + seconds
         done: list[Finished] = []
-        while not done and (busy := [actor for actor in self._actors if actor.task]):
-            awaited = {actor.result if actor.started else actor.home: actor for actor in busy}
+        while not done and self.running:
+            busy = [actor for actor in self._actors if actor.task is not None]
+            awaited = {actor.result: actor for actor in busy}
+            awaited |= {actor.home: actor for actor in self._actors if not actor.started}
             left = min([until, *(d for a in busy if (d := self._deadline(a)))]) - time.monotonic()
             ready, _ = self._ray.wait(list(awaited), num_returns=1, timeout=max(left, 0.0))
             for reference in ready:
                 done += self._received(awaited[reference])
-            done += self._overdue(busy)
+            done += self._overdue()
+            self._deal()
             if time.monotonic() >= until:
                 break
         return done
 
+    def _deal(self) -> None:
+        """Gives tasks to idle actors, and starts more where there are too few."""
+        for actor in self._actors:
+            if self._queue and actor.started and actor.task is None:
+                actor.task, actor.since = self._queue.pop(0), time.monotonic()
+                actor.result = actor.handle.evaluate.remote(actor.task)
+        starting = sum(not actor.started for actor in self._actors)
+        for _ in range(min(len(self._queue) - starting, self.workers - len(self._actors))):
+            handle = self._class.remote(self._evaluator)
+            self._actors.append(_Actor(handle, handle.node.remote()))
+
     def _received(self, actor: _Actor) -> list[Finished]:
-        assert actor.task is not None
-        dead = self._ray.exceptions.RayActorError
         try:
             if not actor.started:
                 self._ray.get(actor.home)
-                actor.started, actor.since = True, time.monotonic()
-                actor.result = actor.handle.evaluate.remote(actor.task)
+                actor.started = True
                 return []
             finished = self._ray.get(actor.result)
-        except dead as error:
+        except self._ray.exceptions.RayActorError as error:
             if error.actor_init_failed:
                 raise UsageError(
                     f"An actor could not load the evaluator: {str(error).splitlines()[-1]}.",
                     "Install what it imports on every machine.",
                 ) from error
-            finished = self._died(actor, error)
+            found = [self._died(actor, error)] if actor.task is not None else []
             self._drop(actor)
-            return [finished]
+            return found
         actor.task = None
         return [finished]
 
@@ -143,20 +150,18 @@ class RayExecutor:
 
     def _stranded(self, actor: _Actor) -> bool:
         """Whether the machine of an actor is no more."""
-        if not actor.started:
-            return True
         home = self._ray.get(actor.home, timeout=SOON)
         return home not in {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
 
     def _deadline(self, actor: _Actor) -> float | None:
-        if self.timeout is None or not actor.started:
+        if self.timeout is None:
             return None
         return actor.since + self.timeout
 
-    def _overdue(self, busy: Sequence[_Actor]) -> list[Finished]:
+    def _overdue(self) -> list[Finished]:
         late = [
             actor
-            for actor in busy
+            for actor in self._actors
             if actor.task and (end := self._deadline(actor)) and time.monotonic() >= end
         ]
         done = []
@@ -181,6 +186,7 @@ class RayExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._queue.clear()
         while self._actors:
             self._drop(self._actors[-1])
         if self._mine:
