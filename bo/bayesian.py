@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar
@@ -11,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._seeding import derive_seed
+from ..errors import UnknownNameError, UsageError
 from ..generators.generator import Generator
 from ..generators.resolver import generator_for
 from .acquisition import AUTO, acquisition
@@ -25,6 +27,7 @@ __all__ = ["BayesianOptimization"]
 
 # Observations before which a surrogate says nothing.
 FEWEST = 2
+FULL, LOWER = "full", "lower-first"
 
 
 class BayesianOptimization:
@@ -49,6 +52,10 @@ class BayesianOptimization:
         sources: Where candidates come from in large spaces, of ``diffusion``, ``mutation``,
             ``uniform``, joined by ``+``.
         pool: Most candidates of each source.
+        fidelity: ``full``, or ``lower-first``: each decision is also about the evaluator's lowest
+            fidelity, which is learnt from as a second task and taken where it tells more for what
+            it costs.
+        per_second: Whether improvement counts per second of predicted evaluation time.
 
     Raises:
         UnknownNameError: For an unknown acquisition function, view, generator or source.
@@ -75,7 +82,17 @@ class BayesianOptimization:
         generator: str | Generator = "auto",
         sources: str = "diffusion+mutation",
         pool: int = 1000,
+        fidelity: str = FULL,
+        per_second: bool = False,
     ) -> None:
+        if fidelity not in (FULL, LOWER):
+            raise UnknownNameError.of("fidelity", fidelity, (FULL, LOWER))
+        if fidelity == LOWER and surrogate in ("auto", "ensemble"):
+            raise UsageError(
+                f"The surrogate {surrogate!r} does not know how fidelities depend on each other.",
+                "Use gp or deep-kernel.",
+            )
+        self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
         self.generator, self.pool = generator, pool
         self.views = tuple(part.strip() for part in views.split("+"))
@@ -88,14 +105,30 @@ class BayesianOptimization:
         judge = self.judge(history)
         setting = self._setting(history.problem)
         if setting.whole is not None:
-            known = torch.isin(setting.hashes, history.hashes)
-            if bool(known.all()):
-                return None
-            return _best(judge(setting.whole, seed, known), setting.whole, ["exhaustive"])
-        candidates, sources = self._candidates(history, judge, seed)
-        if not len(candidates):
+            candidates, sources = setting.whole, ["exhaustive"] * len(setting.hashes)
+            known = torch.isin(setting.hashes, history.proposed(None))
+        else:
+            candidates, sources = self._candidates(history, judge, seed)
+            hashes = history.problem.space.hashes(candidates.x)
+            known = torch.isin(hashes, history.proposed(None))
+        if bool(known.all()):
             return fresh_uniform(history, seed)
-        return _best(judge(candidates, seed), candidates, sources)
+        value = judge(candidates, seed, known)
+        best = int(value.argmax())
+        proposal = Proposal(tuple(candidates.x[best].tolist()), sources[best])
+        lower = self._lower(history.problem)
+        if lower is None:
+            return proposal
+        hashes = history.problem.space.hashes(candidates.x)
+        left = (value > -math.inf) & ~torch.isin(hashes, history.proposed(lower))
+        if not bool(left.any()):
+            return proposal
+        index = left.nonzero()[:, 0]
+        cheap = judge.lower(candidates[index], value[index])
+        if float(cheap.max()) <= float(value[best]):
+            return proposal
+        best = int(index[cheap.argmax()])
+        return Proposal(tuple(candidates.x[best].tolist()), sources[best], lower)
 
     def judge(self, history: History) -> Judge:
         """Fits surrogates to a history, ready to predict and to value any architecture.
@@ -106,7 +139,20 @@ class BayesianOptimization:
         function = acquisition(self.acquisition, objectives=len(history.problem.objectives))
         seed = derive_seed(0, "surrogate", len(history.ok))
         views = self._setting(history.problem).views
-        return Judge(history, views, function, model=self.surrogate, seed=seed)
+        return Judge(
+            history,
+            views,
+            function,
+            model=self.surrogate,
+            fidelity=self._lower(history.problem),
+            per_second=self.per_second,
+            seed=seed,
+        )
+
+    def _lower(self, problem: Problem) -> int | None:
+        """The fidelity to look at first, where one is asked for and there is one."""
+        there = problem.evaluator.fidelities if problem.evaluator is not None else ()
+        return there[0] if self.fidelity == LOWER and there else None
 
     def _setting(self, problem: Problem) -> _Setting:
         if self._last is None or self._last.problem is not problem:
@@ -126,14 +172,12 @@ class BayesianOptimization:
         x, sources = propose_candidates(
             history, value, self.generator, self.sources, self.pool, seed
         )
+        lower = self._lower(history.problem)
+        if lower is not None:
+            # What was looked at cheaply may be evaluated in full.
+            looked = history.at(lower).x
+            x, sources = torch.cat([x, looked]), [*sources, *["lower fidelity"] * len(looked)]
         return views(x), sources
-
-
-def _best(value: Float[Tensor, " C"], candidates: Encoded, sources: Sequence[str]) -> Proposal:
-    """The candidate of the highest value; a single source is everybody's."""
-    best = int(value.argmax())
-    source = sources[best] if len(sources) > 1 else sources[0]
-    return Proposal(tuple(candidates.x[best].tolist()), source)
 
 
 class _Setting:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..predictors.predictor import NormalScores
 from .acquisition import Acquisition, Bound, Situation
 from .ranking import rank
-from .surrogates.averaged_gp import KEPT
+from .surrogates.averaged_gp import KEPT, AveragedGP
 from .surrogates.pool_model import Belief, Known, PoolModel
 from .surrogates.resolver import AUTO, Surrogate, choose, surrogate
 from .surrogates.views import Encoded, Views
@@ -26,6 +26,8 @@ CHUNK, SHORTLIST = 4096, 512
 FINE = 2048
 # Observed architectures that noisy acquisition functions look at again.
 BASELINE = 24
+# How much cheaper a lower fidelity is taken to be before one was seen.
+UNSEEN_RATIO = 10.0
 
 
 class Judge:
@@ -39,6 +41,8 @@ class Judge:
         views: Encodes architectures.
         function: The acquisition function.
         model: Name of a surrogate, or ``auto`` to choose for each metric.
+        fidelity: A lower one whose observations are learnt from too, as a second task.
+        per_second: Whether values are per second of predicted evaluation time.
         seed: Of the settings of the surrogates.
 
     Example:
@@ -66,6 +70,8 @@ class Judge:
         function: Acquisition,
         *,
         model: str = "gp",
+        fidelity: int | None = None,
+        per_second: bool = False,
         seed: int = 0,
     ) -> None:
         self.problem, self.function = history.problem, function
@@ -78,16 +84,28 @@ class Judge:
         kept = 1 if self.problem.multiple else KEPT
         self._scores: dict[str, NormalScores] = {}
         self._processes: dict[str, Surrogate] = {}
+        lower = None if fidelity is None else history.at(fidelity)
+        data, task = self.observed, torch.zeros(len(self.observed), dtype=torch.long)
+        if lower is not None:
+            data = data.join(views(lower.x))
+            task = torch.cat([task, torch.ones(len(lower.x), dtype=torch.long)])
         columns = []
         for name, sign in signs.items():
             value = history.values[name] * sign
             self._scores[name] = NormalScores(value)
-            columns.append(self._scores[name](value))
+            z = self._scores[name](value)
+            columns.append(z)
             if name in self.problem.learned:
                 space = self.problem.space
-                kind = choose(space, self.observed, columns[-1]) if model == AUTO else model
+                kind = choose(space, self.observed, z) if model == AUTO else model
+                if lower is not None and len(lower.x):
+                    low = lower.values[name] * sign
+                    z = torch.cat([z, NormalScores(low)(low)])
                 process = surrogate(kind, space, kept=kept, seed=seed)
-                self._processes[name] = process.fit(self.observed, columns[-1])
+                self._processes[name] = process.fit(data, z, task)
+        self._lower = _mean_seconds(lower) if lower is not None else None
+        self._full = _mean_seconds(history)
+        self._cost = self._fit_cost(history, seed) if per_second else None
         self._coarse = {name: process.coarse() for name, process in self._processes.items()}
         count = len(self.problem.objectives)
         self._situation = Situation(
@@ -126,6 +144,23 @@ class Judge:
         """
         return self._marginal(candidates, self._processes, seed)
 
+    def lower(self, candidates: Encoded, value: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
+        """Values candidates at the lower fidelity, given their values at the full one.
+
+        The augmented expected improvement (Huang et al., 2006): the value at the full fidelity,
+        times its posterior correlation with the lower one, times how much cheaper that is.
+
+        Args:
+            candidates: What to choose from.
+            value: Log-values at the full fidelity.
+        """
+        gain = torch.zeros(len(candidates), dtype=torch.float64)
+        for process in self._processes.values():
+            if isinstance(process, AveragedGP):
+                gain += process.correlation(candidates, 1).clamp(min=1e-6).log()
+        cheaper = self._full / self._lower if self._full and self._lower else UNSEEN_RATIO
+        return value + gain / len(self._processes) + math.log(cheaper)
+
     def predict(
         self, candidates: Encoded
     ) -> dict[str, tuple[Float[Tensor, " C"], Float[Tensor, " C"]]]:
@@ -152,8 +187,22 @@ class Judge:
             chunk = candidates[start : start + CHUNK]
             model = PoolModel(chunk, self._beliefs(chunk, processes), correlated=False)
             now = self._situation.seeded(seed + start)
-            values.append(self.function.marginal(model, len(chunk), now))
+            value = self.function.marginal(model, len(chunk), now)
+            values.append(value - self._log_seconds(chunk))
         return torch.cat(values)
+
+    def _fit_cost(self, history: History, seed: int) -> tuple[AveragedGP, NormalScores] | None:
+        seconds = torch.tensor([trial.seconds for trial in history.ok], dtype=torch.float64)
+        if not bool((seconds > 0).all()):
+            return None
+        scores = NormalScores(seconds.log())
+        return AveragedGP(kept=1, seed=seed).fit(self.observed, scores(seconds.log())), scores
+
+    def _log_seconds(self, candidates: Encoded) -> Float[Tensor, " C"]:
+        if self._cost is None:
+            return torch.zeros(len(candidates), dtype=torch.float64)
+        process, scores = self._cost
+        return scores.inverse(process.marginals(candidates)[0][0])
 
     def _refine(
         self,
@@ -175,13 +224,14 @@ class Judge:
         pool = candidates.join(best).join(self.pending)
         model = PoolModel(pool, self._beliefs(pool, self._processes))
         count, seen = len(candidates), len(candidates) + len(best)
-        return self.function.joint(
+        value = self.function.joint(
             model,
             count,
             torch.arange(count, seen),
             torch.arange(seen, len(pool)),
             self._situation.seeded(seed),
         )
+        return value - self._log_seconds(candidates)
 
     def _beliefs(self, pool: Encoded, processes: Mapping[str, Belief]) -> list[Belief]:
         counted = self.problem.exact(pool.x) if len(self._processes) < len(self._signs) else {}
@@ -202,3 +252,7 @@ class Judge:
             low, high = self._scores[target.metric](edges).sort().values.tolist()
             bounds.append(Bound(names.index(target.metric), low, high))
         return tuple(bounds)
+
+
+def _mean_seconds(history: History) -> float:
+    return sum(trial.seconds for trial in history.ok) / max(len(history.ok), 1)

@@ -157,6 +157,31 @@ class History:
         """Hashes of all trials, by canonical form."""
         return self.problem.space.hashes(self.everything)
 
+    def proposed(self, fidelity: int | None) -> Int[Tensor, " p"]:
+        """Returns the hashes of what was proposed at a fidelity.
+
+        Args:
+            fidelity: One of the evaluator's; None is the full one.
+        """
+        there = [trial.proposal.fidelity == fidelity for trial in self.trials]
+        return self.hashes[torch.tensor(there, dtype=torch.bool)]
+
+    def at(self, fidelity: int) -> History:
+        """Returns the trials at a fidelity as if it were the full one.
+
+        Args:
+            fidelity: One of the evaluator's.
+        """
+        there = (trial for trial in self.trials if trial.proposal.fidelity == fidelity)
+        return History(
+            self.problem,
+            [
+                replace(trial, proposal=replace(trial.proposal, fidelity=None))
+                for trial in there
+                if trial.state != "ok" or self.problem.complete(trial.metrics)
+            ],
+        )
+
     def knows(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
         """Tells which architectures were ever proposed, by canonical form.
 

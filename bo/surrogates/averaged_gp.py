@@ -193,6 +193,24 @@ class AveragedGP:
         covariance.diagonal(dim1=1, dim2=2).add_(JOINT_JITTER)
         return mean[self._parts], covariance[self._parts]
 
+    def correlation(self, data: Encoded, task: int) -> Float[Tensor, " P"]:
+        """Returns the posterior correlation of each architecture's values in two tasks.
+
+        Near 1 where the other task would tell the value; near 0 where it told what it can.
+
+        Args:
+            data: Architectures.
+            task: The other task; the first is 0.
+        """
+        (_, here), (_, there) = self._project(data, 0), self._project(data, task)
+        amplitude = self.hyper.amplitude[:, None]
+        # What is seen of the other task is noisy.
+        noisy = amplitude + self.hyper.noise[:, None] - there.square().sum(1)
+        exact = (amplitude - here.square().sum(1)).clamp(min=JITTER)
+        covariance = amplitude * self.hyper.correlation[:, None] - (here * there).sum(1)
+        correlation = covariance / (exact * noisy.clamp(min=JITTER)).sqrt()
+        return correlation.clamp(0.0, 1.0)[self._parts].mean(0)
+
     def leave_one_out(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         """Returns mean and variance (with noise) of every value given all the others.
 
