@@ -346,7 +346,7 @@ def _method(config: RunConfig, given: str | Method | None) -> Method:
         return given
     from .bo.methods import method, names
 
-    if given is None and config.method not in names():
+    if given is None and config.method.partition(":")[0] not in names():
         raise UsageError(
             f"The run was made with the method {config.method!r}, which only Python has.",
             "Resume it from Python, with the same `method`.",

@@ -54,27 +54,13 @@ class Job:
         return hashlib.sha1(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def parse_method(text: str) -> tuple[str, dict[str, Any]]:
-    """Reads ``name:key=value;key=value``; values are JSON where they can be."""
-    name, _, options = text.partition(":")
-    found: dict[str, Any] = {}
-    for option in filter(None, options.split(";")):
-        key, _, value = option.partition("=")
-        try:
-            found[key] = json.loads(value)
-        except json.JSONDecodeError:
-            found[key] = value
-    return name, found
-
-
 def run(job: Job) -> dict[str, Any]:
     """Searches until the budget, the space or, in oracle mode, what is left to find ends."""
     case = cases()[job.case]
     problem = problem_of(case, job.folder)
     look = look_up(problem)
     best = known(case, job.folder).best if case.stop else None
-    name, options = parse_method(job.method)
-    searcher = method(name, **options)
+    searcher = method(job.method)
     proposals = [Proposal(tuple(row), "initial") for row in initial(problem, job.seed).tolist()]
     trials: list[Trial] = []
     measured: list[dict[str, float]] = []

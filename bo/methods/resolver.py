@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-from ...errors import UnknownNameError
+import yaml
+
+from ...errors import UnknownNameError, UsageError
 from ..method import Method
 from .bananas import Bananas
 from .boosting import BoostingSearch
@@ -48,22 +51,41 @@ def method(name: str, **options: Any) -> Method:
     """Returns a search method by name.
 
     Args:
-        name: One of `names`.
+        name: One of `names`; options may follow, as in ``"evolution:population=20,tournament=5"``.
         **options: Arguments of its constructor.
 
     Raises:
         UnknownNameError: Where there is no such method, or it has no such option.
+        UsageError: Where the options after the name cannot be read.
 
     Example:
         >>> method("evolution", population=20).name
         'evolution'
+        >>> method("bo:acquisition=ucb,pool=500").pool
+        500
     """
+    name, _, written = name.partition(":")
+    options = {**_read(name, written), **options}
     factory = _factory(name)
     known = inspect.signature(factory).parameters
     for option in options:
         if option not in known:
             raise UnknownNameError.of(f"option of {name}", option, known)
     return factory(**options)
+
+
+def _read(name: str, written: str) -> dict[str, Any]:
+    """Reads ``key=value,key=value``; numbers, true and false are what they look like."""
+    options = {}
+    for option in filter(None, (part.strip() for part in re.split("[,;]", written))):
+        key, separator, value = option.partition("=")
+        if not separator:
+            raise UsageError(
+                f"{option!r} is not an option of the method {name!r}.",
+                f"Options follow a colon, e.g. {name}:key=value,key=value.",
+            )
+        options[key.strip()] = yaml.safe_load(value)
+    return options
 
 
 def _factory(name: str) -> Callable[..., Method]:
