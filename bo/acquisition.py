@@ -25,6 +25,7 @@ from botorch.acquisition.multi_objective.logei import (
 )
 from botorch.acquisition.multi_objective.objective import IdentityMCMultiOutputObjective
 from botorch.acquisition.objective import GenericMCObjective
+from botorch.acquisition.utils import compute_best_feasible_objective
 from botorch.sampling import SobolQMCNormalSampler
 from botorch.utils.multi_objective.box_decompositions import FastNondominatedPartitioning
 from botorch.utils.multi_objective.pareto import is_non_dominated
@@ -95,9 +96,9 @@ class Situation:
 
     @cached_property
     def best(self) -> float:
-        """Best feasible score of a single objective; -inf where there is none."""
+        """Best feasible score of a single objective; the worst score where none is feasible."""
         good = self.scores[self.feasible, 0]
-        return float(good.max()) if len(good) else -math.inf
+        return float(good.max() if len(good) else self.scores[:, 0].min())
 
     @cached_property
     def front(self) -> Float[Tensor, "F M"]:
@@ -200,10 +201,27 @@ class LogEI(Acquisition):
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
         return qLogExpectedImprovement(
             model,
-            best_f=now.best if math.isfinite(now.best) else float(now.scores.min()),
+            best_f=now.best,
             sampler=now.sampler(),
             objective=_first(),
             constraints=now.constraints(),
+        )
+
+
+class _OverObserved(qLogNoisyExpectedImprovement):
+    """Improves over a given score in samples where nothing that was observed is feasible.
+
+    BoTorch takes a bound from the posterior at random points between the inputs; between row
+    numbers there is nothing.
+    """
+
+    def __init__(self, worst: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.worst = torch.tensor(worst)
+
+    def _compute_best_feasible_objective(self, samples: Tensor, obj: Tensor) -> Tensor:
+        return compute_best_feasible_objective(
+            samples, obj, self._constraints, infeasible_obj=self.worst
         )
 
 
@@ -214,7 +232,8 @@ class LogNEI(LogEI):
     always_joint = True
 
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
-        return qLogNoisyExpectedImprovement(
+        return _OverObserved(
+            float(now.scores.min()),
             model,
             X_baseline=baseline.double(),
             sampler=now.sampler(),
@@ -254,7 +273,7 @@ class PI(Acquisition):
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
         return qProbabilityOfImprovement(
             model,
-            best_f=now.best if math.isfinite(now.best) else float(now.scores.min()),
+            best_f=now.best,
             sampler=now.sampler(),
             objective=_first(),
             constraints=now.constraints(),
