@@ -105,7 +105,8 @@ class BayesianOptimization:
         judge = self.judge(history)
         setting = self._setting(history.problem)
         if setting.whole is not None:
-            candidates, sources = setting.whole, ["exhaustive"] * len(setting.hashes)
+            candidates = setting.whole
+            sources: Sequence[str] = ["exhaustive"] * len(setting.hashes)
             known = torch.isin(setting.hashes, history.proposed(None))
         else:
             candidates, sources = self._candidates(history, judge, seed)

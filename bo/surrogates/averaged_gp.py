@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -154,8 +155,8 @@ class AveragedGP:
         Args:
             settings: How many.
         """
-        rough = AveragedGP(kept=settings)
-        rough.data, rough.task, rough.z = self.data, self.task, self.z
+        rough = copy(self)
+        rough.kept = settings
         most = self._parts.bincount().argsort(descending=True, stable=True)[:settings]
         rough.hyper, rough._factor = self.hyper[most], self._factor[most]
         rough._mean, rough._alpha = self._mean[most], self._alpha[most]
@@ -171,7 +172,7 @@ class AveragedGP:
             data: What to predict.
             task: Which task to predict.
         """
-        mean, projected = self._project(data, task)
+        mean, projected = self._project(self._embed(data), task)
         variance = self.hyper.amplitude[:, None] - projected.square().sum(1)
         return mean[self._parts], variance.clamp(min=JITTER)[self._parts]
 
@@ -184,6 +185,7 @@ class AveragedGP:
             data: What to predict; the memory grows with the square of their number.
             task: Which task to predict.
         """
+        data = self._embed(data)
         mean, projected = self._project(data, task)
         tasks = torch.full((len(data),), task)
         exact = data.double()
@@ -202,6 +204,7 @@ class AveragedGP:
             data: Architectures.
             task: The other task; the first is 0.
         """
+        data = self._embed(data)
         (_, here), (_, there) = self._project(data, 0), self._project(data, task)
         amplitude = self.hyper.amplitude[:, None]
         # What is seen of the other task is noisy.
@@ -221,6 +224,10 @@ class AveragedGP:
         means, variance = (self.z - self._alpha * variance)[self._parts], variance[self._parts]
         mean = means.mean(0)
         return mean, (variance + (means - mean).square()).mean(0)
+
+    def _embed(self, data: Encoded) -> Encoded:
+        """What kernels compare."""
+        return data
 
     def _project(
         self, data: Encoded, task: int

@@ -77,16 +77,6 @@ class DeepKernelGP(AveragedGP):
         super().fit(self._embed(data), z, task)
         return self
 
-    def marginals(
-        self, data: Encoded, task: int = 0
-    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
-        return super().marginals(self._embed(data), task)
-
-    def joint(
-        self, data: Encoded, task: int = 0
-    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P P"]]:
-        return super().joint(self._embed(data), task)
-
     @torch.no_grad()
     def _embed(self, data: Encoded) -> Encoded:
         parts = [self.encoder(chunk) for chunk in data.x.split(CHUNK)]
