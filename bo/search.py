@@ -270,21 +270,18 @@ class Search:
                 continue
             if progress.wants():
                 progress.show(self._snapshot(entries))
-            while executor.running < executor.workers and (entry := self._start(entries)):
+            while executor.free and (entry := self._start(entries)):
                 self._mine[entry.trial.number] = entry
                 seed = derive_seed(self.config.seed, "evaluate", entry.trial.number) % SEEDS
                 proposal = entry.trial.proposal
                 executor.submit(Task(entry.trial.number, proposal.row, proposal.fidelity, seed))
                 entries = self.log.read()
-            if executor.running:
-                for finished in executor.wait(POLL):
-                    self._record(finished)
-            elif all(entry.trial.done or entry.asked for entry in entries) and (
-                self._exhausted or self._spent(entries)
-            ):
+            settled = all(entry.trial.done or entry.asked for entry in entries)
+            if settled and (self._exhausted or self._spent(entries)):
                 break
-            else:
-                time.sleep(POLL)  # other processes are at it
+            # Also where nothing runs here: other processes are at it.
+            for finished in executor.wait(POLL):
+                self._record(finished)
         if progress.wants(last=True):
             progress.show(self._snapshot(entries))
 

@@ -153,7 +153,7 @@ def test_nothing_feasible_exits_with_3(run: Command) -> None:
         ((*CORA, "--maximize", "valid_perf", "--timeout", -1), "positive"),
         ((*CORA[:4], "--maximize", "valid_perf", "--method", "randm"), "random"),
         ((*CORA, "--maximize", "valid_perf", "--storage", "nonsense", "--run", "a"), "no storage"),
-        (("search", "nasbench201", "--evaluator", "no.py:f", "--maximize", "a"), "There is no file"),
+        (("search", "nasbench201", "--evaluator", "no.py:f", "--maximize", "a"), "is no file"),
         (("search", "nasbench201", "--evaluator", "json:nope", "--maximize", "a"), "nope"),
         (("resume", "nowhere"), "There is no run in nowhere"),
         (("ask", "nowhere"), "There is no run in nowhere"),

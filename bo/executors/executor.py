@@ -60,20 +60,25 @@ class Executor(Protocol):
     """Runs evaluations; a context manager that leaves nothing running behind.
 
     Attributes:
-        workers: How many it runs at the same time.
-        running: How many are submitted and not returned.
+        running: How many tasks are submitted and not returned.
+        free: How many more can start at once: workers that are ready and idle. A search claims no
+            more, so that what it claims is evaluated.
     """
-
-    workers: int
 
     @property
     def running(self) -> int: ...
 
+    @property
+    def free(self) -> int: ...
+
     def submit(self, task: Task) -> None:
-        """Starts a task; call it while fewer than `workers` are running."""
+        """Starts a task; call it while `free` is not 0."""
 
     def wait(self, seconds: float) -> Sequence[Finished]:
-        """Returns what has finished, as soon as anything has, or nothing after some time.
+        """Starts workers where some are missing, and waits.
+
+        Returns what has finished as soon as anything has; nothing when another worker is free, or
+        after some time.
 
         An evaluator that raises, hangs or dies gives a ``"failed"`` result, never an error here.
         """

@@ -81,47 +81,40 @@ class ProcessExecutor:
     def running(self) -> int:
         return sum(worker.task is not None for worker in self._workers)
 
+    @property
+    def free(self) -> int:
+        return sum(worker.ready and worker.task is None for worker in self._workers)
+
     def submit(self, task: Task) -> None:
-        worker = next((idle for idle in self._workers if idle.task is None), None)
-        if worker is None or not worker.process.is_alive():
-            worker = self._replaced(worker)
+        worker = next(entry for entry in self._workers if entry.ready and entry.task is None)
         worker.task, worker.since = task, time.monotonic()
-        if worker.ready:
-            self._send(worker)
+        with contextlib.suppress(BrokenPipeError):  # the pipe's end tells it
+            worker.pipe.send(task)
 
     def wait(self, seconds: float) -> Sequence[Finished]:
         done: list[Finished] = []
-        until = time.monotonic() + seconds
-        while not done and any(worker.task for worker in self._workers):
+        until, free = time.monotonic() + seconds, self.free
+        while True:
+            while len(self._workers) < self.workers:
+                self._start()
             left = min([until, *self._deadlines()]) - time.monotonic()
             signalled = wait([worker.pipe for worker in self._workers], max(left, 0.0))
             for worker in [entry for entry in self._workers if entry.pipe in signalled]:
                 done += self._receive(worker)
             done += self._overdue()
-            if time.monotonic() >= until:
-                break
-        return done
+            if done or self.free > free or time.monotonic() >= until:
+                return done
 
-    def _replaced(self, old: _Worker | None) -> _Worker:
-        if old is not None:
-            self._workers.remove(old)
-            self._end(old)
+    def _start(self) -> None:
         here, there = self._context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self.workers)
         with _without_main():
             process = self._context.Process(target=work, args=(there, threads))
             process.start()
         there.close()
-        worker = _Worker(process, here)
-        self._workers.append(worker)
-        with contextlib.suppress(BrokenPipeError):  # it is told by the pipe's end
-            here.send_bytes(self._evaluator)
-        return worker
-
-    def _send(self, worker: _Worker) -> None:
-        worker.since = time.monotonic()
+        self._workers.append(_Worker(process, here))
         with contextlib.suppress(BrokenPipeError):
-            worker.pipe.send(worker.task)
+            here.send_bytes(self._evaluator)
 
     def _receive(self, worker: _Worker) -> list[Finished]:
         try:
@@ -135,8 +128,6 @@ class ProcessExecutor:
                     "Put its class or function in a module that workers can import.",
                 )
             worker.ready = True
-            if worker.task is not None:
-                self._send(worker)
             return []
         worker.task = None
         return [told]
@@ -146,14 +137,17 @@ class ProcessExecutor:
         code = worker.process.exitcode
         self._workers.remove(worker)
         self._end(worker)
-        if worker.task is None:
-            return []
-        return [self._failed(worker, _cause(code))]
+        if not worker.ready:
+            raise UsageError(
+                f"A worker could not load the evaluator: {_cause(code)}.",
+                "Does it fit into memory, once for each worker?",
+            )
+        return [] if worker.task is None else [self._failed(worker, _cause(code))]
 
     def _deadlines(self) -> Iterator[float]:
         if self.timeout is not None:
             for worker in self._workers:
-                if worker.task is not None and worker.ready:
+                if worker.task is not None:
                     yield worker.since + self.timeout
 
     def _overdue(self) -> list[Finished]:
@@ -161,7 +155,6 @@ class ProcessExecutor:
             worker
             for worker in self._workers
             if worker.task is not None
-            and worker.ready
             and self.timeout is not None
             and time.monotonic() >= worker.since + self.timeout
         ]

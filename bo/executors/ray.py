@@ -75,44 +75,41 @@ class RayExecutor:
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, **(resources or {})}
         self._class = self._ray.remote(_Evaluating).options(**options)
         self._actors: list[_Actor] = []
-        # Not bound to actors that have not started: the cluster may have no place for them.
-        self._queue: list[Task] = []
 
     @property
     def running(self) -> int:
-        return len(self._queue) + sum(actor.task is not None for actor in self._actors)
+        return sum(actor.task is not None for actor in self._actors)
+
+    @property
+    def free(self) -> int:
+        return sum(actor.started and actor.task is None for actor in self._actors)
 
     def submit(self, task: Task) -> None:
-        self._queue.append(task)
-        self._deal()
+        actor = next(entry for entry in self._actors if entry.started and entry.task is None)
+        actor.task, actor.since = task, time.monotonic()
+        actor.result = actor.handle.evaluate.remote(task)
 
     def wait(self, seconds: float) -> Sequence[Finished]:
-        until = time.monotonic() + seconds
         done: list[Finished] = []
-        while not done and self.running:
+        until, free = time.monotonic() + seconds, self.free
+        while True:
+            # The cluster may have no place for some of them; the others do not wait for those.
+            while len(self._actors) < self.workers:
+                handle = self._class.remote(self._evaluator)
+                self._actors.append(_Actor(handle, handle.node.remote()))
             busy = [actor for actor in self._actors if actor.task is not None]
             awaited = {actor.result: actor for actor in busy}
             awaited |= {actor.home: actor for actor in self._actors if not actor.started}
             left = min([until, *(d for a in busy if (d := self._deadline(a)))]) - time.monotonic()
-            ready, _ = self._ray.wait(list(awaited), num_returns=1, timeout=max(left, 0.0))
-            for reference in ready:
-                done += self._received(awaited[reference])
+            if awaited:
+                ready, _ = self._ray.wait(list(awaited), num_returns=1, timeout=max(left, 0.0))
+                for reference in ready:
+                    done += self._received(awaited[reference])
+            else:
+                time.sleep(max(left, 0.0))
             done += self._overdue()
-            self._deal()
-            if time.monotonic() >= until:
-                break
-        return done
-
-    def _deal(self) -> None:
-        """Gives tasks to idle actors, and starts more where there are too few."""
-        for actor in self._actors:
-            if self._queue and actor.started and actor.task is None:
-                actor.task, actor.since = self._queue.pop(0), time.monotonic()
-                actor.result = actor.handle.evaluate.remote(actor.task)
-        starting = sum(not actor.started for actor in self._actors)
-        for _ in range(min(len(self._queue) - starting, self.workers - len(self._actors))):
-            handle = self._class.remote(self._evaluator)
-            self._actors.append(_Actor(handle, handle.node.remote()))
+            if done or self.free > free or time.monotonic() >= until:
+                return done
 
     def _received(self, actor: _Actor) -> list[Finished]:
         try:
@@ -186,7 +183,6 @@ class RayExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._queue.clear()
         while self._actors:
             self._drop(self._actors[-1])
         if self._mine:

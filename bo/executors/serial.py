@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -32,8 +33,6 @@ class SerialExecutor:
         [(0, 'ok')]
     """
 
-    workers = 1
-
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._tasks: list[Task] = []
@@ -42,11 +41,16 @@ class SerialExecutor:
     def running(self) -> int:
         return len(self._tasks)
 
+    @property
+    def free(self) -> int:
+        return 1 - len(self._tasks)
+
     def submit(self, task: Task) -> None:
         self._tasks.append(task)
 
     def wait(self, seconds: float) -> Sequence[Finished]:
         if not self._tasks:
+            time.sleep(seconds)
             return []
         with contextlib.redirect_stdout(sys.stderr):
             finished = attempt(self._evaluator, self._tasks[0])

@@ -59,7 +59,7 @@ def run(made: Executor, seeds: list[int]) -> dict[int, Finished]:
     found: dict[int, Finished] = {}
     with made:
         while waiting or made.running:
-            while waiting and made.running < made.workers:
+            while waiting and made.free:
                 made.submit(waiting.pop(0))
             for finished in made.wait(1.0):
                 assert finished.position not in found
@@ -127,6 +127,8 @@ def _started_by_the_hanging(process: Path, mark: int) -> bool:
 
 def test_leaving_early_leaves_nothing_running() -> None:
     with executor("process", Faulty(CELLS), 2) as made:
+        while not made.free:
+            made.wait(1.0)
         made.submit(Task(0, ROW, None, 10 * os.getpid() + HANGS))
         assert made.wait(0.2) == []
         assert made.running == 1
