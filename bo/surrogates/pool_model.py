@@ -123,6 +123,17 @@ class PoolModel(Model):
     def batch_shape(self) -> torch.Size:
         return torch.Size([len(self.mean[0])] if self._is_ensemble else [])
 
+    def settings(self) -> list[PoolModel]:
+        """Returns one model for each setting of the beliefs."""
+        parted = []
+        for setting in range(len(self.mean[0])):
+            part = copy(self)
+            part.mean = [mean[setting, None] for mean in self.mean]
+            part.spread = [spread[setting, None] for spread in self.spread]
+            part._is_fully_bayesian = part._is_ensemble = False
+            parted.append(part)
+        return parted
+
     def posterior(
         self,
         X: Float[Tensor, "... q 1"],
