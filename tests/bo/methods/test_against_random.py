@@ -51,6 +51,7 @@ def best(name: str, seed: int) -> float:
         ("bananas", 5),
         ("boosting", 3),
         ("gp-wl", 5),
+        ("bo", 5),
     ],
 )
 def test_better_than_random(name: str, seeds: int) -> None:
