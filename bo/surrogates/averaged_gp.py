@@ -87,9 +87,9 @@ class AveragedGP:
 
     The kernel is a sum over views of an architecture (`Views`),
 
-    ``k(x, x') = a sum_v w_v m(5 |x_v - x'_v|^2 / l_v)`` with ``m(r^2) = (1 + r + r^2/3) e^-r``
+    ``k(x, x') = a sum_v w_v m(|x_v - x'_v|^2 / l_v)`` with ``m(s) = (1 + sqrt(3 s)) exp(-sqrt(3 s))``
 
-    (Matérn of smoothness 5/2), whose shares ``w``, squared length scales ``l``, amplitude ``a``
+    (Matérn of smoothness 3/2), whose shares ``w``, squared length scales ``l``, amplitude ``a``
     and noise are drawn from their prior by quasi-Monte Carlo and weighed by the marginal
     likelihood of the observations, so that which view matters is averaged over, not chosen, while
     labels are few. Weights are then made equal by systematic resampling. Several tasks (fidelities
@@ -252,9 +252,9 @@ class AveragedGP:
         share = (hyper.amplitude[:, None] * hyper.weight).to(kind)
         kernel = torch.zeros(len(share), *distances.shape[1:], dtype=kind)
         for v, distance in enumerate(distances):
-            r = (distance * (5 / hyper.scale[:, v].to(kind))[:, None, None]).sqrt_()
-            smooth = torch.addcmul(r + 1, r, r, value=1 / 3)
-            kernel.addcmul_(share[:, v, None, None] * smooth, r.neg_().exp_())
+            r = (distance * (3 / hyper.scale[:, v].to(kind))[:, None, None]).sqrt_()
+            smooth = share[:, v, None, None] * (r + 1)
+            kernel.addcmul_(smooth, r.neg_().exp_())
         if bool(left.any()) or bool(right.any()):
             other = (left[:, None] != right[None]).to(kind)
             kernel *= 1 - other * (1 - hyper.correlation.to(kind))[:, None, None]
