@@ -232,8 +232,7 @@ class Search:
             try:
                 self._loop(executor, shown)
             except BaseException:
-                for entry in self._mine.values():
-                    self.log.interrupt(entry, "interrupted")
+                self.log.abandon("interrupted")
                 raise
             finally:
                 self._mine.clear()

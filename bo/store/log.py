@@ -266,6 +266,16 @@ class TrialLog:
         """
         return self._end(entry.key, TrialState.FAIL, "cut", _cut(reason, vanished))
 
+    def abandon(self, reason: str) -> None:
+        """Interrupts all that is this search's own, also what it was just claiming.
+
+        Args:
+            reason: Why.
+        """
+        for entry in self.read():
+            if entry.owner == str(self.owner) and not entry.trial.done and not entry.interrupted:
+                self.interrupt(entry, reason)
+
     def reap(self, entries: list[Entry]) -> int:
         """Interrupts what belongs to processes that are no more; returns how many.
 

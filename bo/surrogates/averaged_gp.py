@@ -87,7 +87,7 @@ class AveragedGP:
 
     The kernel is a sum over views of an architecture (`Views`),
 
-    ``k(x, x') = a sum_v w_v m(|x_v - x'_v|^2 / l_v)`` with ``m(s) = (1 + sqrt(3 s)) exp(-sqrt(3 s))``
+    ``k(x, x') = a sum_v w_v m(|x_v - x'_v|^2 / l_v)``,  ``m(s) = (1 + sqrt(3s)) exp(-sqrt(3s))``
 
     (Matérn of smoothness 3/2), whose shares ``w``, squared length scales ``l``, amplitude ``a``
     and noise are drawn from their prior by quasi-Monte Carlo and weighed by the marginal
