@@ -211,3 +211,15 @@ def test_any_order_of_events_leaves_a_log_that_all_read_alike(events: list[str])
     assert [e.trial.number for e in mine] == list(range(events.count("claim")))
     told = {e.trial.number: e.trial.state for e in mine if e.trial.done and e.vanished < ATTEMPTS}
     assert told == results
+
+
+def test_what_a_search_abandons_is_due_again_without_blame(open_log: Open) -> None:
+    log, other = open_log(), open_log()
+    claimed(log, 0)
+    claimed(other, 1)
+    done = log.claim(2, Proposal(ROWS[2], "test"))
+    assert done is not None
+    log.finish(done, done.trial.finish("ok", {"accuracy": 1.0}))
+    log.abandon("stopped")
+    told = [(e.interrupted, e.trial.state, e.vanished) for e in open_log().read()]
+    assert told == [(True, "running", 0), (False, "running", 0), (False, "ok", 0)]
