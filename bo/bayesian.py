@@ -18,6 +18,7 @@ from ..generators.resolver import generator_for
 from .acquisition import AUTO, acquisition
 from .candidates import propose_candidates
 from .judge import Judge
+from .method import Scores
 from .methods._candidates import fresh_uniform
 from .problem import Problem
 from .surrogates.views import DEFAULT, Encoded, Views
@@ -149,6 +150,11 @@ class BayesianOptimization:
             per_second=self.per_second,
             seed=seed,
         )
+
+    def score(self, history: History, x: Int[Tensor, "P V"], seed: int) -> Scores:
+        judge = self.judge(history)
+        candidates = self._setting(history.problem).views(x)
+        return Scores(judge.marginal(candidates, seed), judge.predict(candidates))
 
     def _lower(self, problem: Problem) -> int | None:
         """The fidelity to look at first, where one is asked for and there is one."""

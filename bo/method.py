@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
+
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from .trial import History, Proposal
 
-__all__ = ["Method"]
+__all__ = ["Method", "Scores", "ScoringMethod"]
 
 
 @runtime_checkable
@@ -33,4 +38,31 @@ class Method(Protocol):
 
         Returns:
             The proposal; None where everything possible was proposed.
+        """
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a method thinks of architectures that it did not evaluate.
+
+    Args:
+        acquisition: How much is to be gained by evaluating each, ``[P]``; more is better.
+        predicted: Median and standard deviation of every measured metric, in its unit.
+    """
+
+    acquisition: Float[Tensor, " P"]
+    predicted: Mapping[str, tuple[Float[Tensor, " P"], Float[Tensor, " P"]]]
+
+
+@runtime_checkable
+class ScoringMethod(Method, Protocol):
+    """A method that can say what it thinks of any architecture."""
+
+    def score(self, history: History, x: Int[Tensor, "P V"], seed: int) -> Scores:
+        """Scores architectures, evaluated or not.
+
+        Args:
+            history: All trials so far; at least two were measured in full.
+            x: Valid choice indices.
+            seed: Of Monte-Carlo draws.
         """

@@ -16,7 +16,7 @@ from ..evaluators.evaluation import Evaluation
 from ..spaces import ArchitectureLike
 from .executors import Executor, Finished, Task
 from .executors import executor as make_executor
-from .method import Method
+from .method import Method, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Silent, Snapshot
 from .proposing import Proposer
@@ -123,6 +123,24 @@ class Search:
             if entry is not None:
                 asked.append(entry.trial)
         return asked
+
+    def score(self, pool: Int[Tensor, "P V"]) -> Scores:
+        """Says what the method thinks of architectures, from all results there are.
+
+        Args:
+            pool: Valid choice indices.
+
+        Raises:
+            UsageError: Where the method scores nothing, or fewer than two results are in.
+        """
+        history = History(self.problem, [entry.trial for entry in self.log.read()])
+        if not isinstance(self.method, ScoringMethod):
+            raise UsageError(f"The method {self.method.name!r} scores nothing.", "Use bo.")
+        if len(history.ok) < 2:
+            raise UsageError(
+                f"Scores need two results or more, there are {len(history.ok)}.", "Tell some first."
+            )
+        return self.method.score(history, pool, derive_seed(self.config.seed, "score"))
 
     def tell(
         self,

@@ -1,4 +1,4 @@
-"""Commands around runs: search, resume, runs, ask, tell."""
+"""Commands around runs: search, resume, runs, ask, score, tell."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ._app import (
 if TYPE_CHECKING:
     from ..bo.result import SearchResult
 
-__all__ = ["ask", "resume", "runs", "search", "tell"]
+__all__ = ["ask", "resume", "runs", "score", "search", "tell"]
 
 RunName = Annotated[str, typer.Argument(help="Folder of the run; with --storage its name there.")]
 Storage = Annotated[
@@ -215,6 +215,43 @@ def ask(
         print_table(listing)
     if len(told) < q:
         talk.print(f"[yellow]There are only {len(told)} left to propose.[/yellow]")
+
+
+@app.command()
+def score(
+    run: RunName,
+    pool: Annotated[Path, typer.Argument(help="Text file, one architecture a line.")],
+    storage: Storage = None,
+    output: Output = Format.table,
+) -> None:
+    """Score architectures of your own by what a run has learnt, without evaluating them."""
+    from ..searching import open_search
+
+    made = open_search(run, storage)
+    space = made.problem.space
+    rows = space.rows(_read(pool).split("\n"))
+    scores = made.score(rows)
+    names = list(scores.predicted)
+    told: list[dict[str, Any]] = [
+        {
+            "architecture": str(space.architecture(rows[i])),
+            "acquisition": float(scores.acquisition[i]),
+            "predicted": {
+                name: {"mean": float(mean[i]), "std": float(std[i])}
+                for name, (mean, std) in scores.predicted.items()
+            },
+        }
+        for i in scores.acquisition.argsort(descending=True, stable=True).tolist()
+    ]
+    if output is Format.json:
+        typer.echo(json.dumps({"run": run, "scores": told}, indent=2, ensure_ascii=False))
+        return
+    listing = Table("architecture", *names, "acquisition")
+    for entry in told:
+        guesses = [entry["predicted"][name] for name in names]
+        cells = [f"{guess['mean']:.5g} ± {guess['std']:.2g}" for guess in guesses]
+        listing.add_row(entry["architecture"], *cells, f"{entry['acquisition']:.4g}")
+    print_table(listing)
 
 
 @app.command()

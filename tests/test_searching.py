@@ -236,3 +236,27 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
     assert "vitruvius resume a" in err
     entries = searching.open_search("a").log.read()
     assert [entry.interrupted for entry in entries] == [True]
+
+
+def test_score_sorts_a_pool_by_what_the_run_learnt(run: Command, tmp_path: Path) -> None:
+    cora = vitruvius.evaluator(vitruvius.space("nas-bench-graph"), "cora")
+    pool = cora.rows[100:120]
+    strings = [str(architecture) for architecture in cora.space.architectures(pool)]
+    (tmp_path / "pool.txt").write_text("\n".join(strings))
+    search = ("search", "nas-bench-graph", "--evaluator", "cora", "--maximize", "valid_perf")
+    assert run(*search, "--budget", 12, "--run", "a")[0] == 0
+    code, out, _ = run("score", "a", tmp_path / "pool.txt", "--format", "json")
+    scores = json.loads(out)["scores"]
+    assert code == 0
+    assert {entry["architecture"] for entry in scores} == set(strings)
+    values = [entry["acquisition"] for entry in scores]
+    assert values == sorted(values, reverse=True)
+    assert all(0.1 < entry["predicted"]["valid_perf"]["mean"] < 0.9 for entry in scores)
+
+
+def test_score_needs_a_method_that_scores_and_two_results(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "pool.txt").write_text("[0,1,2,1]|gcn|gin|fc|cheb")
+    assert run(*CORA, "--maximize", "valid_perf", "--budget", 3, "--run", "a")[0] == 0
+    code, _, err = run("score", "a", tmp_path / "pool.txt")
+    assert code == 2
+    assert "'random' scores nothing" in err
