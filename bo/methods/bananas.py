@@ -33,9 +33,9 @@ class Bananas:
     3. Draw every candidate's value from the Gaussian of the ensemble's mean and deviation, each
        by itself, and propose the best draw.
 
-    Where paths cannot branch, the one-hot choices stand in for paths. Networks are shallower
-    than the paper's ten layers, which train no better on some hundred labels. With several
-    objectives or constraints it learns the rank (see `merit`).
+    Where paths cannot branch, the one-hot choices stand in for paths. Networks have two hidden
+    layers, the paper's ten. With several objectives or constraints it learns the rank (see
+    `merit`).
 
     Args:
         members: Networks in the ensemble.
