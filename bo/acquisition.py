@@ -142,6 +142,9 @@ class Acquisition(ABC):
         multiple: Whether it is for several objectives.
         always_joint: Whether the second step is needed even where nothing is pending.
         pends: Whether what is pending changes its values.
+        shown: Whether it is about what an evaluation will show, not about what lies behind it.
+            In a table, and wherever an architecture is evaluated once, what the surrogate calls
+            noise is a part of the value.
         refines: Whether a first look under few settings tells which candidates matter.
     """
 
@@ -149,6 +152,7 @@ class Acquisition(ABC):
     multiple: ClassVar[bool] = False
     always_joint: ClassVar[bool] = False
     pends: ClassVar[bool] = True
+    shown: ClassVar[bool] = False
     refines: ClassVar[bool] = True
 
     def marginal(self, model: PoolModel, n: int, now: Situation) -> Float[Tensor, " n"]:
@@ -200,6 +204,7 @@ class LogEI(Acquisition):
     """
 
     name = "logei"
+    shown = True
 
     def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
         parts = _objective(model).settings()
@@ -237,6 +242,7 @@ class LogNEI(LogEI):
     """Expected improvement over what the best of noisy observations truly are (same paper)."""
 
     name = "lognei"
+    shown = False
     always_joint = True
 
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
@@ -274,6 +280,7 @@ class PI(Acquisition):
     """Probability of improvement (Kushner, 1964)."""
 
     name = "pi"
+    shown = True
 
     def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
         return LogProbabilityOfImprovement(_objective(model), best_f=now.best)(points)
@@ -330,6 +337,7 @@ class LogEHVI(Acquisition):
     """
 
     name = "logehvi"
+    shown = True
     multiple = True
 
     def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
@@ -359,6 +367,7 @@ class LogNEHVI(LogEHVI):
     """
 
     name = "lognehvi"
+    shown = False
     always_joint = True
 
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:

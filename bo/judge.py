@@ -185,7 +185,8 @@ class Judge:
         values = [torch.zeros(0, dtype=torch.float64)]
         for start in range(0, len(candidates), CHUNK):
             chunk = candidates[start : start + CHUNK]
-            model = PoolModel(chunk, self._beliefs(chunk, processes), correlated=False)
+            beliefs = self._beliefs(chunk, processes)
+            model = PoolModel(chunk, beliefs, correlated=False, shown=self.function.shown)
             now = self._situation.seeded(seed + start)
             value = self.function.marginal(model, len(chunk), now)
             values.append(value - self._log_seconds(chunk))
@@ -222,7 +223,8 @@ class Judge:
     def _joint(self, candidates: Encoded, seed: int) -> Float[Tensor, " C"]:
         best = self.observed[self._best]
         pool = candidates.join(best).join(self.pending)
-        model = PoolModel(pool, self._beliefs(pool, self._processes))
+        beliefs = self._beliefs(pool, self._processes)
+        model = PoolModel(pool, beliefs, shown=self.function.shown)
         count, seen = len(candidates), len(candidates) + len(best)
         value = self.function.joint(
             model,

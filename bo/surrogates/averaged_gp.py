@@ -164,6 +164,11 @@ class AveragedGP:
         rough._parts = torch.arange(len(most))
         return rough
 
+    @property
+    def noise(self) -> Float[Tensor, " S"]:
+        """Variance of what an evaluation shows beyond the process, under every setting."""
+        return self.hyper.noise[self._parts]
+
     def marginals(
         self, data: Encoded, task: int = 0
     ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:

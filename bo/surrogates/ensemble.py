@@ -60,6 +60,11 @@ class Ensemble:
         """Returns itself: a first look costs as much as a second."""
         return self
 
+    @property
+    def noise(self) -> Float[Tensor, " S"]:
+        """Nothing: the spread of predictors is of what an evaluation will show."""
+        return torch.zeros(len(self.members), dtype=torch.float64)
+
     def marginals(
         self, data: Encoded, task: int = 0
     ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:

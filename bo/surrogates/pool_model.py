@@ -23,6 +23,10 @@ __all__ = ["Belief", "Known", "PoolModel"]
 class Belief(Protocol):
     """What is believed of one metric: Gaussian under each of ``S`` equally likely settings."""
 
+    @property
+    def noise(self) -> Float[Tensor, " S"]:
+        """Variance of what an evaluation shows beyond what is believed of it."""
+
     def marginals(self, data: Encoded) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
         """Returns means and variances.
 
@@ -56,6 +60,10 @@ class Known:
     def __init__(self, values: Float[Tensor, " P"]) -> None:
         self.values = values.double()
 
+    @property
+    def noise(self) -> Float[Tensor, " 1"]:
+        return torch.zeros(1, dtype=torch.float64)
+
     def marginals(self, data: Encoded) -> tuple[Float[Tensor, "1 P"], Float[Tensor, "1 P"]]:
         return self.values[None], torch.full_like(self.values, self.VARIANCE)[None]
 
@@ -76,6 +84,7 @@ class PoolModel(Model):
         beliefs: One per output.
         correlated: Whether points will be asked for together; without, only variances are
             computed.
+        shown: Whether the posterior is of what an evaluation will show, with its noise.
 
     Example:
         >>> data = Encoded(torch.tensor([[0], [1], [2]]), ())
@@ -85,10 +94,19 @@ class PoolModel(Model):
     """
 
     def __init__(
-        self, data: Encoded, beliefs: Sequence[Belief], *, correlated: bool = True
+        self,
+        data: Encoded,
+        beliefs: Sequence[Belief],
+        *,
+        correlated: bool = True,
+        shown: bool = False,
     ) -> None:
         super().__init__()
         parts = [b.joint(data) if correlated else b.marginals(data) for b in beliefs]
+        if shown:
+            for belief, (_, spread) in zip(beliefs, parts, strict=True):
+                variance = spread.diagonal(dim1=1, dim2=2) if correlated else spread
+                variance += belief.noise[:, None]
         settings = max(len(mean) for mean, _ in parts)
         self.mean = [mean.expand(settings, *mean.shape[1:]) for mean, _ in parts]
         self.spread = [spread.expand(settings, *spread.shape[1:]) for _, spread in parts]
