@@ -46,7 +46,8 @@ def plain_kernel(gp: AveragedGP, setting: int, a: Encoded, b: Encoded) -> np.nda
         gap = left.double().numpy()[:, None] - right.double().numpy()[None]
         square = (gap**2).sum(-1)
         weight, scale = gp.hyper.weight[setting, v].item(), gp.hyper.scale[setting, v].item()
-        total += weight * np.exp(-square / scale)
+        root = np.sqrt(3 * square / scale)
+        total += weight * (1 + root) * np.exp(-root)
     return gp.hyper.amplitude[setting].item() * total
 
 
@@ -103,9 +104,11 @@ def test_posterior_equals_gpytorch() -> None:
             parts, start = [], 0
             for v, view in enumerate(data.features):
                 columns = tuple(range(start, start + view.shape[1]))
-                part = gpytorch.kernels.ScaleKernel(gpytorch.kernels.RBFKernel(active_dims=columns))
+                part = gpytorch.kernels.ScaleKernel(
+                    gpytorch.kernels.MaternKernel(nu=1.5, active_dims=columns)
+                )
                 part.outputscale = gp.hyper.amplitude[0] * gp.hyper.weight[0, v]
-                part.base_kernel.lengthscale = (gp.hyper.scale[0, v] / 2).sqrt()
+                part.base_kernel.lengthscale = gp.hyper.scale[0, v].sqrt()
                 parts.append(part)
                 start += view.shape[1]
             self.covar_module = gpytorch.kernels.AdditiveKernel(*parts)

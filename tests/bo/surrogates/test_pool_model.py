@@ -18,6 +18,7 @@ from vitruvius.bo.surrogates.pool_model import Belief, Known
 from vitruvius.spaces import space
 
 POINTS = 6
+NOISE = 0.5
 
 
 def pool(n: int = POINTS) -> Encoded:
@@ -33,11 +34,15 @@ class Told:
         root = torch.randn(settings, n, n, generator=generator, dtype=torch.float64)
         self.covariance = root @ root.transpose(1, 2) + 0.1 * torch.eye(n, dtype=torch.float64)
 
+    @property
+    def noise(self) -> torch.Tensor:
+        return torch.full((len(self.mean),), NOISE, dtype=torch.float64)
+
     def marginals(self, data: Encoded) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.mean, self.covariance.diagonal(dim1=1, dim2=2)
+        return self.mean, self.covariance.diagonal(dim1=1, dim2=2).clone()
 
     def joint(self, data: Encoded) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.mean, self.covariance
+        return self.mean, self.covariance.clone()
 
 
 def as_points(*rows: list[int]) -> torch.Tensor:
@@ -47,7 +52,9 @@ def as_points(*rows: list[int]) -> torch.Tensor:
 def test_beliefs() -> None:
     assert isinstance(Told(1), Belief)
     assert isinstance(Known(torch.zeros(2)), Belief)
-    assert isinstance(AveragedGP(), Belief)
+    encode = Views(space("nasbench201"), ("depth",))
+    data = encode(encode.space.sample(3, 0))
+    assert isinstance(AveragedGP().fit(data, torch.arange(3.0)), Belief)
 
 
 @settings(max_examples=50, deadline=None)
@@ -89,6 +96,28 @@ def test_uncorrelated_has_variances_alone() -> None:
     )
     for kind in (model, PoolModel(pool(), [belief])):
         torch.testing.assert_close(kind.variance(0), belief.marginals(pool())[1])
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+def test_what_an_evaluation_shows_is_noisy(correlated: bool) -> None:
+    """Unless it is counted."""
+    beliefs = [Told(3), Known(torch.zeros(POINTS))]
+    plain, shown = (
+        PoolModel(pool(), beliefs, correlated=correlated, shown=shown) for shown in (False, True)
+    )
+    torch.testing.assert_close(shown.variance(0), plain.variance(0) + NOISE)
+    torch.testing.assert_close(shown.variance(1), plain.variance(1))
+
+
+def test_settings_are_models_of_their_own() -> None:
+    model = PoolModel(pool(), [Told(3, seed=i) for i in range(2)])
+    x = as_points([1, 2])
+    parts = [part.posterior(x) for part in model.settings()]
+    assert len(parts) == 3
+    torch.testing.assert_close(torch.stack([p.mean for p in parts], 1), model.posterior(x).mean)
+    torch.testing.assert_close(
+        torch.stack([p.variance for p in parts], 1), model.posterior(x).variance
+    )
 
 
 def test_a_belief_of_one_setting_joins_those_of_several() -> None:
