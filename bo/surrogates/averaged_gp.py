@@ -164,9 +164,8 @@ class AveragedGP:
         rough._parts = torch.arange(len(most))
         return rough
 
-    @property
     def noise(self) -> Float[Tensor, " S"]:
-        """Variance of what an evaluation shows beyond the process, under every setting."""
+        """Returns the variance of what an evaluation shows beyond the process."""
         return self.hyper.noise[self._parts]
 
     def marginals(

@@ -60,9 +60,8 @@ class Ensemble:
         """Returns itself: a first look costs as much as a second."""
         return self
 
-    @property
     def noise(self) -> Float[Tensor, " S"]:
-        """Nothing: the spread of predictors is of what an evaluation will show."""
+        """Returns nothing: the spread of predictors is of what an evaluation will show."""
         return torch.zeros(len(self.members), dtype=torch.float64)
 
     def marginals(

@@ -23,9 +23,8 @@ __all__ = ["Belief", "Known", "PoolModel"]
 class Belief(Protocol):
     """What is believed of one metric: Gaussian under each of ``S`` equally likely settings."""
 
-    @property
     def noise(self) -> Float[Tensor, " S"]:
-        """Variance of what an evaluation shows beyond what is believed of it."""
+        """Returns the variance of what an evaluation shows beyond what is believed of it."""
 
     def marginals(self, data: Encoded) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
         """Returns means and variances.
@@ -60,7 +59,6 @@ class Known:
     def __init__(self, values: Float[Tensor, " P"]) -> None:
         self.values = values.double()
 
-    @property
     def noise(self) -> Float[Tensor, " 1"]:
         return torch.zeros(1, dtype=torch.float64)
 
@@ -106,7 +104,7 @@ class PoolModel(Model):
         if shown:
             for belief, (_, spread) in zip(beliefs, parts, strict=True):
                 variance = spread.diagonal(dim1=1, dim2=2) if correlated else spread
-                variance += belief.noise[:, None]
+                variance += belief.noise()[:, None]
         settings = max(len(mean) for mean, _ in parts)
         self.mean = [mean.expand(settings, *mean.shape[1:]) for mean, _ in parts]
         self.spread = [spread.expand(settings, *spread.shape[1:]) for _, spread in parts]

@@ -38,7 +38,6 @@ class Told:
         eye = torch.eye(self.mean.shape[1], dtype=torch.float64)
         self.covariance = (eye if covariance is None else covariance).expand(len(mean), -1, -1)
 
-    @property
     def noise(self) -> torch.Tensor:
         return torch.zeros(len(self.mean), dtype=torch.float64)
 

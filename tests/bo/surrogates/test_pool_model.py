@@ -34,7 +34,6 @@ class Told:
         root = torch.randn(settings, n, n, generator=generator, dtype=torch.float64)
         self.covariance = root @ root.transpose(1, 2) + 0.1 * torch.eye(n, dtype=torch.float64)
 
-    @property
     def noise(self) -> torch.Tensor:
         return torch.full((len(self.mean),), NOISE, dtype=torch.float64)
 
