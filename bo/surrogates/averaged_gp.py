@@ -16,6 +16,8 @@ __all__ = ["AveragedGP", "Hyperparameters"]
 
 # Settings drawn from the prior, and the most that the average keeps.
 DRAWN, KEPT = 256, 16
+# As many settings are judged in one go; more do not fit the cache, and take twice the time.
+TOGETHER = 16
 # Settings are judged on at most this many observations; some hundred decide as a thousand would.
 JUDGED = 200
 # Logarithm of a length scale: standard deviation around that of two random architectures.
@@ -137,10 +139,12 @@ class AveragedGP:
         if len(data) > JUDGED:
             few = torch.linspace(0, len(data) - 1, JUDGED).long()
         distances = _distances(data[few].double(), data[few].double())
-        kernel = self._kernel(drawn, distances, self.task[few], self.task[few])
-        factor = _cholesky(kernel, drawn.noise)
-        likelihood, _, _ = _solve(factor, self.z[few])
-        self.log_weight = likelihood.log_softmax(0)
+        likelihood = []
+        for block in torch.arange(DRAWN).split(TOGETHER):
+            kernel = self._kernel(drawn[block], distances, self.task[few], self.task[few])
+            factor = _cholesky(kernel, drawn[block].noise)
+            likelihood.append(_solve(factor, self.z[few])[0])
+        self.log_weight = torch.cat(likelihood).log_softmax(0)
         # Settings that stand for several of the equal parts are computed once.
         chosen, self._parts = _equal_weights(self.log_weight, self.kept).unique(return_inverse=True)
         self.hyper = drawn[chosen]
