@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 
 from vitruvius.bo.surrogates import AveragedGP, Encoded, Views
 from vitruvius.bo.surrogates.averaged_gp import (
+    DRAWN,
     JITTER,
     MEAN_VARIANCE,
     Hyperparameters,
@@ -185,7 +186,7 @@ def test_equal_weights_stand_for_those_given(weight: list[float], kept: int) -> 
 
 def test_one_setting_is_the_likeliest() -> None:
     gp = AveragedGP(kept=1, seed=2).fit(observed(), targets())
-    drawn = Hyperparameters.draw(256, len(gp.data.features), 2)
+    drawn = Hyperparameters.draw(DRAWN, len(gp.data.features), 2)
     best = int(gp.log_weight.argmax())
     assert torch.equal(gp.hyper.weight[0], drawn.weight[best])
 
@@ -197,7 +198,7 @@ def test_likelihood_is_that_of_gaussian_data() -> None:
     expected = []
     for setting in range(3):
         # `plain_kernel` reads `hyper`; all that were drawn stand in for those kept.
-        gp.hyper = Hyperparameters.draw(256, len(data.features), 4)
+        gp.hyper = Hyperparameters.draw(DRAWN, len(data.features), 4)
         noise = gp.hyper.noise[setting].item() * np.eye(15)
         covariance = plain_kernel(gp, setting, data, data) + noise
         constant = plain_mean(covariance, z.numpy())
@@ -211,9 +212,8 @@ def test_likelihood_is_that_of_gaussian_data() -> None:
 def test_prior_covers_the_simplex_and_the_noise_range() -> None:
     drawn = Hyperparameters.draw(1024, 4, 0)
     torch.testing.assert_close(drawn.weight.sum(1), torch.ones(1024, dtype=torch.float64))
-    torch.testing.assert_close(
-        drawn.weight.mean(0), torch.full((4,), 0.25, dtype=torch.float64), atol=0.02, rtol=0
-    )
+    assert bool((drawn.weight >= 0).all())
+    assert float(drawn.weight.mean(0).min()) > 0.1
     assert 1e-3 <= float(drawn.noise.min()) < 2e-3
     assert 0.2 < float(drawn.noise.max()) <= 0.3
     assert float(drawn.scale.log().mean()) == pytest.approx(0, abs=0.02)
