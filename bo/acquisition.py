@@ -168,6 +168,11 @@ class Acquisition(ABC):
             return chance
         return self._value(model, _points(n), now) + chance
 
+    @property
+    def logarithmic(self) -> bool:
+        """Whether values are logarithms of what is to be gained."""
+        return self.name.startswith("log")
+
     @abstractmethod
     def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Float[Tensor, " n"]:
         """Log-value (or any score) of single points without regard to constraints."""

@@ -21,6 +21,7 @@ from .judge import Judge
 from .method import Scores
 from .methods._candidates import fresh_uniform
 from .problem import Problem
+from .surrogates.resolver import Choice
 from .surrogates.views import DEFAULT, Encoded, Views
 from .trial import History, Proposal
 
@@ -139,6 +140,11 @@ class BayesianOptimization:
             history: At least two trials measured in full.
         """
         function = acquisition(self.acquisition, objectives=len(history.problem.objectives))
+        if (self.per_second or self.fidelity == LOWER) and not function.logarithmic:
+            raise UsageError(
+                f"Acquisition {function.name!r} is no logarithm, which costs could be taken from.",
+                "Use one whose name begins with log.",
+            )
         seed = derive_seed(0, "surrogate", len(history.ok))
         views = self._setting(history.problem).views
         return Judge(
@@ -146,6 +152,7 @@ class BayesianOptimization:
             views,
             function,
             model=self.surrogate,
+            choice=self._setting(history.problem).choice,
             fidelity=self._lower(history.problem),
             per_second=self.per_second,
             seed=seed,
@@ -191,7 +198,7 @@ class _Setting:
     """What is computed once for a problem."""
 
     def __init__(self, problem: Problem, views: Views) -> None:
-        self.problem, self.views = problem, views
+        self.problem, self.views, self.choice = problem, views, Choice(problem.space)
 
     @cached_property
     def whole(self) -> Encoded | None:

@@ -14,7 +14,7 @@ from .acquisition import Acquisition, Bound, Situation
 from .ranking import rank
 from .surrogates.averaged_gp import KEPT, AveragedGP
 from .surrogates.pool_model import Belief, Known, PoolModel
-from .surrogates.resolver import AUTO, Surrogate, choose, surrogate
+from .surrogates.resolver import AUTO, Choice, Surrogate, surrogate
 from .surrogates.views import Encoded, Views
 from .trial import History
 
@@ -41,6 +41,7 @@ class Judge:
         views: Encodes architectures.
         function: The acquisition function.
         model: Name of a surrogate, or ``auto`` to choose for each metric.
+        choice: Who chooses, and remembers it; anew each time by default.
         fidelity: A lower one whose observations are learnt from too, as a second task.
         per_second: Whether values are per second of predicted evaluation time.
         seed: Of the settings of the surrogates.
@@ -70,6 +71,7 @@ class Judge:
         function: Acquisition,
         *,
         model: str = "gp",
+        choice: Choice | None = None,
         fidelity: int | None = None,
         per_second: bool = False,
         seed: int = 0,
@@ -97,7 +99,9 @@ class Judge:
             columns.append(z)
             if name in self.problem.learned:
                 space = self.problem.space
-                kind = choose(space, self.observed, z) if model == AUTO else model
+                kind = model
+                if model == AUTO:
+                    kind = (choice or Choice(space))(self.observed, value)
                 if lower is not None and len(lower.x):
                     low = lower.values[name] * sign
                     z = torch.cat([z, NormalScores(low)(low)])
@@ -154,6 +158,8 @@ class Judge:
             candidates: What to choose from.
             value: Log-values at the full fidelity.
         """
+        if not self._processes:  # what is counted needs no look
+            return torch.full_like(value, -math.inf)
         gain = torch.zeros(len(candidates), dtype=torch.float64)
         for process in self._processes.values():
             if isinstance(process, AveragedGP):

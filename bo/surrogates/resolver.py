@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..._seeding import derive_seed, make_generator
 from ...errors import UnknownNameError
+from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from .averaged_gp import KEPT, AveragedGP
 from .deep_kernel import DeepKernelGP
@@ -18,7 +19,7 @@ from .ensemble import Ensemble
 from .pool_model import Belief
 from .views import Encoded
 
-__all__ = ["AUTO", "Surrogate", "choose", "surrogate", "surrogate_names"]
+__all__ = ["AUTO", "Choice", "Surrogate", "surrogate", "surrogate_names"]
 
 AUTO = "auto"
 FOLDS = 5
@@ -77,43 +78,63 @@ def surrogate(name: str, space: Space, *, kept: int = KEPT, seed: int = 0) -> Su
     raise UnknownNameError.of("surrogate", name, surrogate_names())
 
 
-def choose(space: Space, data: Encoded, z: Float[Tensor, " n"]) -> str:
+class Choice:
     """Chooses a surrogate by rank correlation on what was seen.
 
     Five folds of the first 20, 40, 80, … observations, so that the choice is made anew whenever
-    their number has doubled and is a function of the observations alone. The Gaussian process
-    stays unless another's Kendall tau is higher by 0.03.
+    their number has doubled, and once for each. The Gaussian process stays unless another's Kendall
+    tau is higher by 0.03.
 
     Args:
         space: The space.
-        data: What was observed, in order.
-        z: Values, about standard normal.
-
-    Returns:
-        A name for `surrogate`.
 
     Example:
         >>> from vitruvius.bo.surrogates.views import Views
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
-        >>> choose(cells, Views(cells)(cells.sample(10, 0)), torch.linspace(-1, 1, 10))
+        >>> Choice(cells)(Views(cells)(cells.sample(10, 0)), torch.linspace(-1, 1, 10))
         'gp'
     """
-    if len(data) < FEWEST:
-        return "gp"
-    seen = FEWEST
-    while 2 * seen <= len(data):
-        seen *= 2
-    order = torch.randperm(seen, generator=make_generator(derive_seed(0, "folds", seen)))
-    tau = {}
-    for name in surrogate_names()[1:]:
-        predicted = torch.zeros(seen, dtype=torch.float64)
-        for fold in range(FOLDS):
-            held = torch.zeros(seen, dtype=torch.bool)
-            held[order[fold::FOLDS]] = True
-            left, out = (~held).nonzero()[:, 0], held.nonzero()[:, 0]
-            fitted = surrogate(name, space).fit(data[left], z[left])
-            predicted[out] = fitted.marginals(data[out])[0].mean(0)
-        tau[name] = float(kendalltau(predicted.numpy(), z[:seen].numpy()).statistic)
-    best = max(tau, key=lambda name: tau[name])
-    return best if tau[best] > tau["gp"] + MARGIN else "gp"
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._made: dict[bytes, str] = {}
+
+    def __call__(self, data: Encoded, values: Float[Tensor, " n"]) -> str:
+        """Chooses for observations of one metric.
+
+        Args:
+            data: What was observed, in order.
+            values: In any unit.
+
+        Returns:
+            A name for `surrogate`.
+        """
+        if len(data) < FEWEST:
+            return "gp"
+        seen = FEWEST
+        while 2 * seen <= len(data):
+            seen *= 2
+        first = slice(0, seen)
+        key = data.x[first].numpy().tobytes() + values[first].numpy().tobytes()
+        if key not in self._made:
+            self._made[key] = self._best(data[first], values[first])
+        return self._made[key]
+
+    def _best(self, data: Encoded, values: Float[Tensor, " n"]) -> str:
+        z = NormalScores(values)(values)
+        order = torch.randperm(
+            len(data), generator=make_generator(derive_seed(0, "folds", len(data)))
+        )
+        tau = {}
+        for name in surrogate_names()[1:]:
+            predicted = torch.zeros(len(data), dtype=torch.float64)
+            for fold in range(FOLDS):
+                held = torch.zeros(len(data), dtype=torch.bool)
+                held[order[fold::FOLDS]] = True
+                left, out = (~held).nonzero()[:, 0], held.nonzero()[:, 0]
+                fitted = surrogate(name, self.space).fit(data[left], z[left])
+                predicted[out] = fitted.marginals(data[out])[0].mean(0)
+            tau[name] = float(kendalltau(predicted.numpy(), z.numpy()).statistic)
+        best = max(tau, key=lambda name: tau[name])
+        return best if tau[best] > tau["gp"] + MARGIN else "gp"

@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from vitruvius.bo.surrogates import resolver
+from vitruvius.bo.surrogates.resolver import Choice, surrogate, surrogate_names
+from vitruvius.bo.surrogates.views import Views
+from vitruvius.errors import UnknownNameError
+from vitruvius.spaces import space
+
+CELLS = space("nasbench201")
+VIEWS = Views(CELLS, ("one-hot",))
+
+
+@pytest.mark.parametrize("name", surrogate_names()[1:])
+def test_every_surrogate_fits_and_tells_the_good_from_the_bad(name: str) -> None:
+    x = CELLS.sample(60, 0)
+    convolutions = (x == 3).sum(1).double()
+    z = (convolutions - convolutions.mean()) / convolutions.std()
+    mean, variance = (
+        surrogate(name, CELLS).fit(VIEWS(x), z).marginals(VIEWS(torch.tensor([[3] * 6, [0] * 6])))
+    )
+    assert bool((mean.mean(0)[0] > mean.mean(0)[1] + 1).all())
+    assert bool((variance > 0).all())
+
+
+def test_an_unknown_surrogate_names_the_choices() -> None:
+    with pytest.raises(UnknownNameError, match="deep-kernel"):
+        surrogate("deep-kernal", CELLS)
+
+
+def test_the_choice_is_made_once_for_each_doubling(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(name: str, space: object, **options: object) -> object:
+        made.append(1)
+        return surrogate("gp", CELLS)
+
+    monkeypatch.setattr(resolver, "surrogate", counted)
+    x = CELLS.sample(45, 0)
+    values = CELLS.statistics(x)["params"]
+    choice = Choice(CELLS)
+    fits = []
+    for n in (10, 20, 30, 39, 40, 45):
+        assert choice(VIEWS(x[:n]), values[:n]) == "gp"
+        fits.append(len(made))
+    once = len(surrogate_names()[1:]) * resolver.FOLDS
+    assert fits == [0, once, once, once, 2 * once, 2 * once]
