@@ -94,8 +94,10 @@ def plot(case: Case, results: dict[str, Any], path: Path) -> None:
         padded = [curve + curve[-1:] * (longest - len(curve)) for curve in curves]
         middle = [median(values) for values in zip(*padded, strict=True)]
         step = STRIDE if case.kind == "front" else 1
-        axes.plot([step * (i + 1) for i in range(longest)], middle, label=name)
-    axes.set(xlabel="evaluations", yscale="log", title=case.title)
+        ours = {"color": "black", "linewidth": 2.5, "zorder": 3} if name == "bo" else {}
+        axes.plot([step * (i + 1) for i in range(longest)], middle, label=name, **ours)
+    axes.set(xlabel="evaluations", yscale="log")
+    axes.set_title(case.title, fontsize="medium")
     missing = "share of the hypervolume missing" if case.kind == "front" else "regret"
     axes.set_ylabel(f"median {missing}")
     axes.legend()
