@@ -468,7 +468,7 @@ def expected_hypervolume_improvement(
     for m in range(mean.shape[-1]):
         edges, place = torch.cat([lower[:, m], upper[:, m]]).unique(return_inverse=True)
         deviation = std[..., m, None]
-        distance = (mean[..., m, None] - edges).clamp(min=-1e300)
+        distance = (mean[..., m, None] - edges).clamp(min=torch.finfo(mean.dtype).min)
         u = distance / deviation
         density = torch.exp(-0.5 * u.square()) / math.sqrt(2 * math.pi)
         above = distance * torch.special.ndtr(u) + deviation * density
