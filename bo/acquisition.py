@@ -42,7 +42,7 @@ __all__ = ["AUTO", "Acquisition", "Bound", "Situation", "acquisition", "acquisit
 AUTO = "auto"
 # Samples of the quasi-Monte Carlo estimates.
 SAMPLES = 64
-# Deviations above the mean that the upper confidence bound looks.
+# Squared deviations above the mean that the upper confidence bound looks.
 BETA = 4.0
 # A sum of cells smaller than this is no improvement that double precision can tell.
 TINY = 1e-280
@@ -204,8 +204,7 @@ class LogEI(Acquisition):
 
     By itself, a candidate is valued by the mean of the logarithm over the settings of the
     surrogate: what promises something under all of them comes before what promises much under
-    one. (The logarithm of the mean, as over samples of a posterior, follows the most hopeful
-    setting, and took a third more evaluations to the optimum of NAS-Bench-201 on CIFAR-10.)
+    one. (The logarithm of the mean would follow the most hopeful setting.)
     """
 
     name = "logei"

@@ -107,13 +107,12 @@ class BayesianOptimization:
         judge = self.judge(history)
         setting = self._setting(history.problem)
         if setting.whole is not None:
-            candidates = setting.whole
-            sources: Sequence[str] = ["exhaustive"] * len(setting.hashes)
-            known = torch.isin(setting.hashes, history.proposed(None))
+            candidates, hashes = setting.whole, setting.hashes
+            sources: Sequence[str] = ["exhaustive"] * len(hashes)
         else:
             candidates, sources = self._candidates(history, judge, seed)
             hashes = history.problem.space.hashes(candidates.x)
-            known = torch.isin(hashes, history.proposed(None))
+        known = torch.isin(hashes, history.proposed(None))
         if bool(known.all()):
             return fresh_uniform(history, seed)
         value = judge(candidates, seed, known)
@@ -122,7 +121,6 @@ class BayesianOptimization:
         lower = self._lower(history.problem)
         if lower is None:
             return proposal
-        hashes = history.problem.space.hashes(candidates.x)
         left = (value > -math.inf) & ~torch.isin(hashes, history.proposed(lower))
         if not bool(left.any()):
             return proposal

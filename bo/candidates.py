@@ -22,8 +22,6 @@ SOURCES = ("diffusion", "mutation", "uniform")
 PARENTS = 10
 # Proposals of the generator a round, its reverse steps, and how often survivors are regenerated.
 PROPOSALS, STEPS, ROUNDS = 256, 8, 3
-# Below the sharpness of the acquisition itself the generator would propose one architecture.
-TEMPERATURE = 1.0
 
 Value = Callable[[Int[Tensor, "B V"]], Float[Tensor, " B"]]
 
@@ -89,7 +87,7 @@ def _generate(
             total[there] = value(x[there])
         return total
 
-    steered = Resampling(worth, temperature=TEMPERATURE, rounds=ROUNDS)
+    steered = Resampling(worth, rounds=ROUNDS)
     guidance = Guidance(resampling=steered) if generator.guidable else None
     proposals = generator.propose(
         space, min(n, PROPOSALS), guidance=guidance, steps=STEPS, seed=seed
