@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..predictors.predictor import NormalScores
-from .acquisition import Acquisition, Bound, Situation
+from .acquisition import Acquisition
 from .ranking import rank
+from .situation import Bound, Situation
 from .surrogates.averaged_gp import KEPT, AveragedGP
 from .surrogates.pool_model import Belief, Known, PoolModel
 from .surrogates.resolver import AUTO, Choice, Surrogate, surrogate

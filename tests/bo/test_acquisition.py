@@ -14,13 +14,12 @@ from botorch.utils.multi_objective.box_decompositions import (
 
 from vitruvius.bo.acquisition import (
     Acquisition,
-    Bound,
-    Situation,
     acquisition,
     acquisition_names,
     expected_hypervolume_improvement,
 )
 from vitruvius.bo.measures import hypervolume
+from vitruvius.bo.situation import Bound, Situation
 from vitruvius.bo.surrogates import Encoded, PoolModel
 from vitruvius.errors import UnknownNameError, UsageError
 
