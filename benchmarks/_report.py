@@ -30,7 +30,9 @@ def provenance() -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "missing"
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    # Where things lie on this machine is nobody's business.
+    given = [Path(part).name if Path(part).is_absolute() else part for part in sys.argv[1:]]
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *given])
     return {
         "command": command,
         "revision": revision or "unknown",

@@ -34,7 +34,8 @@ def summary(case: Case, runs: list[dict[str, Any]], folder: Path) -> dict[str, A
         better = max if problem.objectives[0].maximize else min
         best = better([truth.best, *found])
         truth = Known(best, best, truth.reference, truth.ideal)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    curves: dict[str, list[list[float]]] = {}
     for run, history in zip(runs, histories, strict=True):
         common = {
             "method": run["method"],
@@ -49,6 +50,7 @@ def summary(case: Case, runs: list[dict[str, Any]], folder: Path) -> dict[str, A
             if case.kind == "front"
             else _single(case, history, run, truth)
         )
+        curves.setdefault(run["method"], []).append(measured.pop("regret"))
         rows.append({**common, **measured})
     fitted = problem.evaluator
     return {
@@ -56,6 +58,7 @@ def summary(case: Case, runs: list[dict[str, Any]], folder: Path) -> dict[str, A
         "title": case.title,
         "truth": vars(truth),
         "held_out": vars(fitted.held_out) if isinstance(fitted, FittedTruth) else None,
+        "median_curves": {method: _median(each) for method, each in curves.items()},
         "runs": rows,
     }
 
@@ -88,14 +91,10 @@ def plot(case: Case, results: dict[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
-    for name in dict.fromkeys(run["method"] for run in results["runs"]):
-        curves = [run["regret"] for run in results["runs"] if run["method"] == name]
-        longest = max(map(len, curves))
-        padded = [curve + curve[-1:] * (longest - len(curve)) for curve in curves]
-        middle = [median(values) for values in zip(*padded, strict=True)]
-        step = STRIDE if case.kind == "front" else 1
+    step = STRIDE if case.kind == "front" else 1
+    for name, middle in results["median_curves"].items():
         ours = {"color": "black", "linewidth": 2.5, "zorder": 3} if name == "bo" else {}
-        axes.plot([step * (i + 1) for i in range(longest)], middle, label=name, **ours)
+        axes.plot([step * (i + 1) for i in range(len(middle))], middle, label=name, **ours)
     axes.set(xlabel="evaluations", yscale="log")
     axes.set_title(case.title, fontsize="medium")
     missing = "share of the hypervolume missing" if case.kind == "front" else "regret"
@@ -103,6 +102,13 @@ def plot(case: Case, results: dict[str, Any], path: Path) -> None:
     axes.legend()
     figure.savefig(path)
     plt.close(figure)
+
+
+def _median(curves: list[list[float]]) -> list[float]:
+    """Pointwise; a search that ended stays where it was."""
+    longest = max(map(len, curves))
+    padded = [curve + curve[-1:] * (longest - len(curve)) for curve in curves]
+    return [float(f"{median(values):.5g}") for values in zip(*padded, strict=True)]
 
 
 def _history(problem: Problem, run: dict[str, Any]) -> History:
