@@ -113,9 +113,10 @@ class Acquisition(ABC):
 class LogEI(Acquisition):
     """Logarithm of the expected improvement (Ament et al., NeurIPS 2023, arXiv 2310.20708).
 
-    By itself, a candidate is valued by the mean of the logarithm over the settings of the
-    surrogate: what promises something under all of them comes before what promises much under
-    one. (The logarithm of the mean would follow the most hopeful setting.)
+    The settings of the surrogate are averaged over in two ways, in turn from one observation to
+    the next: the mean of the logarithm prefers what promises something under all of them, the
+    logarithm of the mean follows the most hopeful. Either by itself leaves a search stuck now and
+    then, where the settings agree on what is wrong.
     """
 
     name = "logei"
@@ -124,6 +125,9 @@ class LogEI(Acquisition):
     def _value(self, model: PoolModel, points: Tensor, now: Situation) -> Tensor:
         parts = _objective(model).settings()
         values = [LogExpectedImprovement(part, best_f=now.best)(points) for part in parts]
+        hopeful = len(now.scores) % 2 == 0
+        if hopeful:
+            return torch.stack(values).logsumexp(0) - math.log(len(values))
         return torch.stack(values).mean(0)
 
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
@@ -10,12 +11,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..._seeding import derive_seed, make_generator
 from .views import Encoded
 
-__all__ = ["AveragedGP", "Hyperparameters"]
+__all__ = ["AveragedGP", "Hyperparameters", "posterior_draws"]
 
 # Settings drawn from the prior, and the most that the average keeps.
 DRAWN, KEPT = 256, 16
+# Steps of the walk that moves those kept, and how far one goes.
+MOVES, STEP = 16, 0.35
+# Standard deviation of the logarithm of a view's share: often one view, or two, have most of it.
+UNEVEN = 2.0
 # As many settings are judged in one go; more do not fit the cache, and take twice the time.
 TOGETHER = 16
 # Settings are judged on at most this many observations; some hundred decide as a thousand would.
@@ -47,31 +53,28 @@ class Hyperparameters:
     correlation: Float[Tensor, " S"]
 
     @classmethod
-    def draw(cls, n: int, views: int, seed: int) -> Hyperparameters:
-        """Draws from the prior by a scrambled Sobol sequence.
+    def of(cls, normal: Float[Tensor, "S D"]) -> Hyperparameters:
+        """Maps standard normal numbers to settings, which then follow the prior.
 
-        Shares are uniform on the simplex, length scales and amplitudes log-normal, the noise is
+        Shares are logistic-normal, length scales and amplitudes log-normal, the noise is
         log-uniform.
 
         Args:
-            n: How many settings.
-            views: How many views.
-            seed: Of the scrambling.
+            normal: Two numbers a view and three more.
 
         Example:
-            >>> Hyperparameters.draw(8, 3, 0).weight.sum(1).allclose(torch.ones(8).double())
-            True
+            >>> Hyperparameters.of(torch.zeros(1, 7).double()).weight.tolist()
+            [[0.5, 0.5]]
         """
-        engine = torch.quasirandom.SobolEngine(2 * views + 3, scramble=True, seed=seed)
-        u = engine.draw(n, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
-        share = -u[:, :views].log()
+        views = (normal.shape[1] - 3) // 2
         low, high = map(math.log, NOISE)
+        uniform = torch.special.ndtr(normal[:, -2:])
         return cls(
-            weight=share / share.sum(1, keepdim=True),
-            scale=(SPREAD * torch.special.ndtri(u[:, views : 2 * views])).exp(),
-            amplitude=(0.5 * torch.special.ndtri(u[:, -3])).exp(),
-            noise=(low + (high - low) * u[:, -2]).exp(),
-            correlation=0.3 + 0.7 * u[:, -1],
+            weight=(UNEVEN * normal[:, :views]).softmax(1),
+            scale=(SPREAD * normal[:, views : 2 * views]).exp(),
+            amplitude=(0.5 * normal[:, -3]).exp(),
+            noise=(low + (high - low) * uniform[:, 0]).exp(),
+            correlation=0.3 + 0.7 * uniform[:, 1],
         )
 
     def __getitem__(self, index: Tensor) -> Hyperparameters:
@@ -92,16 +95,14 @@ class AveragedGP:
     ``k(x, x') = a sum_v w_v m(|x_v - x'_v|^2 / l_v)``,  ``m(s) = (1 + sqrt(3s)) exp(-sqrt(3s))``
 
     (Matérn of smoothness 3/2), whose shares ``w``, squared length scales ``l``, amplitude ``a``
-    and noise are drawn from their prior by quasi-Monte Carlo and weighed by the marginal
-    likelihood of the observations, so that which view matters is averaged over, not chosen, while
-    labels are few. Weights are then made equal by systematic resampling. Several tasks (fidelities
-    of one metric) share the kernel, times a correlation that is averaged over too (Bonilla et al.,
-    NIPS 2007).
+    and noise are drawn from their posterior (see `posterior_draws`), so that which view matters is
+    averaged over, not chosen, while labels are few. Several tasks (fidelities of one metric) share
+    the kernel, times a correlation that is averaged over too (Bonilla et al., NIPS 2007).
 
     Values shall be about standard normal, such as normal scores by rank.
 
     Args:
-        kept: Most settings in the average; 1 is the likeliest alone.
+        kept: Most settings in the average; 1 is the likeliest alone, 16 the most.
         seed: Of the settings drawn.
 
     Example:
@@ -134,20 +135,21 @@ class AveragedGP:
         self.data = data
         self.task = torch.zeros(len(data), dtype=torch.long) if task is None else task
         self.z = z.double()
-        drawn = Hyperparameters.draw(DRAWN, len(data.features), self.seed)
         few: Tensor | slice = slice(None)
         if len(data) > JUDGED:
             few = torch.linspace(0, len(data) - 1, JUDGED).long()
         distances = _distances(data[few].double(), data[few].double())
-        likelihood = []
-        for block in torch.arange(DRAWN).split(TOGETHER):
-            kernel = self._kernel(drawn[block], distances, self.task[few], self.task[few])
-            factor = _cholesky(kernel, drawn[block].noise)
-            likelihood.append(_solve(factor, self.z[few])[0])
-        self.log_weight = torch.cat(likelihood).log_softmax(0)
+
+        def likelihood(normal: Float[Tensor, "S D"]) -> Float[Tensor, " S"]:
+            hyper = Hyperparameters.of(normal)
+            kernel = self._kernel(hyper, distances, self.task[few], self.task[few])
+            return _solve(_cholesky(kernel, hyper.noise), self.z[few])[0]
+
+        size = 2 * len(data.features) + 3
+        settings = posterior_draws(likelihood, size, self.kept, self.seed)
         # Settings that stand for several of the equal parts are computed once.
-        chosen, self._parts = _equal_weights(self.log_weight, self.kept).unique(return_inverse=True)
-        self.hyper = drawn[chosen]
+        settings, self._parts = settings.unique(dim=0, return_inverse=True)
+        self.hyper = Hyperparameters.of(settings)
         distances = _distances(data.double(), data.double())
         kernel = self._kernel(self.hyper, distances, self.task, self.task)
         self._factor = _cholesky(kernel, self.hyper.noise)
@@ -297,10 +299,46 @@ def _solve(
     return fit - factor.diagonal(dim1=1, dim2=2).log().sum(1), mean, alpha
 
 
+def posterior_draws(
+    log_likelihood: Callable[[Tensor], Tensor], size: int, n: int, seed: int
+) -> Float[Tensor, "n D"]:
+    """Draws from a posterior whose prior is standard normal.
+
+    Quasi-random draws from the prior are resampled by their likelihood and then moved by a
+    preconditioned Crank-Nicolson walk, which leaves the prior as it is (Cotter et al., 2013,
+    arXiv 1202.0709, eq. 4.4): one resample-move step (Gilks & Berzuini, 2001).
+
+    Args:
+        log_likelihood: Of some settings ``[S, D]`` at a time.
+        size: Numbers in a setting.
+        n: How many draws, at most 16; 1 is the likeliest that was come across.
+        seed: Of everything random.
+
+    Example:
+        >>> around_two = lambda x: -50 * (x[:, 0] - 2).square()
+        >>> posterior_draws(around_two, 1, 16, seed=0).mean().round(decimals=1).item()
+        2.0
+    """
+    engine = torch.quasirandom.SobolEngine(size, scramble=True, seed=seed)
+    uniform = engine.draw(DRAWN, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+    normal = torch.special.ndtri(uniform)
+    value = torch.cat([log_likelihood(block) for block in normal.split(TOGETHER)])
+    chosen = _equal_weights(value.log_softmax(0), KEPT)
+    normal, value = normal[chosen], value[chosen]
+    generator = make_generator(derive_seed(seed, "walk"))
+    for _ in range(MOVES):
+        noise = torch.randn(normal.shape, generator=generator, dtype=torch.float64)
+        moved = (1 - STEP**2) ** 0.5 * normal + STEP * noise
+        found = log_likelihood(moved)
+        luck = torch.rand(len(value), generator=generator, dtype=torch.float64)
+        accepted = luck.log() < found - value
+        normal = torch.where(accepted[:, None], moved, normal)
+        value = torch.where(accepted, found, value)
+    return normal[value.argmax()][None] if n == 1 else normal[:n]
+
+
 def _equal_weights(log_weight: Float[Tensor, " S"], kept: int) -> Int[Tensor, " K"]:
     """Systematic resampling at the midpoints, so that equal weights stand for those given."""
-    if kept == 1:
-        return log_weight.argmax()[None]
     edges = log_weight.exp().cumsum(0)
     points = (torch.arange(kept, dtype=torch.float64) + 0.5) / kept * edges[-1]
     return torch.searchsorted(edges, points).clamp(max=len(edges) - 1)

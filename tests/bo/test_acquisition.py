@@ -84,10 +84,13 @@ def test_expected_improvement_is_that_of_the_closed_form() -> None:
     assert [round(math.exp(v), 5) for v in value] == [0.19780, 0.39894]
 
 
-def test_expected_improvement_averages_logarithms_over_settings() -> None:
-    """As the geometric mean: 0.39894 under one, 0.08332 under another."""
-    (value,) = marginal("logei", pool(Told([[0.0], [-1.0]])), seen([0.0]))
-    assert math.exp(value) == pytest.approx(math.sqrt(0.39894 * 0.08332), abs=1e-4)
+def test_expected_improvement_averages_over_settings_in_two_ways() -> None:
+    """0.39894 under one, 0.08332 under another: the geometric mean, and in turn the arithmetic."""
+    model = pool(Told([[0.0], [-1.0]]))
+    (steady,) = marginal("logei", model, seen([0.0]))
+    (hopeful,) = marginal("logei", model, seen([0.0], [-1.0]))
+    assert math.exp(steady) == pytest.approx(math.sqrt(0.39894 * 0.08332), abs=1e-4)
+    assert math.exp(hopeful) == pytest.approx((0.39894 + 0.08332) / 2, abs=1e-4)
 
 
 def test_expected_improvement_is_told_apart_far_below_the_best() -> None:

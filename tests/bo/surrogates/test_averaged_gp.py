@@ -11,12 +11,14 @@ from scipy.stats import spearmanr
 
 from vitruvius.bo.surrogates import AveragedGP, Encoded, Views
 from vitruvius.bo.surrogates.averaged_gp import (
-    DRAWN,
     JITTER,
     MEAN_VARIANCE,
     Hyperparameters,
+    _cholesky,
     _distances,
     _equal_weights,
+    _solve,
+    posterior_draws,
 )
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.predictor import NormalScores
@@ -38,6 +40,13 @@ def observed(name: str = "nasbench201", n: int = 15, seed: int = 0) -> Encoded:
 
 def targets(n: int = 15, seed: int = 0) -> torch.Tensor:
     return torch.randn(n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def prior(n: int, views: int, seed: int) -> Hyperparameters:
+    """Settings drawn from the prior."""
+    generator = torch.Generator().manual_seed(seed)
+    normal = torch.randn(n, 2 * views + 3, generator=generator, dtype=torch.float64)
+    return Hyperparameters.of(normal)
 
 
 def plain_kernel(gp: AveragedGP, setting: int, a: Encoded, b: Encoded) -> np.ndarray:
@@ -65,7 +74,7 @@ def test_kernels_are_symmetric_and_positive_semi_definite(name: str, seed: int, 
     """Under 32 draws of the prior, whatever the architectures, repeats included."""
     encode = views(name)
     data = encode(encode.space.sample(n, seed)).double()
-    drawn = Hyperparameters.draw(32, len(data.features), seed)
+    drawn = prior(32, len(data.features), seed)
     task = torch.arange(n) % 2
     kernel = AveragedGP()._kernel(drawn, _distances(data, data), task, task)
     assert torch.allclose(kernel, kernel.transpose(1, 2))
@@ -184,50 +193,82 @@ def test_equal_weights_stand_for_those_given(weight: list[float], kept: int) -> 
     assert float((counts - kept * log_weight.exp()).abs().max()) < 1 + 1e-6
 
 
+def log_likelihood(data: Encoded, z: torch.Tensor, hyper: Hyperparameters) -> torch.Tensor:
+    task, exact = torch.zeros(len(z), dtype=torch.long), data.double()
+    kernel = AveragedGP()._kernel(hyper, _distances(exact, exact), task, task)
+    return _solve(_cholesky(kernel, hyper.noise), z)[0]
+
+
 def test_one_setting_is_the_likeliest() -> None:
-    gp = AveragedGP(kept=1, seed=2).fit(observed(), targets())
-    drawn = Hyperparameters.draw(DRAWN, len(gp.data.features), 2)
-    best = int(gp.log_weight.argmax())
-    assert torch.equal(gp.hyper.weight[0], drawn.weight[best])
+    one, all_kept = (AveragedGP(kept=kept, seed=2).fit(observed(), targets()) for kept in (1, 16))
+    best = log_likelihood(observed(), targets(), one.hyper)
+    rest = log_likelihood(observed(), targets(), all_kept.hyper)
+    assert len(one.hyper.noise) == 1
+    assert float(best) == pytest.approx(float(rest.max()))
 
 
 def test_likelihood_is_that_of_gaussian_data() -> None:
     """Up to what all settings share, and with the constant mean at its most probable value."""
     data, z = observed(), targets()
-    gp = AveragedGP(seed=4).fit(data, z)
+    gp = AveragedGP()
+    gp.hyper = prior(3, len(data.features), 4)
     expected = []
     for setting in range(3):
-        # `plain_kernel` reads `hyper`; all that were drawn stand in for those kept.
-        gp.hyper = Hyperparameters.draw(DRAWN, len(data.features), 4)
         noise = gp.hyper.noise[setting].item() * np.eye(15)
         covariance = plain_kernel(gp, setting, data, data) + noise
         constant = plain_mean(covariance, z.numpy())
         gap = z.numpy() - constant
         quadratic = gap @ np.linalg.solve(covariance, gap) + constant**2 / MEAN_VARIANCE
         expected.append(-0.5 * (quadratic + np.linalg.slogdet(covariance)[1]))
-    ours = gp.log_weight[:3].numpy()
+    ours = log_likelihood(data, z, gp.hyper).numpy()
     np.testing.assert_allclose(np.diff(ours), np.diff(expected), atol=1e-4)
 
 
 def test_prior_covers_the_simplex_and_the_noise_range() -> None:
-    drawn = Hyperparameters.draw(1024, 4, 0)
-    torch.testing.assert_close(drawn.weight.sum(1), torch.ones(1024, dtype=torch.float64))
+    drawn = prior(4096, 4, 0)
+    torch.testing.assert_close(drawn.weight.sum(1), torch.ones(4096, dtype=torch.float64))
     assert bool((drawn.weight >= 0).all())
-    assert float(drawn.weight.mean(0).min()) > 0.1
+    assert drawn.weight.mean(0).tolist() == pytest.approx([0.25] * 4, abs=0.02)
+    # Often one view has most of it.
+    assert 0.15 < float((drawn.weight.amax(1) > 0.9).double().mean()) < 0.35
     assert 1e-3 <= float(drawn.noise.min()) < 2e-3
     assert 0.2 < float(drawn.noise.max()) <= 0.3
-    assert float(drawn.scale.log().mean()) == pytest.approx(0, abs=0.02)
+    assert float(drawn.scale.log().mean()) == pytest.approx(0, abs=0.03)
+
+
+def test_draws_follow_the_posterior() -> None:
+    """A Gaussian likelihood of mean 1.5 and variance 1/4 per number: mean 1.2, variance 1/5."""
+
+    def likelihood(x: torch.Tensor) -> torch.Tensor:
+        return -2 * (x - 1.5).square().sum(1)
+
+    draws = torch.cat([posterior_draws(likelihood, 3, 16, seed) for seed in range(60)])
+    assert draws.mean(0).tolist() == pytest.approx([1.2] * 3, abs=0.06)
+    assert draws.var(0).tolist() == pytest.approx([0.2] * 3, abs=0.04)
+
+
+def test_a_narrow_posterior_is_reached_where_no_draw_of_the_prior_lies() -> None:
+    """In eleven numbers, none of 256 draws comes near: the walk does."""
+    centre = torch.linspace(-1.5, 1.5, 11, dtype=torch.float64)
+
+    def likelihood(x: torch.Tensor) -> torch.Tensor:
+        return -4 * (x - centre).square().sum(1)
+
+    draws = posterior_draws(likelihood, 11, 16, seed=0)
+    engine = torch.quasirandom.SobolEngine(11, scramble=True, seed=0)
+    drawn = torch.special.ndtri(engine.draw(256, dtype=torch.float64).clamp(1e-6, 1 - 1e-6))
+    assert float(likelihood(draws).median()) > float(likelihood(drawn).max())
 
 
 def fixed(monkeypatch: pytest.MonkeyPatch, correlation: float) -> None:
-    """Makes all draws have this correlation between tasks."""
-    draw = Hyperparameters.draw
+    """Makes all settings have this correlation between tasks."""
+    of = Hyperparameters.of
 
-    def drawn(n: int, views: int, seed: int) -> Hyperparameters:
-        made = draw(n, views, seed)
-        return replace(made, correlation=torch.full((n,), correlation, dtype=torch.float64))
+    def made(normal: torch.Tensor) -> Hyperparameters:
+        told = torch.full((len(normal),), correlation, dtype=torch.float64)
+        return replace(of(normal), correlation=told)
 
-    monkeypatch.setattr(Hyperparameters, "draw", drawn)
+    monkeypatch.setattr(Hyperparameters, "of", made)
 
 
 def test_perfectly_correlated_tasks_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
