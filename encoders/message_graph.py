@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..spaces import Space
 from .layout import Vocabulary
+from .schema import Schema
 
 __all__ = ["ABSENT", "MessageGraph"]
 
@@ -29,7 +30,7 @@ class MessageGraph:
     own, such as those from leaves to an output, are left out.
 
     Args:
-        space: The space.
+        space: The space, or what a checkpoint knows of it.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -40,7 +41,7 @@ class MessageGraph:
         torch.Size([3, 10, 10])
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space | Schema) -> None:
         self.space = space
         self._slots: dict[tuple[int, ...], int] = {(i,): i for i in range(len(space.nodes))}
         for variable in space.variables:

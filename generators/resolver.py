@@ -8,6 +8,7 @@ from ..errors import UnknownNameError
 from ..spaces import Space
 from .diffusion import GraphDiffusion
 from .generator import Generator
+from .nao import NAO
 from .uniform import Uniform
 
 __all__ = ["UNIFORM", "generator_for", "load", "shipped"]
@@ -26,12 +27,12 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in _PRETRAINED.glob("*/model_index.json"))
 
 
-def load(name: str) -> GraphDiffusion:
+def load(name: str) -> GraphDiffusion | NAO:
     """Loads a trained generator.
 
     Args:
-        name: One of `shipped`, a folder written by `GraphDiffusion.save_pretrained`, or a
-            repository on the Hub (``owner/name``).
+        name: One of `shipped`, a folder written by ``save_pretrained``, or a repository of graph
+            diffusion on the Hub (``owner/name``).
 
     Raises:
         UnknownNameError: Where the name is none of these.
@@ -47,7 +48,7 @@ def load(name: str) -> GraphDiffusion:
         raise UnknownNameError.of(
             "generator", name, [*shipped(), UNIFORM], "Or give the folder of a trained one."
         )
-    return GraphDiffusion.from_pretrained(name)
+    return NAO.from_pretrained(name) if NAO.saved_in(name) else GraphDiffusion.from_pretrained(name)
 
 
 def generator_for(space: Space, name: str = "auto") -> Generator:

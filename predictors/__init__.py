@@ -7,16 +7,19 @@ from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .goal import Goal
 from .graph_network import GraphNetwork
+from .nao import NAO, SemiNAS
 from .predictor import Predictor
 from .resolver import cross_validate, fit_predictor, predictor_names
 
 __all__ = [
+    "NAO",
     "Average",
     "Boosting",
     "GaussianProcess",
     "Goal",
     "GraphNetwork",
     "Predictor",
+    "SemiNAS",
     "cross_validate",
     "fit_predictor",
     "predictor_names",

@@ -7,6 +7,7 @@ from .boosting import BoostingSearch
 from .evolution import RegularizedEvolution
 from .gp_wl import WeisfeilerLehmanSearch
 from .local_search import LocalSearch
+from .nao import NAOSearch
 from .nsga2 import NSGA2
 from .random import RandomSearch
 from .resolver import method, names
@@ -16,6 +17,7 @@ __all__ = [
     "Bananas",
     "BoostingSearch",
     "LocalSearch",
+    "NAOSearch",
     "RandomSearch",
     "RegularizedEvolution",
     "WeisfeilerLehmanSearch",

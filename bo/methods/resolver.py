@@ -17,6 +17,7 @@ from .boosting import BoostingSearch
 from .evolution import RegularizedEvolution
 from .gp_wl import WeisfeilerLehmanSearch
 from .local_search import LocalSearch
+from .nao import NAOSearch
 from .nsga2 import NSGA2
 from .random import RandomSearch
 
@@ -33,6 +34,7 @@ _SHIPPED = (
     Bananas,
     BoostingSearch,
     WeisfeilerLehmanSearch,
+    NAOSearch,
 )
 
 
