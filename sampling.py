@@ -154,7 +154,7 @@ def sample(
         generator: ``auto``, ``uniform``, a shipped name, a folder, or a generator.
         guidance: ``auto``, ``none``, or some of ``classifier-free``, ``gradient`` and
             ``resampling`` joined by ``+``.
-        predictor: ``auto``, ``gp``, ``lightgbm``, ``gnn`` or ``average``.
+        predictor: ``auto``, ``gp``, ``lightgbm``, ``gnn``, ``average``, ``nao`` or ``seminas``.
         steps: Reverse steps of the diffusion.
         seed: Seed of everything random; the same seed gives the same result.
         architecture_column: Column of a user's table that holds native strings.

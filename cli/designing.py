@@ -28,6 +28,7 @@ from ._app import (
 )
 
 if TYPE_CHECKING:
+    from ..generators.generator import Generator
     from ..sampling import SampleResult
 
 __all__ = ["draw", "evaluate", "sample", "spaces", "train"]
@@ -54,7 +55,9 @@ def sample(
         str,
         typer.Option(help="auto, none, or classifier-free, gradient, resampling joined by '+'."),
     ] = "auto",
-    predictor: Annotated[str, typer.Option(help="auto, gp, lightgbm, gnn or average.")] = "auto",
+    predictor: Annotated[
+        str, typer.Option(help="auto, gp, lightgbm, gnn, average, nao or seminas.")
+    ] = "auto",
     steps: Annotated[int, typer.Option(help="Reverse steps of the diffusion.")] = 16,
     seed: Seed = 0,
     out: Annotated[
@@ -156,24 +159,26 @@ def train(
         typer.Option(help="Text file, one architecture a line; by default the space itself."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
-    process: Annotated[str, typer.Option(help="absorbing or uniform.")] = "absorbing",
+    process: Annotated[
+        str, typer.Option(help="absorbing, uniform, continuous or nao.")
+    ] = "absorbing",
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
     """Train a generator for a space; run it again to go on after an interruption."""
+    from ..generators.nao import train_nao
     from ..generators.recipe import source_of, train_generator
     from ..spaces import space as find
 
     target = find(space)
-    chosen = None if rows is None else target.rows(_lines(rows))
-    generator = train_generator(
-        [source_of(target, chosen, seed)],
-        out,
-        steps=steps,
-        process=process,
-        seed=seed,
-        device=device,
-    )
+    source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
+    generator: Generator
+    if process == "nao":
+        generator = train_nao(target, source.rows, out, steps=steps, seed=seed, device=device)
+    else:
+        generator = train_generator(
+            [source], out, steps=steps, process=process, seed=seed, device=device
+        )
     typer.echo(f"Saved to {out}. Sample with: vitruvius sample {space} --generator {out}")
     if generator.conditions:
         typer.echo(f"Conditions: {', '.join(generator.conditions)}")

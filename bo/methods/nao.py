@@ -45,7 +45,8 @@ class NAOSearch:
        again after every label.
     4. The best architectures are the seeds; their embeddings climb the prediction by growing
        steps until they decode to something new that is predicted to be better (`ascend`).
-    5. Of what they decode to, the one with the highest prediction is proposed.
+    5. Of what they decode to, the one with the highest prediction is proposed. Where there is
+       nothing, all others are seeds; then a uniform draw is proposed.
 
     With several objectives or constraints it learns the rank (see `merit`).
 
@@ -85,15 +86,17 @@ class NAOSearch:
         with torch.no_grad():
             embedding = network.encode(x)
         head = LatentHead(embedding, NormalScores(value)(value))
-        best = value.argsort(descending=True, stable=True)[: self.seeds]
-        ended = ascend(network, space, x[best], head, excluded=history.hashes)
-        self.failed += int((~ended.moved).sum())
-        found = history.fresh(ended.x[ended.moved])
-        if not len(found):
-            return fresh_uniform(history, seed)
-        with torch.no_grad():
-            predicted = head(network.encode(found))
-        return Proposal(tuple(found[predicted.argmax()].tolist()), "embedding")
+        order = value.argsort(descending=True, stable=True)
+        # The others are seeds where nothing seems better than the best.
+        for seeds in (order[: self.seeds], order[self.seeds :]):
+            ended = ascend(network, space, x[seeds], head, excluded=history.hashes)
+            self.failed += int((~ended.moved).sum())
+            found = history.fresh(ended.x[ended.moved])
+            if len(found):
+                with torch.no_grad():
+                    predicted = head(network.encode(found))
+                return Proposal(tuple(found[predicted.argmax()].tolist()), "embedding")
+        return fresh_uniform(history, seed)
 
     def _network(self, history: History) -> Autoencoder:
         """The network that has learnt the first 16, 32, 64, … labels, or none."""
