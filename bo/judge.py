@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..encoders.views import Encoded, Views
+from ..predictors.averaged_gp import KEPT, AveragedGP
 from ..predictors.predictor import NormalScores
 from .acquisition import Acquisition
 from .ranking import rank
 from .situation import Bound, Situation
-from .surrogates.averaged_gp import KEPT, AveragedGP
 from .surrogates.pool_model import Belief, Known, PoolModel
 from .surrogates.resolver import AUTO, Choice, Surrogate, surrogate
-from .surrogates.views import Encoded, Views
 from .trial import History
 
 __all__ = ["Judge"]

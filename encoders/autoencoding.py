@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -17,13 +18,15 @@ from ..spaces import Space
 from .autoencoder import Autoencoder
 from .schema import Schema
 
-__all__ = ["Labelled", "new_autoencoder", "train_autoencoder"]
+__all__ = ["Labelled", "new_autoencoder", "pretrained", "train_autoencoder"]
 
 # Standard deviation of what is added to embeddings before they are decoded; theirs is 1.
 NOISE = 0.2
 # Labelled and other architectures in a batch, where there are labels.
 LABELLED, OTHERS = 128, 64
 BATCH = 192
+# Architectures that a network learns to reconstruct where nothing else is said.
+ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -146,3 +149,24 @@ def train_autoencoder(
             bar.update(task, advance=1, description=f"train {losses[-1]:.3f}")
     network.eval()
     return losses
+
+
+@lru_cache(maxsize=8)
+def pretrained(space: Space, steps: int = 600) -> Autoencoder:
+    """Returns a network that reconstructs a space, trained once in a process, without labels.
+
+    Copy it before training it further.
+
+    Args:
+        space: The space.
+        steps: Optimiser steps.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> pretrained(cells, 2) is pretrained(cells, 2)
+        True
+    """
+    network = new_autoencoder(space)
+    train_autoencoder(network, space, space.sample(ROWS, 0), steps=steps)
+    return network

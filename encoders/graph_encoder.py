@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..spaces import Space
+from .graph_layers import GraphLayer, MeanLayer
 from .message_graph import MessageGraph
 
 __all__ = ["GraphEncoder"]
@@ -15,11 +16,12 @@ __all__ = ["GraphEncoder"]
 class GraphEncoder(nn.Module):
     """Embeds architectures by what nodes hear from predecessors and from successors.
 
-    ``h + relu(W h + U mean_in(h) + V mean_out(h))`` per layer, then mean and maximum over nodes,
-    then a linear map. Isomorphic architectures have one embedding, that of the canonical form.
+    Some layers of messages, then mean and maximum over nodes, then a linear map. Isomorphic
+    architectures have one embedding, that of the canonical form.
 
     Args:
         space: The space.
+        layer: How messages are passed.
         width: Channels of a node.
         layers: Rounds of messages.
         size: Numbers in an embedding.
@@ -31,21 +33,33 @@ class GraphEncoder(nn.Module):
         torch.Size([3, 8])
     """
 
-    def __init__(self, space: Space, *, width: int = 32, layers: int = 2, size: int = 8) -> None:
+    def __init__(
+        self,
+        space: Space,
+        *,
+        layer: type[GraphLayer] = MeanLayer,
+        width: int = 32,
+        layers: int = 2,
+        size: int = 8,
+    ) -> None:
         super().__init__()
         self.space, self.graph = space, MessageGraph(space)
         self.embed = nn.Linear(self.graph.features, width)
-        self.own = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
-        self.before = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers))
-        self.after = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers))
+        self.layers = nn.ModuleList(layer(width) for _ in range(layers))
         self.out = nn.Linear(2 * width, size)
 
     def forward(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
         """Embeds valid choice indices."""
-        features, edges = self.graph(self.graph.one_hot(self.space.canonical(x)))
+        return self.relaxed(self.graph.one_hot(self.space.canonical(x)))
+
+    def relaxed(self, p: Float[Tensor, "B V C"]) -> Float[Tensor, "B D"]:
+        """Embeds relaxed architectures.
+
+        Args:
+            p: Probabilities of the choices, of the canonical form.
+        """
+        features, edges = self.graph(p)
         h = self.embed(features)
-        out = edges / edges.sum(2, keepdim=True).clamp(min=1.0)
-        into = (edges / edges.sum(1, keepdim=True).clamp(min=1.0)).transpose(1, 2)
-        for own, before, after in zip(self.own, self.before, self.after, strict=True):
-            h = h + torch.relu(own(h) + before(into @ h) + after(out @ h))
+        for layer in self.layers:
+            h = layer(h, edges)
         return self.out(torch.cat([h.mean(1), h.amax(1)], -1))

@@ -23,6 +23,7 @@ class WeisfeilerLehman:
     Args:
         space: The space.
         rounds: Rounds of refinement; 0 counts operations alone.
+        unit: Whether counts are scaled to unit length, so that inner products are cosines.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -32,8 +33,8 @@ class WeisfeilerLehman:
         3
     """
 
-    def __init__(self, space: Space, rounds: int = 2) -> None:
-        self.space, self.rounds = space, rounds
+    def __init__(self, space: Space, rounds: int = 2, *, unit: bool = False) -> None:
+        self.space, self.rounds, self.unit = space, rounds, unit
         self.graph = MessageGraph(space)
         self.labels: list[Int[Tensor, " K"]] = []
 
@@ -57,7 +58,8 @@ class WeisfeilerLehman:
             column = torch.searchsorted(labels, level).clamp(max=len(labels) - 1)
             hit = (labels[column] == level).float()
             counts.append(torch.zeros(len(x), len(labels)).scatter_add_(1, column, hit))
-        return torch.cat(counts, 1)
+        joined = torch.cat(counts, 1)
+        return joined / joined.norm(dim=1, keepdim=True).clamp(min=1e-9) if self.unit else joined
 
     def refine(self, x: Int[Tensor, "B V"]) -> list[Int[Tensor, "B M"]]:
         """Returns every node's label after 0, 1, … rounds, as 64-bit numbers.

@@ -10,6 +10,7 @@ from .graph_network import GraphNetwork
 from .nao import NAO, SemiNAS
 from .predictor import Predictor
 from .resolver import cross_validate, fit_predictor, predictor_names
+from .ridge import Ridge
 
 __all__ = [
     "NAO",
@@ -19,6 +20,7 @@ __all__ = [
     "Goal",
     "GraphNetwork",
     "Predictor",
+    "Ridge",
     "SemiNAS",
     "cross_validate",
     "fit_predictor",

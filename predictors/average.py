@@ -14,7 +14,9 @@ from .gaussian_process import GaussianProcess
 from .graph_network import GraphNetwork
 from .predictor import Predictor
 
-__all__ = ["Average"]
+__all__ = ["AVERAGED", "Average", "mixture"]
+
+AVERAGED: tuple[type[Predictor], ...] = (GaussianProcess, Boosting, GraphNetwork)
 
 
 class Average(Predictor):
@@ -40,11 +42,7 @@ class Average(Predictor):
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space, seed=seed)
-        self.members: tuple[Predictor, ...] = (
-            GaussianProcess(space, seed=seed),
-            Boosting(space, seed=seed),
-            GraphNetwork(space, seed=seed),
-        )
+        self.members = tuple(member(space, seed=seed) for member in AVERAGED)
 
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
         # In the unit of the labels, so that each member can also be asked by itself.

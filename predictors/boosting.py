@@ -11,8 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._seeding import derive_seed
-from ..encoders.features import one_hot, statistics
-from ..encoders.weisfeiler_lehman import WeisfeilerLehman
+from ..encoders.views import views_of
 from ..spaces import Space
 from .predictor import NOISE, Predictor
 
@@ -20,7 +19,7 @@ __all__ = ["Boosting"]
 
 
 class Boosting(Predictor):
-    """A bagged ensemble of boosted trees on one-hot choices, neighbourhood counts and statistics.
+    """A bagged ensemble of boosted trees on choices, counts of neighbourhoods and statistics.
 
     Mean over the members; the variance is theirs plus the squared residual out of bag. The choice
     for thousands of labels; it has no gradient and is constant beyond them.
@@ -29,7 +28,7 @@ class Boosting(Predictor):
         space: The space.
         seed: Seed of the bags and trees.
         members: Boosters in the ensemble.
-        rounds: Rounds of Weisfeiler-Lehman refinement.
+        views: Names of encoders (see `vitruvius.encoders.encoder_names`).
 
     Example:
         >>> from vitruvius.spaces import space
@@ -42,12 +41,18 @@ class Boosting(Predictor):
 
     name: ClassVar[str] = "lightgbm"
 
-    def __init__(self, space: Space, *, seed: int = 0, members: int = 8, rounds: int = 1) -> None:
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        members: int = 8,
+        views: tuple[str, ...] = ("one-hot", "neighbours", "counts", "depth"),
+    ) -> None:
         super().__init__(space, seed=seed)
-        self.members, self.rounds = members, rounds
+        self.members, self._views = members, views_of(space, views)
 
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        self._wl = WeisfeilerLehman(self.space, self.rounds).fit(x)
         features, target = self._features(x), z.double().numpy()
         parameters = {
             "objective": "regression",
@@ -88,6 +93,5 @@ class Boosting(Predictor):
         return torch.from_numpy(votes.mean(0)), torch.from_numpy(std)
 
     def _features(self, x: Int[Tensor, "B V"]) -> np.ndarray:
-        views = (one_hot(self.space, x), self._wl.transform(x), statistics(self.space, x))
-        array: np.ndarray = torch.cat(views, 1).numpy()
+        array: np.ndarray = torch.cat(self._views(x).features, 1).numpy()
         return array

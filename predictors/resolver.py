@@ -9,15 +9,17 @@ from jaxtyping import Float, Int
 from scipy.stats import kendalltau
 from torch import Tensor
 
+from .._options import check_options, split_options
 from .._seeding import derive_seed
 from ..errors import UnknownNameError
 from ..spaces import Space
-from .average import Average, mixture
+from .average import AVERAGED, Average, mixture
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .graph_network import GraphNetwork
 from .nao import NAO, SemiNAS
 from .predictor import Predictor
+from .ridge import Ridge
 
 __all__ = ["AUTO", "cross_validate", "fit_predictor", "predictor_names"]
 
@@ -26,7 +28,7 @@ FOLDS = 3
 # A tau of some seventy held-out labels is known to about 0.05. Within this margin of the best the
 # average is taken: what errs in three ways misleads less at the top, where targets lie.
 MARGIN = 0.03
-_SINGLE: tuple[type[Predictor], ...] = (GaussianProcess, Boosting, GraphNetwork)
+_SINGLE: tuple[type[Predictor], ...] = (GaussianProcess, Ridge, Boosting, GraphNetwork)
 _CLASSES: tuple[type[Predictor], ...] = (*_SINGLE, Average)
 # By name alone: three networks a fold would cost `auto` several times what it costs now.
 _NAMED: tuple[type[Predictor], ...] = (NAO, SemiNAS)
@@ -37,7 +39,7 @@ def predictor_names() -> list[str]:
 
     Example:
         >>> predictor_names()
-        ['auto', 'gp', 'lightgbm', 'gnn', 'average', 'nao', 'seminas']
+        ['auto', 'gp', 'ridge', 'lightgbm', 'gnn', 'average', 'nao', 'seminas']
     """
     return [AUTO, *(cls.name for cls in (*_CLASSES, *_NAMED))]
 
@@ -50,15 +52,15 @@ def fit_predictor(
     ``auto`` takes the best of `cross_validate`, or the average of all where that comes close.
 
     Args:
-        name: One of `predictor_names`.
+        name: One of `predictor_names`; options may follow, as in ``"ridge:views=path+counts"``.
         space: The space.
         x: Labelled architectures.
         values: Their labels.
         seed: Seed of folds and fits.
 
     Raises:
-        UnknownNameError: For another name.
-        UsageError: For fewer than three labels.
+        UnknownNameError: For another name, or an option that it does not have.
+        UsageError: For fewer than three labels, or options that cannot be read.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -67,6 +69,7 @@ def fit_predictor(
         >>> fit_predictor("lightgbm", cells, x, cells.statistics(x)["params"]).name
         'lightgbm'
     """
+    name, options = split_options(name)
     classes = {cls.name: cls for cls in (*_CLASSES, *_NAMED)}
     if name not in predictor_names():
         raise UnknownNameError.of("predictor", name, predictor_names())
@@ -75,7 +78,10 @@ def fit_predictor(
         name = max(scores, key=lambda key: scores[key])
         if len(x) >= 3 * FOLDS and scores[Average.name] >= scores[name] - MARGIN:
             name = Average.name
-    return classes[name](space, seed=seed).fit(x, values)
+    check_options(name, options, classes[name])
+    if "views" in options:
+        options["views"] = tuple(part.strip() for part in str(options["views"]).split("+"))
+    return classes[name](space, seed=seed, **options).fit(x, values)
 
 
 def cross_validate(
@@ -101,7 +107,7 @@ def cross_validate(
         >>> cells = space("nasbench201")
         >>> x = cells.sample(4, 0)
         >>> dict(cross_validate(cells, x, cells.statistics(x)["params"]))
-        {'gp': 0.0, 'lightgbm': 0.0, 'gnn': 0.0, 'average': 0.0}
+        {'gp': 0.0, 'ridge': 0.0, 'lightgbm': 0.0, 'gnn': 0.0, 'average': 0.0}
     """
     if len(x) < 3 * FOLDS:
         return {cls.name: 0.0 for cls in _CLASSES}
@@ -117,7 +123,7 @@ def cross_validate(
             for cls in _SINGLE
         }
         # The members of the average are the single ones; they need no second fit.
-        parts[Average.name] = mixture(list(parts.values()))
+        parts[Average.name] = mixture([parts[cls.name] for cls in AVERAGED])
         for name, (mean, _) in parts.items():
             tau = kendalltau(mean.numpy(), values[held].numpy()).statistic
             totals[name] += (0.0 if tau != tau else float(tau)) / FOLDS

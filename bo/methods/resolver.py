@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-import yaml
-
-from ...errors import UnknownNameError, UsageError
+from ..._options import check_options, split_options
+from ...errors import UnknownNameError
 from ..method import Method
 from .bananas import Bananas
 from .boosting import BoostingSearch
@@ -66,28 +63,11 @@ def method(name: str, **options: Any) -> Method:
         >>> method("bo:acquisition=ucb,pool=500").pool
         500
     """
-    name, _, written = name.partition(":")
-    options = {**_read(name, written), **options}
+    name, written = split_options(name)
     factory = _factory(name)
-    known = inspect.signature(factory).parameters
-    for option in options:
-        if option not in known:
-            raise UnknownNameError.of(f"option of {name}", option, known)
+    options = {**written, **options}
+    check_options(name, options, factory)
     return factory(**options)
-
-
-def _read(name: str, written: str) -> dict[str, Any]:
-    """Reads ``key=value,key=value``; numbers, true and false are what they look like."""
-    options = {}
-    for option in filter(None, (part.strip() for part in re.split("[,;]", written))):
-        key, separator, value = option.partition("=")
-        if not separator:
-            raise UsageError(
-                f"{option!r} is not an option of the method {name!r}.",
-                f"Options follow a colon, e.g. {name}:key=value,key=value.",
-            )
-        options[key.strip()] = yaml.safe_load(value)
-    return options
 
 
 def _factory(name: str) -> Callable[..., Method]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from .averaged_gp import AveragedGP
 from .pool_model import PoolModel
-from .views import Encoded, Views
 
-__all__ = ["AveragedGP", "Encoded", "PoolModel", "Views"]
+__all__ = ["PoolModel"]

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ..._seeding import derive_seed
 from ...encoders.graph_encoder import GraphEncoder
+from ...encoders.views import Encoded
+from ...predictors.averaged_gp import KEPT, AveragedGP
 from ...spaces import Space
-from .averaged_gp import KEPT, AveragedGP
-from .views import Encoded
 
 __all__ = ["DeepKernelGP"]
 
@@ -36,7 +36,7 @@ class DeepKernelGP(AveragedGP):
         seed: Of the weights and settings.
 
     Example:
-        >>> from vitruvius.bo.surrogates.views import Views
+        >>> from vitruvius.encoders.views import Views
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> views = Views(cells, ("one-hot",))

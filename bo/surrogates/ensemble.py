@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...encoders.views import Encoded
 from ...predictors.boosting import Boosting
 from ...predictors.graph_network import GraphNetwork
 from ...predictors.predictor import Predictor
 from ...spaces import Space
-from .views import Encoded
 
 __all__ = ["Ensemble"]
 
@@ -26,7 +26,7 @@ class Ensemble:
         seed: Of the fits.
 
     Example:
-        >>> from vitruvius.bo.surrogates.views import Views
+        >>> from vitruvius.encoders.views import Views
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> views = Views(cells, ("one-hot",))

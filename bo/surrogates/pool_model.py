@@ -14,7 +14,7 @@ from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNorm
 from jaxtyping import Float
 from torch import Tensor
 
-from .views import Encoded
+from ...encoders.views import Encoded
 
 __all__ = ["Belief", "Known", "PoolModel"]
 

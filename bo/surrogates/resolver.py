@@ -10,18 +10,21 @@ from scipy.stats import kendalltau
 from torch import Tensor
 
 from ..._seeding import derive_seed, make_generator
+from ...encoders.views import Encoded
 from ...errors import UnknownNameError
+from ...predictors.averaged_gp import KEPT, AveragedGP
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
-from .averaged_gp import KEPT, AveragedGP
 from .deep_kernel import DeepKernelGP
 from .ensemble import Ensemble
+from .latent import LatentGP
 from .pool_model import Belief
-from .views import Encoded
 
 __all__ = ["AUTO", "Choice", "Surrogate", "surrogate", "surrogate_names"]
 
 AUTO = "auto"
+# What `auto` chooses among; the latent space is known before any label, and has to be asked for.
+_TRIED = ("gp", "deep-kernel", "ensemble")
 FOLDS = 5
 # Rank correlation by which another must be better than the Gaussian process, which alone knows
 # how points depend on each other; and observations from which on others are tried.
@@ -52,16 +55,16 @@ def surrogate_names() -> list[str]:
 
     Example:
         >>> surrogate_names()
-        ['auto', 'gp', 'deep-kernel', 'ensemble']
+        ['auto', 'gp', 'deep-kernel', 'ensemble', 'latent']
     """
-    return [AUTO, "gp", "deep-kernel", "ensemble"]
+    return [AUTO, *_TRIED, "latent"]
 
 
 def surrogate(name: str, space: Space, *, kept: int = KEPT, seed: int = 0) -> Surrogate:
     """Returns an unfitted surrogate.
 
     Args:
-        name: ``gp``, ``deep-kernel`` or ``ensemble``.
+        name: ``gp``, ``deep-kernel``, ``ensemble`` or ``latent``.
         space: The space.
         kept: Most settings that Gaussian processes average over.
         seed: Of everything random.
@@ -75,6 +78,8 @@ def surrogate(name: str, space: Space, *, kept: int = KEPT, seed: int = 0) -> Su
         return DeepKernelGP(space, kept=kept, seed=seed)
     if name == "ensemble":
         return Ensemble(space, seed=seed)
+    if name == "latent":
+        return LatentGP(space, kept=kept, seed=seed)
     raise UnknownNameError.of("surrogate", name, surrogate_names())
 
 
@@ -89,7 +94,7 @@ class Choice:
         space: The space.
 
     Example:
-        >>> from vitruvius.bo.surrogates.views import Views
+        >>> from vitruvius.encoders.views import Views
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> Choice(cells)(Views(cells)(cells.sample(10, 0)), torch.linspace(-1, 1, 10))
@@ -127,7 +132,7 @@ class Choice:
             len(data), generator=make_generator(derive_seed(0, "folds", len(data)))
         )
         tau = {}
-        for name in surrogate_names()[1:]:
+        for name in _TRIED:
             predicted = torch.zeros(len(data), dtype=torch.float64)
             for fold in range(FOLDS):
                 held = torch.zeros(len(data), dtype=torch.bool)

@@ -20,7 +20,8 @@ from vitruvius.bo.acquisition import (
 )
 from vitruvius.bo.measures import hypervolume
 from vitruvius.bo.situation import Bound, Situation
-from vitruvius.bo.surrogates import Encoded, PoolModel
+from vitruvius.bo.surrogates import PoolModel
+from vitruvius.encoders.views import Encoded
 from vitruvius.errors import UnknownNameError, UsageError
 
 SINGLE = ["logei", "lognei", "ucb", "pi", "thompson", "its"]

@@ -8,8 +8,8 @@ from vitruvius.bo import judge as module
 from vitruvius.bo.acquisition import acquisition
 from vitruvius.bo.judge import Judge
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.surrogates import Views
 from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.encoders.views import Views
 from vitruvius.evaluators import NASBenchGraphTable
 
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from vitruvius.bo.surrogates import Encoded, Views
 from vitruvius.bo.surrogates.deep_kernel import DeepKernelGP
+from vitruvius.encoders.views import Encoded, Views
 from vitruvius.spaces import space
 
 

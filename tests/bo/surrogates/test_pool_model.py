@@ -13,8 +13,10 @@ from botorch.sampling import SobolQMCNormalSampler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitruvius.bo.surrogates import AveragedGP, Encoded, PoolModel, Views
+from vitruvius.bo.surrogates import PoolModel
 from vitruvius.bo.surrogates.pool_model import Belief, Known
+from vitruvius.encoders.views import Encoded, Views
+from vitruvius.predictors.averaged_gp import AveragedGP
 from vitruvius.spaces import space
 
 POINTS = 6

@@ -3,7 +3,7 @@ import torch
 
 from vitruvius.bo.surrogates import resolver
 from vitruvius.bo.surrogates.resolver import Choice, surrogate, surrogate_names
-from vitruvius.bo.surrogates.views import Views
+from vitruvius.encoders.views import Views
 from vitruvius.errors import UnknownNameError
 from vitruvius.spaces import space
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..._seeding import derive_seed, make_generator
-from .views import Encoded
+from .._seeding import derive_seed, make_generator
+from ..encoders.views import Encoded
 
 __all__ = ["AveragedGP", "Hyperparameters", "posterior_draws"]
 
@@ -106,7 +106,7 @@ class AveragedGP:
         seed: Of the settings drawn.
 
     Example:
-        >>> from vitruvius.bo.surrogates.views import Views
+        >>> from vitruvius.encoders.views import Views
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> views = Views(cells)

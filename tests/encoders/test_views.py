@@ -5,8 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitruvius.bo.surrogates import Encoded, Views
-from vitruvius.bo.surrogates.views import DEFAULT, VIEWS
+from vitruvius.encoders.views import VIEWS, Encoded, Views
 from vitruvius.errors import UnknownNameError
 from vitruvius.spaces import space
 
@@ -43,8 +42,8 @@ def test_isomorphic_architectures_look_the_same(name: str, seed: int) -> None:
     [
         ("nasbench201", VIEWS),
         ("nasbench101", tuple(view for view in VIEWS if view != "computed path")),
-        ("mobilenetv3", ("one-hot", "weisfeiler-lehman", "counts", "depth")),
-        ("toy_recipe.yaml", ("one-hot", "weisfeiler-lehman")),
+        ("mobilenetv3", ("one-hot", "neighbours", "weisfeiler-lehman", "counts", "depth")),
+        ("toy_recipe.yaml", ("one-hot", "neighbours", "weisfeiler-lehman")),
     ],
 )
 def test_views_that_a_space_does_not_have_are_left_out(name: str, there: tuple[str, ...]) -> None:
@@ -71,7 +70,7 @@ def test_unknown_view_names_the_choices() -> None:
 
 
 def test_rows_can_be_chosen_and_joined() -> None:
-    encode = Views(space("nasbench201"), DEFAULT)
+    encode = Views(space("nasbench201"))
     whole = encode(encode.space.sample(10, 0))
     again = whole[:4].join(whole[torch.arange(4, 10)])
     assert isinstance(again, Encoded)

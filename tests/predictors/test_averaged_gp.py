@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from vitruvius.bo.surrogates import AveragedGP, Encoded, Views
-from vitruvius.bo.surrogates.averaged_gp import (
+from vitruvius.encoders.views import Encoded, Views
+from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.predictors.averaged_gp import (
     JITTER,
     MEAN_VARIANCE,
+    AveragedGP,
     Hyperparameters,
     _cholesky,
     _distances,
@@ -20,7 +22,6 @@ from vitruvius.bo.surrogates.averaged_gp import (
     _solve,
     posterior_draws,
 )
-from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.predictor import NormalScores
 from vitruvius.spaces import space
 

@@ -1,0 +1,60 @@
+"""Options that follow a name: ``name:key=value,key=value``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import yaml
+
+from .errors import UnknownNameError, UsageError
+
+__all__ = ["check_options", "split_options"]
+
+
+def split_options(text: str) -> tuple[str, dict[str, Any]]:
+    """Parts a name from its options; numbers, true and false are what they look like.
+
+    Args:
+        text: The name, and what follows a colon.
+
+    Raises:
+        UsageError: Where the options cannot be read.
+
+    Example:
+        >>> split_options("evolution:population=20,fast=true")
+        ('evolution', {'population': 20, 'fast': True})
+    """
+    name, _, written = text.partition(":")
+    options = {}
+    for option in filter(None, (part.strip() for part in re.split("[,;]", written))):
+        key, separator, value = option.partition("=")
+        if not separator:
+            raise UsageError(
+                f"{option!r} is not an option of {name!r}.",
+                f"Options follow a colon, e.g. {name}:key=value,key=value.",
+            )
+        options[key.strip()] = yaml.safe_load(value)
+    return name, options
+
+
+def check_options(name: str, options: Iterable[str], factory: Callable[..., Any]) -> None:
+    """Checks that something takes the options that are given to it.
+
+    Args:
+        name: What it is called.
+        options: Names of the options.
+        factory: What takes them.
+
+    Raises:
+        UnknownNameError: For one that it does not take.
+
+    Example:
+        >>> check_options("int", ["base"], lambda base: None)
+    """
+    known = inspect.signature(factory).parameters
+    for option in options:
+        if option not in known:
+            raise UnknownNameError.of(f"option of {name}", option, known)

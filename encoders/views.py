@@ -1,0 +1,140 @@
+"""Views of an architecture that kernels compare: what two designs can have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..spaces import Space
+from .encoder import Encoder
+from .resolver import encoder
+
+__all__ = ["VIEWS", "Encoded", "Views", "views_of"]
+
+# Architectures that paths, neighbourhoods and scales are taken from.
+REFERENCE = 2048
+VIEWS = (
+    "one-hot",
+    "path",
+    "computed path",
+    "neighbours",
+    "weisfeiler-lehman",
+    "counts",
+    "depth",
+)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Architectures, and what the views say of them.
+
+    Args:
+        x: Choice indices.
+        features: One matrix a view.
+    """
+
+    x: Int[Tensor, "B V"]
+    features: tuple[Float[Tensor, "B _"], ...]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Tensor | slice) -> Encoded:
+        return Encoded(self.x[index], tuple(view[index] for view in self.features))
+
+    def double(self) -> Encoded:
+        """Returns the same in double precision."""
+        return Encoded(self.x, tuple(view.double() for view in self.features))
+
+    def join(self, other: Encoded) -> Encoded:
+        """Appends other architectures.
+
+        Args:
+            other: Of the same views.
+        """
+        pairs = zip(self.features, other.features, strict=True)
+        return Encoded(torch.cat([self.x, other.x]), tuple(torch.cat(pair) for pair in pairs))
+
+
+class Views:
+    """Encodes architectures in several ways, each scaled so that two draws are at distance 1.
+
+    Encoders that a space does not have (paths in a chain, counts in a space without any) are left
+    out.
+
+    Args:
+        space: The space.
+        names: Which encoders, of `encoder_names`; by default all that need no training.
+
+    Raises:
+        UnknownNameError: For another name.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> views = Views(space("nasbench201"), ("one-hot", "depth"))
+        >>> [view.shape for view in views(space("nasbench201").sample(3, 0)).features]
+        [torch.Size([3, 30]), torch.Size([3, 1])]
+    """
+
+    def __init__(self, space: Space, names: tuple[str, ...] = VIEWS) -> None:
+        made = {name: encoder(name, space) for name in names}
+        self.space = space
+        self._unfitted = {name: there for name, there in made.items() if there is not None}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The views there are, in order."""
+        return tuple(self._unfitted)
+
+    def __call__(self, x: Int[Tensor, "B V"]) -> Encoded:
+        """Encodes architectures.
+
+        Args:
+            x: Valid choice indices.
+
+        Returns:
+            One matrix a view; the mean squared distance of two uniform draws is 1 in each.
+        """
+        pairs = zip(self._encoders.values(), self._centre_and_scale, strict=True)
+        return Encoded(
+            x, tuple((each.transform(x) - centre) / scale for each, (centre, scale) in pairs)
+        )
+
+    @cached_property
+    def _reference(self) -> Int[Tensor, "R V"]:
+        return self.space.sample(REFERENCE, 0)
+
+    @cached_property
+    def _encoders(self) -> Mapping[str, Encoder]:
+        return {name: each.fit(self._reference) for name, each in self._unfitted.items()}
+
+    @cached_property
+    def _centre_and_scale(self) -> list[tuple[Tensor, float]]:
+        # Distances by inner products lose their digits far from the origin.
+        made = []
+        for each in self._encoders.values():
+            view = each.transform(self._reference)
+            made.append((view.mean(0), max((2 * view.var(0).sum()).sqrt().item(), 1e-6)))
+        return made
+
+
+@lru_cache(maxsize=16)
+def views_of(space: Space, names: tuple[str, ...]) -> Views:
+    """Returns the views of a space, fitted once however many ask.
+
+    Args:
+        space: The space.
+        names: As for `Views`.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> views_of(cells, ("path",)) is views_of(cells, ("path",))
+        True
+    """
+    return Views(space, names)
