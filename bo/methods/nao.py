@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from ..._seeding import derive_seed
 from ...encoders.ascent import ascend
 from ...encoders.autoencoder import Autoencoder
-from ...encoders.autoencoding import Labelled, new_autoencoder, train_autoencoder
+from ...encoders.autoencoding import Labelled, pretrained, train_autoencoder
 from ...encoders.latent_head import LatentHead
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
@@ -21,13 +20,11 @@ from ..ranking import merit
 from ..trial import History, Proposal
 from ._candidates import fresh_uniform
 
-__all__ = ["NAOSearch", "unsupervised"]
+__all__ = ["NAOSearch"]
 
 # Fewer labels than this say nothing; from these on the network itself learns them, anew whenever
 # their number has doubled.
 LEAST, TUNED = 3, 16
-# Architectures that the encoder and decoder learn to reconstruct.
-ROWS = 10_000
 # Architectures that label themselves, and those that fine-tuning goes on reconstructing.
 GUESSED = 1000
 RATE = 1e-3
@@ -101,7 +98,7 @@ class NAOSearch:
     def _network(self, history: History) -> Autoencoder:
         """The network that has learnt the first 16, 32, 64, … labels, or none."""
         space = history.problem.space
-        network = unsupervised(space, self.steps)
+        network = pretrained(space, self.steps)
         if len(history.ok) < TUNED:
             return network
         seen = TUNED
@@ -140,16 +137,3 @@ class NAOSearch:
                 seed=len(x),
             )
         return network
-
-
-@lru_cache(maxsize=8)
-def unsupervised(space: Space, steps: int) -> Autoencoder:
-    """Returns the network that reconstructs a space, trained once a process.
-
-    Args:
-        space: The space.
-        steps: Optimiser steps.
-    """
-    network = new_autoencoder(space)
-    train_autoencoder(network, space, space.sample(ROWS, 0), steps=steps)
-    return network

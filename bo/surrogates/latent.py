@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ...encoders.autoencoding import pretrained
 from ...encoders.views import Encoded
-from ...spaces import Space
 from ...predictors.averaged_gp import KEPT, AveragedGP
+from ...spaces import Space
 
 __all__ = ["LatentGP"]
 
