@@ -79,8 +79,9 @@ def ascend(
         left = (~moved).nonzero()[:, 0]
         if not len(left):
             break
-        point = embedding[left].detach().requires_grad_()
-        (slope,) = torch.autograd.grad(worth(point).sum(), point)
+        with torch.enable_grad():
+            point = embedding[left].detach().requires_grad_()
+            (slope,) = torch.autograd.grad(worth(point).sum(), point)
         slope = slope / slope.square().mean(1, keepdim=True).sqrt().clamp(min=1e-12)
         embedding[left] = point.detach() + length * slope
         length *= GROWTH
