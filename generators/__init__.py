@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .continuous import continuous_scheduler
 from .diffusion import GraphDiffusion
 from .generator import Generator, Proposals
 from .guidance import ClassifierFree, Gradient, Guidance, Resampling
@@ -22,6 +23,7 @@ __all__ = [
     "Source",
     "Trainer",
     "Uniform",
+    "continuous_scheduler",
     "generator_for",
     "load",
     "new_denoiser",

@@ -66,7 +66,8 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         width: Channels of a token.
         layers: Transformer layers.
         heads: Attention heads.
-        process: ``"absorbing"`` or ``"uniform"``, the corruption it was trained for.
+        process: The corruption it was trained for: ``"absorbing"``, ``"uniform"`` or
+            ``"continuous"``.
         seen_count: Number of architectures in the training set, whose hashes the buffer ``seen``
             keeps so that novelty can be told.
 
@@ -180,7 +181,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
 
     def forward(
         self,
-        x: Int[Tensor, "B V"],
+        x: Int[Tensor, "B V"] | Float[Tensor, "B V C"],
         time: Float[Tensor, " B"],
         conditions: Float[Tensor, "B K"] | None = None,
         space: int = 0,
@@ -188,8 +189,8 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         """Returns the logits of the clean choices; columns that are no choice are -inf.
 
         Args:
-            x: Choice indices, -1 where masked.
-            time: Share of the variables that is corrupted, in [0, 1].
+            x: Choice indices, -1 where masked; or relaxed ones (see `relax`) with Gaussian noise.
+            time: Share of the variables that is corrupted, in [0, 1]; or the noise's deviation.
             conditions: Normal scores, NaN where absent; None for no condition at all.
             space: Number of the space.
         """
@@ -197,7 +198,14 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
             self.get_buffer(f"{name}_{space}") for name in ("words", "token", "choices")
         )
         variables = torch.arange(x.shape[1], device=x.device)
-        embedded = self.words(words[variables, x])  # index -1 is the mask word
+        evidence = torch.zeros(1, device=x.device)
+        if x.is_floating_point():
+            # What the noisy choices say each by itself: Bayes' rule for Gaussian noise.
+            evidence = (x / time[:, None, None].square()).masked_fill(~choices, -torch.inf)
+            embedded = torch.einsum("bvc,vcd->bvd", evidence.softmax(-1), self.words(words[:, :-1]))
+            time = time.atan() * (2 / math.pi)
+        else:
+            embedded = self.words(words[variables, x])  # index -1 is the mask word
         position = (
             self.node_from(self.get_buffer(f"source_{space}"))
             + self.node_to(self.get_buffer(f"target_{space}"))
@@ -215,7 +223,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         h = self.norm_out(h) * (1 + scale) + shift
         words = words[:, :-1]
         logits = torch.einsum("bvd,vcd->bvc", h[:, token], self.words_out(words))
-        logits = logits + self.bias_out(words)[..., 0]
+        logits = logits + self.bias_out(words)[..., 0] + evidence
         return logits.masked_fill(~choices, -torch.inf)
 
     def _context(

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import torch
-from diffusers import DiffusionPipeline, DiscreteDDIMScheduler
+from diffusers import (
+    DDPMScheduler,
+    DiffusionPipeline,
+    DiscreteDDIMScheduler,
+    DPMSolverMultistepScheduler,
+    ScoreSdeVeScheduler,
+)
 from huggingface_hub import snapshot_download
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
@@ -17,10 +23,11 @@ from torch import Tensor
 from .._seeding import Seed, make_generator
 from ..errors import CheckpointError, UsageError
 from ..spaces import Space
+from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
 from .denoiser import GraphDenoiser, marks, schema_of
 from .generator import Proposals
-from .guidance import Guidance, systematic
-from .schedulers import MASK, AbsorbingScheduler
+from .guidance import Guidance, Resampling, systematic
+from .schedulers import MASK, AbsorbingScheduler, settle
 
 __all__ = ["GraphDiffusion"]
 
@@ -35,19 +42,23 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
-Scheduler: TypeAlias = AbsorbingScheduler | DiscreteDDIMScheduler
+Scheduler: TypeAlias = AbsorbingScheduler | DiscreteDDIMScheduler | ContinuousScheduler
 
 
 class GraphDiffusion(DiffusionPipeline):
     """Generates architectures by graph diffusion over operations, edges, sizes and graph variables.
 
-    Absorbing-state diffusion with per-variable choice sets by default; uniform D3PM through
-    diffusers' `DiscreteDDIMScheduler` for a denoiser trained that way. What the space knows of its
-    constraints narrows the choices while decoding, so that hardly anything invalid comes out.
+    - Absorbing-state diffusion with per-variable choice sets, the default. What the space knows of
+      its constraints narrows the choices while decoding, so that hardly anything invalid comes out.
+    - Uniform D3PM through diffusers' `DiscreteDDIMScheduler`.
+    - Continuous diffusion of one-hot vectors (as DiffusionNAG, arXiv 2305.16943, but of all
+      variables): every variable ends as its likeliest choice, and nothing is repaired. One network
+      serves diffusers' `DDPMScheduler`, `DPMSolverMultistepScheduler` and `ScoreSdeVeScheduler`;
+      assign another to ``scheduler`` to change over (see `continuous_scheduler`).
 
     Args:
         denoiser: The trained network.
-        scheduler: The reverse process.
+        scheduler: A reverse of the process it was trained for.
 
     Example:
         >>> import vitruvius
@@ -57,7 +68,11 @@ class GraphDiffusion(DiffusionPipeline):
     """
 
     model_cpu_offload_seq = "denoiser"
-    _schedulers: ClassVar[tuple[Any, ...]] = (AbsorbingScheduler, DiscreteDDIMScheduler)
+    _schedulers: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "absorbing": (AbsorbingScheduler,),
+        "uniform": (DiscreteDDIMScheduler,),
+        "continuous": (DDPMScheduler, DPMSolverMultistepScheduler, ScoreSdeVeScheduler),
+    }
 
     def __init__(self, denoiser: GraphDenoiser, scheduler: Scheduler) -> None:
         super().__init__()
@@ -72,8 +87,12 @@ class GraphDiffusion(DiffusionPipeline):
         Args:
             denoiser: The trained network.
         """
-        uniform = denoiser.config.process == "uniform"
-        return cls(denoiser, DiscreteDDIMScheduler() if uniform else AbsorbingScheduler())
+        process = denoiser.config.process
+        if process == "continuous":
+            return cls(denoiser, continuous_scheduler("ddpm"))
+        return cls(
+            denoiser, DiscreteDDIMScheduler() if process == "uniform" else AbsorbingScheduler()
+        )
 
     @property
     def guidable(self) -> bool:
@@ -118,7 +137,8 @@ class GraphDiffusion(DiffusionPipeline):
             seed: A generator, an integer seed, or None for a fresh one.
 
         Raises:
-            UsageError: For ``n``, ``steps`` or ``batch`` below 1.
+            UsageError: For ``n``, ``steps`` or ``batch`` below 1, or a scheduler of another process
+                than the denoiser's.
             UnknownNameError: For a space it was not trained on.
             CheckpointError: Where the space has changed since training.
         """
@@ -130,6 +150,11 @@ class GraphDiffusion(DiffusionPipeline):
         number = self._check(space)
         generator = make_generator(seed)
         rounds = guidance.resampling.rounds if guidance.resampling else 1
+        reverse = {
+            "absorbing": self._reverse_absorbing,
+            "uniform": self._reverse_uniform,
+            "continuous": self._reverse_continuous,
+        }[self.denoiser.config.process]
         archive: list[Tensor] = []
         values: list[Tensor] = []
         for turn in range(rounds):
@@ -137,44 +162,43 @@ class GraphDiffusion(DiffusionPipeline):
             share = -(-n * (turn + 1) // rounds) - -(-n * turn // rounds)
             for start in range(0, share, batch):
                 size = min(batch, share - start)
-                state = torch.full((size, len(space.variables)), MASK)
+                survivors = None
                 if turn and guidance.resampling is not None:
-                    state = self._renoise(space, archive, values, size, guidance, generator)
-                archive.append(self._reverse(space, number, state, guidance, steps, generator))
+                    survivors = self._survivors(
+                        space, archive, values, size, guidance.resampling, generator
+                    )
+                archive.append(reverse(space, number, size, survivors, guidance, steps, generator))
                 if guidance.resampling is not None:
                     values.append(guidance.resampling.value(archive[-1]))
         x = torch.cat(archive)
         return Proposals(x, space.is_valid(x))
 
-    def _reverse(
+    def _reverse_absorbing(
         self,
         space: Space,
         number: int,
-        state: Int[Tensor, "B V"],
+        size: int,
+        survivors: Int[Tensor, "B V"] | None,
         guidance: Guidance,
         steps: int,
         generator: torch.Generator,
     ) -> Int[Tensor, "B V"]:
-        scores = None
-        if guidance.classifier_free is not None:
-            raw = guidance.classifier_free.conditions(len(state), generator)
-            scores = self.denoiser.scores(number, raw)
-        if isinstance(self.scheduler, DiscreteDDIMScheduler):
-            return self._reverse_uniform(space, number, state, guidance, scores, steps, generator)
+        state = self._masked(space, size, survivors, guidance, generator)
+        scores = self._scores(number, size, guidance, generator)
         total = state.shape[1]
         masked = int((state == MASK).sum(1).max())
         self.scheduler.set_timesteps(max(1, round(steps * masked / total)), masked)
         value: Tensor | None = None
         allowed = space.allowed if space.constrained else None
         for i, left in enumerate(self.scheduler.timesteps.tolist()):
-            time = torch.full((len(state),), left / total)
+            time = torch.full((size,), left / total)
             logits = self._logits(number, state, time, guidance, scores)
             last = i + 1 == len(self.scheduler.timesteps)
             state = self.scheduler.step(
                 logits, i, state, generator=generator, allowed=allowed
             ).prev_sample
             if guidance.resampling is not None and not last:
-                keep, value = guidance.resampling.resample(logits, state, value, generator)
+                keep, value = guidance.resampling.resample(settle(logits, state), value, generator)
                 state, scores = state[keep], None if scores is None else scores[keep]
         return state
 
@@ -182,25 +206,27 @@ class GraphDiffusion(DiffusionPipeline):
         self,
         space: Space,
         number: int,
-        state: Int[Tensor, "B V"],
+        size: int,
+        survivors: Int[Tensor, "B V"] | None,
         guidance: Guidance,
-        scores: Tensor | None,
         steps: int,
         generator: torch.Generator,
     ) -> Int[Tensor, "B V"]:
         """Uniform D3PM; variables with equally many choices form one block of the scheduler."""
+        state = self._masked(space, size, survivors, guidance, generator)
+        scores = self._scores(number, size, guidance, generator)
         sizes = space.choice_mask.sum(1)
         first = round(steps * float((state != MASK).sum(1).min()) / state.shape[1])
         noise = torch.rand(state.shape, generator=generator)
         state = torch.where(state == MASK, (noise * sizes).long(), state)
         self.scheduler.set_timesteps(steps)
         for step in self.scheduler.timesteps.tolist()[min(first, steps - 1) :]:
-            time = torch.full((len(state),), 1 - step / steps)
+            time = torch.full((size,), 1 - step / steps)
             logits = self._logits(number, state, time, guidance, scores)
-            for size in sizes.unique().tolist():
-                block = (sizes == size).nonzero()[:, 0]
+            for width in sizes.unique().tolist():
+                block = (sizes == width).nonzero()[:, 0]
                 state[:, block] = self.scheduler.step(
-                    logits[:, block, :size],
+                    logits[:, block, :width],
                     step,
                     state[:, block],
                     temperature=1.0,
@@ -208,10 +234,67 @@ class GraphDiffusion(DiffusionPipeline):
                 ).prev_sample
         return state
 
+    def _reverse_continuous(
+        self,
+        space: Space,
+        number: int,
+        size: int,
+        survivors: Int[Tensor, "B V"] | None,
+        guidance: Guidance,
+        steps: int,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "B V"]:
+        choices, resampling = space.choice_mask, guidance.resampling
+        run = ContinuousRun(self.scheduler, steps, choices)
+        first, last = 0, len(run.sigmas) - 1
+        clean = torch.zeros(size, *choices.shape)
+        if survivors is not None and resampling is not None:
+            first = min(round((1 - resampling.renoise) * len(run.sigmas)), last)
+            clean = relax(survivors, choices)
+        state = run.noised(clean, first, generator)
+        scores = self._scores(number, size, guidance, generator)
+        value: Tensor | None = None
+        for i in range(first, last + 1):
+            time = torch.full((size,), run.sigmas[i])
+            logits = self._logits(number, run.spread(state), time, guidance, scores)
+            for _ in range(run.corrections):
+                state = run.correct(i, state, logits, generator)
+                logits = self._logits(number, run.spread(state), time, guidance, scores)
+            # Not at the start, where the state says nothing, nor at the end, where all is decided.
+            if resampling is not None and first < i < last:
+                keep, value = resampling.resample(logits, value, generator)
+                state, logits = state[keep], logits[keep]
+                scores = None if scores is None else scores[keep]
+                run.keep(keep)
+            if i < last:
+                state = run.step(i, state, logits, generator)
+        return logits.argmax(-1)
+
+    def _masked(
+        self,
+        space: Space,
+        size: int,
+        survivors: Int[Tensor, "B V"] | None,
+        guidance: Guidance,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "B V"]:
+        """Where a discrete process starts: all masked, or a share of every survivor."""
+        if survivors is None or guidance.resampling is None:
+            return torch.full((size, len(space.variables)), MASK)
+        share = torch.full((size,), guidance.resampling.renoise)
+        return AbsorbingScheduler().add_noise(survivors, share, generator)
+
+    def _scores(
+        self, number: int, size: int, guidance: Guidance, generator: torch.Generator
+    ) -> Float[Tensor, "B K"] | None:
+        if guidance.classifier_free is None:
+            return None
+        return self.denoiser.scores(number, guidance.classifier_free.conditions(size, generator))
+
     def _logits(
         self,
         number: int,
-        state: Int[Tensor, "B V"],
+        state: Int[Tensor, "B V"] | Float[Tensor, "B V C"],
         time: Float[Tensor, " B"],
         guidance: Guidance,
         scores: Float[Tensor, "B K"] | None,
@@ -224,34 +307,35 @@ class GraphDiffusion(DiffusionPipeline):
             scale = guidance.classifier_free.scale
             logits = torch.where(free.isinf(), free, free + scale * (logits - free))
         if guidance.gradient is not None:
-            logits = logits + guidance.gradient.shift(logits, state)
+            absorbing = self.denoiser.config.process == "absorbing"
+            seen = settle(logits, state) if absorbing else logits
+            logits = logits + guidance.gradient.shift(seen)
         return logits
 
-    def _renoise(
+    def _survivors(
         self,
         space: Space,
         archive: list[Tensor],
         values: list[Tensor],
         size: int,
-        guidance: Guidance,
+        resampling: Resampling,
         generator: torch.Generator,
-    ) -> Int[Tensor, "B V"]:
-        assert guidance.resampling is not None
+    ) -> Int[Tensor, "B V"] | None:
+        """The best finished architectures, in random encodings, to be corrupted again."""
         x, value = torch.cat(archive), torch.cat(values)
         valid = space.is_valid(x)
         if not valid.any():
-            return torch.full((size, x.shape[1]), MASK)
+            return None
         x, value = x[valid], value[valid]
         # One particle an architecture, so that survivors are many and not copies of one.
         _, owner = space.hashes(x).unique(return_inverse=True)
         first = torch.full((int(owner.max()) + 1,), len(x)).scatter_reduce(
             0, owner, torch.arange(len(x)), "amin"
         )
-        weight = guidance.resampling.tempered(value[first])
+        weight = resampling.tempered(value[first])
         best = weight.argsort(descending=True)[: max(size // 2, 1)]
         chosen = first[best[systematic(weight[best], size, generator)]]
-        share = torch.full((size,), guidance.resampling.renoise)
-        return AbsorbingScheduler().add_noise(space.shuffle(x[chosen], generator), share, generator)
+        return space.shuffle(x[chosen], generator)
 
     def _check(self, space: Space) -> int:
         number = int(self.denoiser.space_index(space.name))
@@ -259,6 +343,16 @@ class GraphDiffusion(DiffusionPipeline):
             raise CheckpointError(
                 f"This generator was trained on another version of {space.name}.",
                 f"Train one anew: vitruvius train {space.name}",
+            )
+        process = self.denoiser.config.process
+        known = self._schedulers[process]
+        mean = self.scheduler.config.get("prediction_type", "sample") == "sample"
+        if not isinstance(self.scheduler, known) or (process == "continuous" and not mean):
+            raise UsageError(
+                f"A denoiser of the {process} process takes {_listed(known)}"
+                f"{' that predicts samples' if process == 'continuous' else ''}, "
+                f"got {type(self.scheduler).__name__}.",
+                "Assign one of these to `scheduler`.",
             )
         return number
 
@@ -292,14 +386,15 @@ class GraphDiffusion(DiffusionPipeline):
                 ) from error
         index = _read_json(folder / "model_index.json")
         parts = {key: value for key, value in index.items() if not key.startswith("_")}
-        scheduler_class = next((kind for kind in cls._schedulers if parts == _parts(kind)), None)
+        config = _read_json(folder / "denoiser" / "config.json")
+        known = cls._schedulers.get(str(config.get("process", "absorbing")), ())
+        scheduler_class = next((kind for kind in known if parts == _parts(kind)), None)
         if index.get("_class_name") != cls.__name__ or scheduler_class is None:
             raise CheckpointError(
                 f"{folder} holds no {cls.__name__} generator: its index names "
                 f"{index.get('_class_name')!r} of {parts}.",
                 "Give a folder written by `vitruvius train`.",
             )
-        config = _read_json(folder / "denoiser" / "config.json")
         plan = _read_json(folder / "scheduler" / "scheduler_config.json")
         weights = folder / "denoiser" / "diffusion_pytorch_model.safetensors"
         if config.get("_class_name") != GraphDenoiser.__name__ or not weights.is_file():
@@ -327,6 +422,10 @@ def _parts(scheduler: type) -> dict[str, list[str]]:
         "denoiser": ["vitruvius.generators.denoiser", GraphDenoiser.__name__],
         "scheduler": [home, scheduler.__name__],
     }
+
+
+def _listed(kinds: tuple[type, ...]) -> str:
+    return " or ".join(kind.__name__ for kind in kinds)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .schedulers import MASK, draw
+from .schedulers import draw
 
 __all__ = ["ClassifierFree", "Gradient", "Guidance", "Resampling", "SoftValue", "Value"]
 
 Value = Callable[[Int[Tensor, "B V"]], Float[Tensor, " B"]]
 SoftValue = Callable[[Float[Tensor, "B V C"]], Float[Tensor, " B"]]
+
+# Halvings after which the length of a shift is known to a thousandth.
+BISECTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -40,41 +43,70 @@ class ClassifierFree:
 
 @dataclass(frozen=True)
 class Gradient:
-    """Guidance by the gradient of a differentiable log-value at the noisy state.
+    """Guidance by the gradient of a differentiable log-value at the expected clean architecture.
 
-    The value is differentiated where masked variables hold their distribution under the denoiser
-    and the others their present choice; choice ``c`` of variable ``v`` gains
-    ``scale * dV/dp[v, c]``, the first-order change of the log-value (as DiGress, arXiv 2209.14734,
-    section 5).
+    Every variable holds its distribution under the denoiser, one that is known its choice; choice
+    ``c`` of variable ``v`` gains ``scale * dV/dp[v, c]``, the first-order change of the log-value
+    (as DiGress, arXiv 2209.14734, section 5).
+
+    The scale is 1, which is Bayes' rule where the value is the logarithm of a probability, and is
+    lowered where the first order would promise more than Bayes' rule can keep: ``q ~ p exp(V)``
+    lies at most ``max V - E_p[V]`` nats from ``p``, so no step moves the clean distribution
+    further than ``best - V`` at the expected architecture.
 
     Args:
         value: Log-value of relaxed architectures ``[B, V, C]``, differentiable.
-        scale: 1 is the posterior for a log-probability.
+        scale: Largest scale; 1 is the posterior for a log-probability.
+        best: Largest log-value there can be, 0 for a log-probability; by default there is no such
+            value, and the scale is never lowered.
 
     Example:
         >>> likes_last = Gradient(lambda p: p[..., -1].sum(1))
-        >>> likes_last.shift(torch.zeros(1, 1, 3), torch.tensor([[MASK]])).tolist()
+        >>> likes_last.shift(torch.zeros(1, 1, 3)).tolist()
         [[[0.0, 0.0, 1.0]]]
     """
 
     value: SoftValue
     scale: float = 1.0
+    best: float = math.inf
 
-    def shift(
-        self, logits: Float[Tensor, "B V C"], sample: Int[Tensor, "B V"]
-    ) -> Float[Tensor, "B V C"]:
+    def shift(self, logits: Float[Tensor, "B V C"]) -> Float[Tensor, "B V C"]:
         """Returns what to add to the logits.
 
         Args:
-            logits: Of the clean choices.
-            sample: The state, -1 where masked.
+            logits: Of the clean choices; of a known variable -inf but for its choice.
         """
         with torch.enable_grad():
-            clean = F.one_hot(sample.clamp(min=0), logits.shape[-1]).float()
-            expected = logits.detach().softmax(-1)
-            relaxed = torch.where((sample == MASK)[..., None], expected, clean).requires_grad_()
-            (slope,) = torch.autograd.grad(self.value(relaxed).sum(), relaxed)
-        return self.scale * slope
+            relaxed = logits.detach().softmax(-1).requires_grad_()
+            value = self.value(relaxed)
+            (slope,) = torch.autograd.grad(value.sum(), relaxed)
+        if math.isinf(self.best):
+            return self.scale * slope
+        room = (self.best - value.detach()).clamp(min=0)
+        return _within(room, logits, self.scale * slope)
+
+
+def _within(
+    room: Float[Tensor, " B"], logits: Float[Tensor, "B V C"], shift: Float[Tensor, "B V C"]
+) -> Float[Tensor, "B V C"]:
+    """Shrinks shifts so that they move a row of distributions by no more than ``room`` nats.
+
+    The divergence grows with the length of the shift, so that bisection finds it.
+    """
+    before = logits.log_softmax(-1)
+
+    def moved(length: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
+        after = (logits + length[:, None, None] * shift).log_softmax(-1)
+        gap = torch.where(before.isinf(), 0.0, after - before)
+        return (after.exp() * gap).sum((1, 2))
+
+    low, high = torch.zeros_like(room), torch.ones_like(room)
+    low = torch.where(moved(high) <= room, high, low)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        inside = moved(middle) <= room
+        low, high = torch.where(inside, middle, low), torch.where(inside, high, middle)
+    return low[:, None, None] * shift
 
 
 @dataclass(frozen=True)
@@ -84,18 +116,18 @@ class Resampling:
     After each reverse step every particle's clean architecture is drawn from the denoiser and
     valued; particles are resampled in proportion to how much their value rose
     (arXiv 2501.06848, the difference potential). Finished architectures are then resampled by
-    value, partly masked again and regenerated, ``rounds`` times in all.
+    value, partly corrupted again and regenerated, ``rounds`` times in all.
 
     Args:
         value: Log-value of clean architectures ``[B, V]``; -inf for what must not be.
         temperature: Values are divided by it; smaller is greedier.
         rounds: Times the population is generated: 1 from noise, the rest from survivors.
-        renoise: Share of the variables masked again for a further round.
+        renoise: Share of the reverse process that a further round goes through again.
 
     Example:
-        >>> count = Resampling(lambda x: x.sum(1).float())
-        >>> state, logits = torch.tensor([[0], [40]]), torch.zeros(2, 1, 41)
-        >>> keep, _ = count.resample(logits, state, None, torch.Generator())
+        >>> count = Resampling(lambda x: 40.0 * x.sum(1))
+        >>> logits = torch.tensor([[[0.0, -torch.inf]], [[-torch.inf, 0.0]]])
+        >>> keep, _ = count.resample(logits, None, torch.Generator())
         >>> keep.tolist()
         [1, 1]
     """
@@ -108,23 +140,20 @@ class Resampling:
     def resample(
         self,
         logits: Float[Tensor, "B V C"],
-        sample: Int[Tensor, "B V"],
         before: Float[Tensor, " B"] | None,
         generator: torch.Generator,
     ) -> tuple[Int[Tensor, " B"], Float[Tensor, " B"]]:
         """Chooses the surviving particles.
 
         Args:
-            logits: Of the clean choices, as they were before the last step.
-            sample: The state, -1 where masked.
+            logits: Of the clean choices; of a known variable -inf but for its choice.
             before: Log-values at the last call, None at the first.
             generator: Source of randomness.
 
         Returns:
             Their numbers, and their log-values for the next call's ``before``.
         """
-        clean = torch.where(sample == MASK, draw(logits, generator), sample)
-        value = self.tempered(self.value(clean))
+        value = self.tempered(self.value(draw(logits, generator)))
         weight = value - (before if before is not None else 0.0)
         keep = systematic(weight, len(weight), generator)
         return keep, value[keep]

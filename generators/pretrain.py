@@ -9,7 +9,7 @@ import torch
 
 from .._seeding import derive_seed
 from ..spaces import Space, space
-from .recipe import LARGE, half, train_generator
+from .recipe import LARGE, PROCESSES, half, train_generator
 from .training import Source, tilted
 
 __all__ = ["MULTI", "RECIPES", "shipped_source"]
@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(RECIPES)}")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pretrained")
+    parser.add_argument("--process", choices=PROCESSES, default="absorbing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -49,7 +50,13 @@ def main() -> None:
     for name in arguments.names or [name for name in RECIPES if name != MULTI]:
         names = [key for key in RECIPES if key != MULTI] if name == MULTI else [name]
         sources = [shipped_source(space(key), arguments.seed) for key in names]
-        train_generator(sources, arguments.out / name, steps=RECIPES[name], seed=arguments.seed)
+        train_generator(
+            sources,
+            arguments.out / name,
+            steps=RECIPES[name],
+            process=arguments.process,
+            seed=arguments.seed,
+        )
 
 
 if __name__ == "__main__":

@@ -13,16 +13,17 @@ from torch import Tensor
 
 from .._device import resolve_device
 from .._seeding import derive_seed, make_generator
-from ..errors import OutputError, UsageError
+from ..errors import OutputError, UnknownNameError
 from ..spaces import Space
 from .card import model_card
 from .diffusion import GraphDiffusion
 from .training import Source, Trainer, new_denoiser, tilted
 
-__all__ = ["LARGE", "half", "source_of", "train_generator"]
+__all__ = ["LARGE", "PROCESSES", "half", "source_of", "train_generator"]
 
 # Architectures drawn from a space that is too large to list.
 LARGE = 100_000
+PROCESSES = ("absorbing", "uniform", "continuous")
 
 
 def half(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "H V"]]:
@@ -90,12 +91,13 @@ def train_generator(
         sources: One per space.
         folder: Where to save it.
         steps: Optimiser steps.
-        process: ``"absorbing"`` or ``"uniform"``.
+        process: One of `PROCESSES`.
         seed: Seed of everything random.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        UsageError: For another process or fewer than one step.
+        UnknownNameError: For another process.
+        UsageError: For fewer than one step.
         OutputError: Where the folder cannot be written.
         CheckpointError: Where the checkpoint beside the folder is of another training.
 
@@ -108,10 +110,8 @@ def train_generator(
         >>> (folder / "README.md").exists()
         True
     """
-    if process not in ("absorbing", "uniform"):
-        raise UsageError(
-            f"There is no diffusion process {process!r}.", "Use 'absorbing' or 'uniform'."
-        )
+    if process not in PROCESSES:
+        raise UnknownNameError.of("diffusion process", process, PROCESSES)
     folder = Path(folder)
     checkpoint = folder.with_name(f".{folder.name}-checkpoint")
     try:

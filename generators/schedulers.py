@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from diffusers import ConfigMixin, SchedulerMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.utils import BaseOutput
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["MASK", "AbsorbingScheduler", "AbsorbingSchedulerOutput", "draw"]
+__all__ = ["MASK", "AbsorbingScheduler", "AbsorbingSchedulerOutput", "draw", "settle"]
 
 MASK = -1
 
@@ -143,3 +144,14 @@ def draw(logits: Float[Tensor, "... C"], generator: torch.Generator | None) -> I
     """Draws one choice per row of logits (by the Gumbel-max trick)."""
     noise = torch.empty_like(logits).exponential_(generator=generator)
     return (logits - noise.clamp_(min=1e-20).log()).argmax(-1)
+
+
+def settle(logits: Float[Tensor, "B V C"], x: Int[Tensor, "B V"]) -> Float[Tensor, "B V C"]:
+    """Makes the logits of what is known certain: 0 for its choice and -inf for all others.
+
+    Args:
+        logits: Of the clean choices.
+        x: Choice indices, -1 where not known.
+    """
+    certain = F.one_hot(x.clamp(min=0), logits.shape[-1]).log().to(logits.dtype)
+    return torch.where((x == MASK)[..., None], logits, certain)

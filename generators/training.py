@@ -1,4 +1,4 @@
-"""Training of graph-diffusion denoisers: absorbing or uniform, one space or several."""
+"""Training of graph-diffusion denoisers: any process, one space or several."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .._seeding import Seed, derive_seed, make_generator
 from ..encoders.layout import family
 from ..errors import CheckpointError, UsageError
 from ..spaces import Space
+from .continuous import relax
 from .denoiser import GraphDenoiser, marks, schema_of
 from .schedulers import MASK, AbsorbingScheduler, draw
 
@@ -30,6 +31,8 @@ STATISTICS = ("params", "macs", "depth")
 # Classifier-free dropout: all conditions at once, and each by itself, so that any subset works.
 DROP_ALL, DROP_EACH = 0.4, 0.3
 KNOTS = 65
+# Noise levels of continuous diffusion, as shares of a right angle; beyond them nothing changes.
+LEVELS = (1e-3, 1 - 1e-4)
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def new_denoiser(
         width: Channels of a token.
         layers: Transformer layers.
         heads: Attention heads.
-        process: ``"absorbing"`` or ``"uniform"``.
+        process: ``"absorbing"``, ``"uniform"`` or ``"continuous"``.
         seed: Seed of the initial weights.
 
     Example:
@@ -179,6 +182,8 @@ class Trainer:
     exact likelihood bound of any-order autoregressive diffusion (arXiv 2110.02037, eq. 7).
     Uniform (D3PM, arXiv 2107.03006): each variable is replaced by a uniformly random choice with
     probability ``t ~ U(0, 1)``; cross-entropy over all.
+    Continuous: Gaussian noise of deviation ``tan(pi t / 2)``, ``t ~ U(0, 1)``, which is the cosine
+    schedule, on one-hot vectors; cross-entropy over all.
 
     Args:
         denoiser: The network; its weights are replaced by their moving average at the end.
@@ -367,6 +372,13 @@ def denoising_loss(
         sizes = denoiser.get_buffer(f"choices_{space}").sum(1).cpu()
         flip = torch.rand(x.shape, generator=generator) < time[:, None]
         state = torch.where(flip, (noise * sizes).long(), x)
+        weight = torch.ones(x.shape)
+    elif denoiser.config.process == "continuous":
+        # One level in every stretch of the range: the loss of a batch varies less.
+        share = (torch.arange(size) + torch.rand(size, generator=generator)) / size
+        time = (share.clamp(*LEVELS) * math.pi / 2).tan()
+        clean = relax(x, denoiser.get_buffer(f"choices_{space}").cpu())
+        state = clean + time[:, None, None] * torch.randn(clean.shape, generator=generator)
         weight = torch.ones(x.shape)
     else:
         count = torch.randint(1, variables + 1, (size,), generator=generator)

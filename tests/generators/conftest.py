@@ -38,3 +38,11 @@ def toy() -> Space:
             ],
         }
     )
+
+
+@pytest.fixture(scope="session")
+def flowing(source: Source) -> GraphDiffusion:
+    """A small generator of the continuous process that follows its conditions."""
+    denoiser = new_denoiser([source], width=32, layers=2, process="continuous")
+    Trainer(denoiser, [source], steps=400, batch=128, learning_rate=4e-3, show=False).run()
+    return GraphDiffusion.of(denoiser)

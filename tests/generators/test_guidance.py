@@ -10,12 +10,17 @@ from vitruvius.generators import (
     Resampling,
 )
 from vitruvius.generators.guidance import systematic
-from vitruvius.generators.schedulers import MASK
+from vitruvius.generators.schedulers import MASK, settle
 from vitruvius.spaces import Space
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def certain(x: Tensor) -> Tensor:
+    """Logits of architectures that are known."""
+    return settle(torch.zeros(*x.shape, int(x.max()) + 1), x)
 
 
 # -- systematic resampling ----------------------------------------------------------------------
@@ -55,20 +60,19 @@ def test_what_has_no_weight_is_never_drawn() -> None:
 def test_shift_of_a_linear_value_is_its_coefficients() -> None:
     coefficients = torch.randn(6, 5, generator=seeded())
     guide = Gradient(lambda p: (p * coefficients).sum((1, 2)), scale=2.5)
-    sample = torch.randint(-1, 5, (7, 6), generator=seeded())
     logits = torch.randn(7, 6, 5, generator=seeded())
-    torch.testing.assert_close(guide.shift(logits, sample), (2.5 * coefficients).expand(7, -1, -1))
+    torch.testing.assert_close(guide.shift(logits), (2.5 * coefficients).expand(7, -1, -1))
 
 
 def test_shift_of_a_product_depends_on_the_other_variable() -> None:
     guide = Gradient(lambda p: p[:, 0, 1] * p[:, 1, 1])
     logits = torch.tensor([[[0.0, 0.0], [0.0, 3.0]]])
     expected = logits.softmax(-1)
-    shift = guide.shift(logits, torch.tensor([[MASK, MASK]]))
+    shift = guide.shift(logits)
     torch.testing.assert_close(shift[0, 0, 1], expected[0, 1, 1])
     torch.testing.assert_close(shift[0, 1, 1], expected[0, 0, 1])
     # A known variable holds its choice, whatever the denoiser says.
-    known = guide.shift(logits, torch.tensor([[MASK, 0]]))
+    known = guide.shift(settle(logits, torch.tensor([[MASK, 0]])))
     assert known[0, 0, 1] == 0
     assert known[0, 1, 1] == 0.5
 
@@ -78,9 +82,45 @@ def test_a_linear_value_gives_its_posterior(cells: Space, trained: GraphDiffusio
     coefficients = torch.tensor([0.0, 0.5, -1.0])
     logits = torch.tensor([[[0.2, 0.1, 0.0]]])
     guide = Gradient(lambda p: (p[:, 0] * coefficients).sum(1))
-    shifted = (logits + guide.shift(logits, torch.tensor([[MASK]]))).softmax(-1)
+    shifted = (logits + guide.shift(logits)).softmax(-1)
     expected = logits.softmax(-1) * coefficients.exp()
     torch.testing.assert_close(shifted, expected / expected.sum(-1, keepdim=True))
+
+
+def moved(logits: Tensor, shift: Tensor) -> Tensor:
+    """Divergence of the shifted distributions from those before, summed over variables."""
+    after, before = (logits + shift).log_softmax(2), logits.log_softmax(2)
+    return (after.exp() * torch.where(before.isinf(), 0.0, after - before)).sum((1, 2))
+
+
+def test_bayes_rule_is_never_shortened() -> None:
+    """Where the first order is exact, so is the bound: no log-probability asks for more."""
+    for seed in range(20):
+        losses = -5 * torch.rand(4, 3, generator=seeded(seed)) ** 4
+        value = lambda p, losses=losses: (p * losses).sum((1, 2))  # noqa: E731
+        logits = 3 * torch.randn(30, 4, 3, generator=seeded(seed))
+        free, bounded = (Gradient(value, best=best).shift(logits) for best in (torch.inf, 0.0))
+        torch.testing.assert_close(bounded, free)
+
+
+def test_steps_that_promise_too_much_are_shortened() -> None:
+    """A steep value that is nearly met leaves little room; nothing to gain leaves none."""
+    slope = torch.randn(6, 5, generator=seeded())
+    logits = torch.randn(40, 6, 5, generator=seeded())
+    logits[:, 0] = settle(logits[:, :1], torch.zeros(40, 1, dtype=torch.long))[:, 0]
+    steep = Gradient(lambda p: 30 * (p * slope).sum((1, 2)), best=0.0)
+    value = steep.value(logits.softmax(2))
+    found, free = steep.shift(logits), 30 * slope.expand(40, -1, -1)
+    length = (found / free).flatten(1)
+    assert (length.amax(1) - length.amin(1)).max() < 1e-5  # the direction stays
+    room = -value
+    short = moved(logits, free) > room
+    assert short.any()
+    torch.testing.assert_close(
+        moved(logits, found)[short], room[short].clamp(min=0), rtol=0.05, atol=1e-4
+    )
+    torch.testing.assert_close(found[~short], free[~short])
+    assert Gradient(steep.value, best=-100.0).shift(logits).eq(0).all()
 
 
 def test_gradients_point_uphill_while_generating(cells: Space, trained: GraphDiffusion) -> None:
@@ -105,7 +145,7 @@ def test_resampling_shifts_as_the_weights_say() -> None:
         guide = Resampling(lambda x: value[x[:, 0]], temperature=temperature)
         # In random order, for a periodic one resonates with the even steps of the draws.
         sample = torch.arange(3).repeat(3000)[torch.randperm(9000, generator=seeded())][:, None]
-        keep, left = guide.resample(torch.zeros(9000, 1, 3), sample, None, seeded())
+        keep, left = guide.resample(certain(sample), None, seeded())
         seen = torch.bincount(sample[keep, 0], minlength=3).double()
         expected = 9000 * (value / temperature).softmax(0).double()
         # Systematic draws stay closer to the shares than independent ones would.
@@ -117,7 +157,7 @@ def test_resampling_counts_only_what_rose() -> None:
     guide = Resampling(lambda x: x[:, 0].float())
     sample = torch.tensor([[5], [7]]).repeat(500, 1)
     before = torch.tensor([5.0, 7.0]).repeat(500)
-    keep, _ = guide.resample(torch.zeros(1000, 1, 8), sample, before, seeded())
+    keep, _ = guide.resample(certain(sample), before, seeded())
     assert torch.equal(torch.bincount(sample[keep, 0])[[5, 7]], torch.tensor([500, 500]))
 
 
@@ -128,7 +168,7 @@ def test_resampling_values_what_the_denoiser_expects() -> None:
     sample = torch.stack([torch.full((4000,), MASK), kind], 1)
     logits = torch.full((4000, 2, 2), -torch.inf)
     logits[torch.arange(4000), 0, kind] = 0.0  # the first variable will be what the second is
-    keep, _ = guide.resample(logits, sample, None, seeded())
+    keep, _ = guide.resample(settle(logits, sample), None, seeded())
     share = sample[keep, 1].double().mean()
     assert share == pytest.approx(torch.tensor(3.0).sigmoid().item(), abs=0.01)
 
@@ -137,14 +177,14 @@ def test_resampling_values_what_the_denoiser_expects() -> None:
 def test_far_from_the_target_the_less_far_still_win(offset: float) -> None:
     guide = Resampling(lambda x: x[:, 0] + offset)
     sample = torch.tensor([[0], [10]]).repeat(50, 1)
-    keep, _ = guide.resample(torch.zeros(100, 1, 11), sample, None, seeded())
+    keep, _ = guide.resample(certain(sample), None, seeded())
     assert (sample[keep] == 10).all()
 
 
 def test_the_impossible_dies_out() -> None:
     guide = Resampling(lambda x: torch.where(x[:, 0] == 1, -torch.inf, -80.0))
     sample = torch.tensor([[0], [1]]).repeat(50, 1)
-    keep, value = guide.resample(torch.zeros(100, 1, 2), sample, None, seeded())
+    keep, value = guide.resample(certain(sample), None, seeded())
     assert (sample[keep] == 0).all()
     assert value.isfinite().all()
 
@@ -152,7 +192,7 @@ def test_the_impossible_dies_out() -> None:
 def test_when_everything_is_impossible_nothing_is_preferred() -> None:
     guide = Resampling(lambda x: torch.full((len(x),), -torch.inf))
     sample = torch.arange(20)[:, None]
-    keep, value = guide.resample(torch.zeros(20, 1, 20), sample, None, seeded())
+    keep, value = guide.resample(certain(sample), None, seeded())
     assert torch.equal(keep.sort().values, torch.arange(20))
     assert value.isfinite().all()
 

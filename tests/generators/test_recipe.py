@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vitruvius.errors import OutputError, UsageError
+from vitruvius.errors import OutputError, UnknownNameError
 from vitruvius.generators import load
 from vitruvius.generators.recipe import half, source_of, train_generator
 from vitruvius.spaces import space
@@ -49,7 +49,7 @@ def test_training_ends_in_a_folder_that_loads(tmp_path: Path) -> None:
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
     source = source_of(CELLS, CELLS.sample(5, 0))
-    with pytest.raises(UsageError, match="alchemy"):
+    with pytest.raises(UnknownNameError, match="alchemy"):
         train_generator([source], tmp_path / "x", steps=1, process="alchemy")
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Cannot write"):

@@ -43,7 +43,7 @@ def weights(denoiser: GraphDenoiser) -> list[Tensor]:
     return list(denoiser.state_dict().values())
 
 
-@pytest.mark.parametrize("process", ["absorbing", "uniform"])
+@pytest.mark.parametrize("process", ["absorbing", "uniform", "continuous"])
 @pytest.mark.parametrize("stop", [3, 7])
 def test_resumed_training_ends_as_a_straight_run(
     source: Source, tmp_path: Path, process: str, stop: int
