@@ -176,7 +176,7 @@ def _nasbench201(name: str, column: str, title: str, searched: str) -> Case:
         name=name,
         title=f"NAS-Bench-201, {title}, "
         + ("oracle: test accuracy searched" if oracle else "validation searched, test reported"),
-        budget=150 if oracle else 192,
+        budget=150 if oracle else 100,
         seeds=60,
         kind="single",
         report="test",
@@ -262,7 +262,7 @@ def _constrained(data: str) -> Case:
         name=f"constrained-{data}",
         title=f"NAS-Bench-Graph, {data}: validation performance where latency is in the best "
         f"{FAST:.0%}",
-        budget=200,
+        budget=100,
         seeds=20,
         kind="single",
         report="valid_perf",

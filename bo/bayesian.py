@@ -30,8 +30,9 @@ __all__ = ["BayesianOptimization"]
 # Observations before which a surrogate says nothing.
 FEWEST = 2
 FULL, LOWER = "full", "lower-first"
-# Counts of neighbourhoods, which tell labels better, find the best later on NAS-Bench-201.
-VIEWS = ("one-hot", "path", "computed path", "counts", "depth")
+# Where wiring is fixed, choices say what is next to what; where it is chosen, they do not.
+FIXED_WIRING = ("one-hot", "path", "computed path", "counts", "depth")
+CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
 
 
 class BayesianOptimization:
@@ -51,7 +52,9 @@ class BayesianOptimization:
             rank correlation whenever the number of observations has doubled.
         acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``; for
             several objectives ``logehvi`` or ``lognehvi``.
-        views: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``.
+        views: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``; by
+            default choices, counts, and paths; counts of neighbourhoods instead of paths where the
+            space lets the wiring be chosen.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.
         sources: Where candidates come from in large spaces, of ``diffusion``, ``mutation``,
             ``uniform``, joined by ``+``.
@@ -82,7 +85,7 @@ class BayesianOptimization:
         *,
         surrogate: str = "gp",
         acquisition: str = AUTO,
-        views: str = "+".join(VIEWS),
+        views: str = AUTO,
         generator: str | Generator = "auto",
         sources: str = "diffusion+mutation",
         pool: int = 1000,
@@ -99,7 +102,7 @@ class BayesianOptimization:
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
         self.generator, self.pool = generator, pool
-        self.views = tuple(part.strip() for part in views.split("+"))
+        self.views = views
         self.sources = tuple(part.strip() for part in sources.split("+"))
         self._last: _Setting | None = None
 
@@ -170,7 +173,11 @@ class BayesianOptimization:
 
     def _setting(self, problem: Problem) -> _Setting:
         if self._last is None or self._last.problem is not problem:
-            self._last = _Setting(problem, Views(problem.space, self.views))
+            names = tuple(part.strip() for part in self.views.split("+"))
+            if self.views == AUTO:
+                chosen = any(v.kind in ("edge", "parent") for v in problem.space.variables)
+                names = CHOSEN_WIRING if chosen else FIXED_WIRING
+            self._last = _Setting(problem, Views(problem.space, names))
         return self._last
 
     def _candidates(

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..errors import UsageError
 from ..spaces import Space
 from .encoder import Encoder
 from .resolver import encoder
@@ -73,6 +74,7 @@ class Views:
 
     Raises:
         UnknownNameError: For another name.
+        UsageError: Where the space has none of them.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -85,6 +87,11 @@ class Views:
         made = {name: encoder(name, space) for name in names}
         self.space = space
         self._unfitted = {name: there for name, there in made.items() if there is not None}
+        if not self._unfitted:
+            raise UsageError(
+                f"The space {space.name} has nothing that {', '.join(names)} could encode.",
+                "Use one-hot, which every space has.",
+            )
 
     @property
     def names(self) -> tuple[str, ...]:
