@@ -26,7 +26,7 @@ VERSIONS = {"bo": 3}
 # Draws before constraints, of which the first that are possible are the initial design.
 DRAWS = 400
 # Slow ones get fewer seeds.
-SLOW, SLOW_SEEDS = ("bananas", "boosting", "gp-wl"), 20
+SLOW, SLOW_SEEDS = ("bananas", "boosting", "gp-wl", "nao"), 20
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ METHODS = (
     "bananas",
     "boosting",
     "gp-wl",
+    "nao",
+    "nao:semi=true",
+    "bo:surrogate=latent",
     "bo",
 )
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
