@@ -48,7 +48,7 @@ tags: [neural-architecture-search, graph-diffusion]
 
 # Graph diffusion for {spaces}
 
-Generates architectures by discrete diffusion over all variables of the DAG.
+Generates architectures by diffusion over all variables of the DAG.
 
 - Denoiser: graph transformer, {details["parameters"]:,} parameters
 - Process: {details["process"]}

@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(RECIPES)}")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pretrained")
     parser.add_argument("--process", choices=PROCESSES, default="absorbing")
+    parser.add_argument("--steps", type=int, help="optimiser steps; by default the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -53,7 +54,7 @@ def main() -> None:
         train_generator(
             sources,
             arguments.out / name,
-            steps=RECIPES[name],
+            steps=arguments.steps or RECIPES[name],
             process=arguments.process,
             seed=arguments.seed,
         )

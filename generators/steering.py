@@ -108,7 +108,8 @@ def steer(
     )
     return Guidance(
         classifier_free=ClassifierFree(conditions) if conditions is not None else None,
-        gradient=Gradient(goal.relaxed_log_value) if "gradient" in chosen else None,
+        # Its value is the logarithm of a probability, which bounds how far Bayes' rule can go.
+        gradient=Gradient(goal.relaxed_log_value, best=0.0) if "gradient" in chosen else None,
         resampling=Resampling(goal.log_value) if "resampling" in chosen else None,
     )
 

@@ -38,6 +38,12 @@ def test_auto_takes_conditions_where_it_can_and_resampling_where_it_must(
     assert steer(goal, Uniform()).name == "none"
 
 
+def test_gradients_go_no_further_than_bayes_rule() -> None:
+    guidance = steer(goal_of("params<=0.2M"), load("nasbench201"), "gradient")
+    assert guidance.gradient is not None
+    assert (guidance.gradient.scale, guidance.gradient.best) == (1.0, 0.0)
+
+
 def test_conditions_lie_in_the_target_and_spread_over_the_rest() -> None:
     guidance = steer(goal_of("params=0.2M±5%, depth>=36"), load("nasbench201"))
     assert guidance.classifier_free is not None
