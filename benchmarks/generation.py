@@ -25,7 +25,7 @@ from _report import markdown, write
 
 from vitruvius import sample, space
 from vitruvius.evaluators.targets import exact_metrics, parse_targets
-from vitruvius.generators import Gradient, GraphDiffusion, Guidance, Resampling, load, shipped
+from vitruvius.generators import Generator, Gradient, Guidance, Resampling, load, shipped
 from vitruvius.generators.recipe import half
 from vitruvius.predictors import GaussianProcess, Goal, GraphNetwork
 from vitruvius.spaces import Space
@@ -71,7 +71,7 @@ def cpu_milliseconds(work: Callable[[], Any], n: int) -> float:
 
 
 def quality(
-    target: Space, name: str, generator: GraphDiffusion, steps: int, seeds: int
+    target: Space, name: str, generator: Generator, steps: int, seeds: int
 ) -> dict[str, Any]:
     """One row of the quality table, averaged over seeds."""
     train, _ = half(target)
