@@ -138,12 +138,14 @@ class NAO:
         for turn in range(rounds):
             # Rounded up, so that the first round is never empty.
             share = -(-n * (turn + 1) // rounds) - -(-n * turn // rounds)
-            seeds, worth = None, None if gradient is None else self._relaxed(gradient)
+            seeds, excluded = None, None
+            worth = None if gradient is None else self._relaxed(gradient)
             if turn and resampling is not None:
                 known, value = _distinct(space, torch.cat(archive), torch.cat(values))
                 if len(known):
                     seeds = _survivors(known, value, share, resampling, generator)
                     worth = worth or self._learn(known, value)
+                    excluded = space.hashes(known)
             for start in range(0, share, batch):
                 size = min(batch, share - start)
                 if seeds is None:
@@ -153,7 +155,7 @@ class NAO:
                     x = seeds[start : start + size]
                 if worth is not None:
                     moves = steps if gradient is not None else MOVES
-                    x = self._climb(space, x, worth, moves, generator)
+                    x = self._climb(space, x, worth, moves, excluded, generator)
                 archive.append(x)
                 if resampling is not None:
                     values.append(resampling.value(x))
@@ -218,6 +220,7 @@ class NAO:
         x: Int[Tensor, "B V"],
         worth: Worth,
         moves: int,
+        excluded: Int[Tensor, " K"] | None,
         generator: torch.Generator,
     ) -> Int[Tensor, "B V"]:
         """Moves valid rows to better and better architectures; others stay."""
@@ -230,7 +233,7 @@ class NAO:
             seeds = space.canonical(x[left])
             start = network.encode(seeds.to(self.network.device))
             start = start + JITTER * torch.randn(start.shape, generator=generator).to(start.device)
-            end = ascend(network, space, seeds, worth, start=start)
+            end = ascend(network, space, seeds, worth, excluded=excluded, start=start)
             x[left] = end.x
             self.tally.seeds += len(left)
             self.tally.unmoved += int((~end.moved).sum())
