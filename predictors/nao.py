@@ -35,7 +35,7 @@ class NAO(Predictor):
         space: The space.
         seed: Seed of weights, batches and what is left out.
         members: Networks in the ensemble.
-        steps: Optimiser steps of each.
+        steps: Optimiser steps of each; half as many as labels where that is more.
         trade_off: Weight of the prediction against the reconstruction, ``lambda`` in the paper.
 
     Example:
@@ -65,6 +65,7 @@ class NAO(Predictor):
 
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
         x = self.space.canonical(x)
+        self._most = max(self.steps, len(x) // 2)
         rows = self.space.sample(ROWS, derive_seed(self.seed, "unlabelled"))
         generator = make_generator(derive_seed(self.seed, "members"))
         weight = torch.zeros(self.members, len(x)).exponential_(generator=generator)
@@ -97,7 +98,7 @@ class NAO(Predictor):
             rows,
             labelled=labelled,
             trade_off=self.trade_off,
-            steps=self.steps,
+            steps=self._most,
             seed=derive_seed(self.seed, "member", member),
         )
 
@@ -131,7 +132,8 @@ class SemiNAS(NAO):
         space: The space.
         seed: Seed of weights, batches and what is left out.
         members: Networks in the ensemble.
-        steps: Optimiser steps of each, before and after.
+        steps: Optimiser steps of each, before and after; half as many as labels where that is
+            more.
         trade_off: Weight of the prediction against the reconstruction.
 
     Example:
