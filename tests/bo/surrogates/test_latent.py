@@ -3,9 +3,11 @@ import torch
 
 from vitruvius.bo.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
+from vitruvius.bo.surrogates import latent
 from vitruvius.bo.surrogates.latent import LatentGP
 from vitruvius.bo.surrogates.resolver import surrogate
 from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.encoders.autoencoding import new_autoencoder
 from vitruvius.encoders.views import Encoded, Views
 from vitruvius.generators.nao import train_nao
 from vitruvius.spaces import Space, space
@@ -47,7 +49,8 @@ def test_isomorphic_encodings_are_one_point(cells: Space, data: Encoded) -> None
     assert torch.equal(gp.marginals(other)[0], gp.marginals(data)[0])
 
 
-def test_it_is_known_by_name(cells: Space) -> None:
+def test_it_is_known_by_name(cells: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "pretrained", lambda space, steps: new_autoencoder(space))
     assert isinstance(surrogate("latent", cells), LatentGP)
 
 
