@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed
+from .._seeding import derive_seed, make_generator
 from ..encoders.views import Encoded, Views
 from ..errors import UnknownNameError, UsageError
 from ..generators.generator import Generator
@@ -22,6 +22,7 @@ from .judge import Judge
 from .method import Scores
 from .methods._candidates import fresh_uniform
 from .problem import Problem
+from .source_task import SourceTask
 from .surrogates.resolver import Choice
 from .trial import History, Proposal
 
@@ -63,6 +64,8 @@ class BayesianOptimization:
             fidelity, which is learnt from as a second task and taken where it tells more for what
             it costs.
         per_second: Whether improvement counts per second of predicted evaluation time.
+        tasks: Earlier tasks on the same space, which are believed as far as labels bear them out
+            (see `TransferGP`); the first two proposals are what they agree is best.
 
     Raises:
         UnknownNameError: For an unknown acquisition function, view, generator or source.
@@ -91,6 +94,7 @@ class BayesianOptimization:
         pool: int = 1000,
         fidelity: str = FULL,
         per_second: bool = False,
+        tasks: Sequence[SourceTask] = (),
     ) -> None:
         if fidelity not in (FULL, LOWER):
             raise UnknownNameError.of("fidelity", fidelity, (FULL, LOWER))
@@ -101,14 +105,14 @@ class BayesianOptimization:
             )
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
-        self.generator, self.pool = generator, pool
+        self.generator, self.pool, self.tasks = generator, pool, tuple(tasks)
         self.views = views
         self.sources = tuple(part.strip() for part in sources.split("+"))
         self._last: _Setting | None = None
 
     def propose(self, history: History, seed: int) -> Proposal | None:
         if len(history.ok) < FEWEST:
-            return fresh_uniform(history, seed)
+            return self._agreed(history, seed) or fresh_uniform(history, seed)
         judge = self.judge(history)
         setting = self._setting(history.problem)
         if setting.whole is not None:
@@ -158,6 +162,7 @@ class BayesianOptimization:
             choice=self._setting(history.problem).choice,
             fidelity=self._lower(history.problem),
             per_second=self.per_second,
+            tasks=self.tasks,
             seed=seed,
         )
 
@@ -165,6 +170,22 @@ class BayesianOptimization:
         judge = self.judge(history)
         candidates = self._setting(history.problem).views(x)
         return Scores(judge.marginal(candidates, seed), judge.predict(candidates))
+
+    def _agreed(self, history: History, seed: int) -> Proposal | None:
+        """The new architecture with the best mean score over earlier tasks and objectives."""
+        objectives = history.problem.objectives
+        told = [(t, o) for t in self.tasks for o in objectives if o.metric in t.metrics]
+        if not told:
+            return None
+        x = history.problem.whole()
+        if x is None:
+            x = history.problem.space.sample(self.pool, make_generator(seed))
+        x = history.fresh(x)
+        if not len(x):
+            return None
+        scores = sum(o.sign * t.scores(o.metric, x) for t, o in told)
+        assert isinstance(scores, Tensor)
+        return Proposal(tuple(x[int(scores.argmax())].tolist()), "earlier tasks")
 
     def _lower(self, problem: Problem) -> int | None:
         """The fidelity to look at first, where one is asked for and there is one."""

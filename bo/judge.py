@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,8 +15,10 @@ from ..predictors.predictor import NormalScores
 from .acquisition import Acquisition
 from .ranking import rank
 from .situation import Bound, Situation
+from .source_task import SourceTask
 from .surrogates.pool_model import Belief, Known, PoolModel
 from .surrogates.resolver import AUTO, Choice, Surrogate, surrogate
+from .surrogates.transfer_gp import Source, TransferGP
 from .trial import History
 
 __all__ = ["Judge"]
@@ -45,6 +47,7 @@ class Judge:
         choice: Who chooses, and remembers it; anew each time by default.
         fidelity: A lower one whose observations are learnt from too, as a second task.
         per_second: Whether values are per second of predicted evaluation time.
+        tasks: Earlier tasks, which take the place of the surrogate for the metrics they have.
         seed: Of the settings of the surrogates.
 
     Example:
@@ -75,6 +78,7 @@ class Judge:
         choice: Choice | None = None,
         fidelity: int | None = None,
         per_second: bool = False,
+        tasks: Sequence[SourceTask] = (),
         seed: int = 0,
     ) -> None:
         self.problem, self.function = history.problem, function
@@ -106,7 +110,16 @@ class Judge:
                 if lower is not None and len(lower.x):
                     low = lower.values[name] * sign
                     z = torch.cat([z, NormalScores(low)(low)])
-                process = surrogate(kind, space, kept=kept, seed=seed)
+                there = [each for each in tasks if name in each.metrics]
+                process: Surrogate = (
+                    TransferGP(
+                        {each.name: _scores(each, name, sign) for each in there},
+                        kept=kept,
+                        seed=seed,
+                    )
+                    if there
+                    else surrogate(kind, space, kept=kept, seed=seed)
+                )
                 self._processes[name] = process.fit(data, z, task)
         self._lower = _mean_seconds(lower) if lower is not None else None
         self._full = _mean_seconds(history)
@@ -117,6 +130,24 @@ class Judge:
             torch.stack(columns[:count], 1), history.feasible, self._bounds(), seed
         )
         self._best = rank(history).argsort(stable=True)[:BASELINE]
+
+    @property
+    def weights(self) -> dict[str, dict[str, float]]:
+        """Share of every earlier task in what is believed of each metric."""
+        return {
+            name: process.weights
+            for name, process in self._processes.items()
+            if isinstance(process, TransferGP)
+        }
+
+    @property
+    def dropped(self) -> dict[str, tuple[str, ...]]:
+        """Earlier tasks that were found to mislead, by metric."""
+        return {
+            name: process.dropped
+            for name, process in self._processes.items()
+            if isinstance(process, TransferGP)
+        }
 
     def __call__(
         self, candidates: Encoded, seed: int, known: Bool[Tensor, " C"] | None = None
@@ -261,6 +292,10 @@ class Judge:
             low, high = self._scores[target.metric](edges).sort().values.tolist()
             bounds.append(Bound(names.index(target.metric), low, high))
         return tuple(bounds)
+
+
+def _scores(task: SourceTask, metric: str, sign: float) -> Source:
+    return lambda x: sign * task.scores(metric, x)
 
 
 def _mean_seconds(history: History) -> float:

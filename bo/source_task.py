@@ -1,0 +1,110 @@
+"""Source task: what an earlier task says of any architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._seeding import derive_seed, make_generator
+from ..errors import UsageError
+from ..predictors.gaussian_process import GaussianProcess
+from ..predictors.predictor import NormalScores
+from ..spaces import Space
+
+__all__ = ["SourceTask"]
+
+# Labels that a Gaussian process learns an earlier task from; what was looked up is known exactly.
+LEARNT = 400
+FEWEST = 3
+
+
+class SourceTask:
+    """An earlier task on the same space: its labels, and what they imply for the rest.
+
+    Values are normal scores by rank within the task, so that tasks of any unit can be compared.
+    What was evaluated has its own score; the rest is predicted by a Gaussian process.
+
+    Args:
+        name: What reports call it.
+        space: The space.
+        x: Its labelled architectures, ``[n, V]``.
+        values: Their values by metric, ``[n]`` each, in any unit.
+        seed: Of the choice of labels that the process learns from.
+
+    Raises:
+        UsageError: For fewer than three labels, or values that are not finite.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(40, 0)
+        >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
+        >>> task.scores("accuracy", cells.sample(3, 1)).shape
+        torch.Size([3])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        space: Space,
+        x: Int[Tensor, "n V"],
+        values: Mapping[str, Float[Tensor, " n"]],
+        *,
+        seed: int = 0,
+    ) -> None:
+        for metric, column in values.items():
+            if len(x) < FEWEST or len(column) != len(x) or not bool(column.isfinite().all()):
+                raise UsageError(
+                    f"The task {name!r} needs at least {FEWEST} finite values of {metric}, got "
+                    f"{len(column)} for {len(x)} architectures.",
+                    "Leave the task out, or the rows without a value.",
+                )
+        self.name, self.space, self.seed = name, space, seed
+        self.metrics = tuple(values)
+        hashes, first = _first(space.hashes(x))
+        self._x = x[first]
+        self._labels = {}
+        for metric, column in values.items():
+            kept = column.double()[first]
+            self._labels[metric] = NormalScores(kept)(kept)
+        # Labels, and what was predicted so far.
+        self._told = {metric: (hashes, own) for metric, own in self._labels.items()}
+        self._processes: dict[str, GaussianProcess] = {}
+
+    def scores(self, metric: str, x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
+        """Returns the normal scores of architectures within this task.
+
+        Args:
+            metric: One of its metrics.
+            x: Valid choice indices.
+        """
+        wanted = self.space.hashes(x)
+        hashes, scores = self._told[metric]
+        new = ~torch.isin(wanted, hashes)
+        if bool(new.any()):
+            found, first = _first(wanted[new])
+            predicted = self._process(metric).predict_scores(x[new][first])[0].double()
+            hashes, order = torch.cat([hashes, found]).sort()
+            scores = torch.cat([scores, predicted])[order]
+            self._told[metric] = hashes, scores
+        return scores[torch.searchsorted(hashes, wanted)]
+
+    def _process(self, metric: str) -> GaussianProcess:
+        if metric not in self._processes:
+            own = self._labels[metric]
+            generator = make_generator(derive_seed(self.seed, "source", self.name))
+            few = torch.randperm(len(own), generator=generator)[:LEARNT]
+            process = GaussianProcess(self.space, seed=self.seed)
+            process.fit(self._x[few], own[few])
+            self._processes[metric] = process
+        return self._processes[metric]
+
+
+def _first(hashes: Int[Tensor, " n"]) -> tuple[Int[Tensor, " u"], Int[Tensor, " u"]]:
+    """Distinct hashes in order, and where each occurs first."""
+    kinds, owner = hashes.unique(return_inverse=True)
+    first = torch.full((len(kinds),), len(hashes))
+    return kinds, first.scatter_reduce(0, owner, torch.arange(len(hashes)), "amin")

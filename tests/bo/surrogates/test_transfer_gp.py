@@ -1,0 +1,122 @@
+import pytest
+import torch
+from scipy.stats import kendalltau
+
+from vitruvius.bo.surrogates.transfer_gp import TARGET, TransferGP, _misranked
+from vitruvius.encoders.views import Views, views_of
+from vitruvius.predictors.averaged_gp import AveragedGP
+from vitruvius.predictors.predictor import NormalScores
+from vitruvius.spaces import space
+
+CELLS = space("nasbench201")
+
+
+def views() -> Views:
+    return views_of(CELLS, ("one-hot", "path", "counts"))
+
+
+def size(x: torch.Tensor) -> torch.Tensor:
+    counts = CELLS.statistics(CELLS.canonical(x))
+    return counts["depth"] + counts["params"] / 2e5
+
+
+SCORES = NormalScores(size(CELLS.enumerate()))
+
+
+def truth(x: torch.Tensor) -> torch.Tensor:
+    """Depth and parameters, as normal scores."""
+    return SCORES(size(x))
+
+
+def wrong(x: torch.Tensor) -> torch.Tensor:
+    """A shuffled table: the same for isomorphic architectures, and about nothing."""
+    return ((CELLS.hashes(x) % 1009).double() / 1009 - 0.5) * 3
+
+
+def labels(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    x = CELLS.sample(4 * n, seed).unique(dim=0)
+    x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:n]]
+    return x, NormalScores(truth(x))(truth(x))
+
+
+def test_pairs_out_of_order_are_counted() -> None:
+    """Of three labels in order, a task that swaps the last two misranks one pair."""
+    z = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64)
+    told = torch.tensor([[0.0, 1.0, 2.0], [0.0, 2.0, 1.0], [2.0, 1.0, 0.0]], dtype=torch.float64)
+    once = torch.tensor([[0, 1, 2]])
+    assert _misranked(told, z, once).tolist() == [[0.0, 1.0, 3.0]]
+    assert _misranked(told, z, torch.tensor([[1, 1, 2]])).tolist() == [[0.0, 2.0, 2.0]]
+
+
+def test_a_source_that_is_right_is_believed() -> None:
+    """With eight labels it ranks what the target alone cannot."""
+    (x, z), held = labels(8), CELLS.sample(500, 9)
+    gp = TransferGP({"right": truth, "wrong": wrong}).fit(views()(x), z)
+    alone = AveragedGP().fit(views()(x), z)
+    assert gp.weights["right"] > 0.6
+    assert sum(gp.weights.values()) == pytest.approx(1)
+    taus = [
+        kendalltau(model.marginals(views()(held))[0].mean(0), truth(held)).statistic
+        for model in (gp, alone)
+    ]
+    assert taus[0] > 0.9
+    assert taus[0] > taus[1] + 0.1
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_shuffled_table_is_dropped_and_costs_nothing(seed: int) -> None:
+    (x, z), held = labels(40, seed), CELLS.sample(500, 9)
+    gp = TransferGP({"wrong": wrong}, seed=seed).fit(views()(x), z)
+    assert gp.dropped == ("wrong",)
+    assert gp.weights == {"wrong": 0.0, TARGET: 1.0}
+    alone = AveragedGP(seed=seed).fit(views()(x), z)
+    taus = [
+        kendalltau(model.marginals(views()(held))[0].mean(0), truth(held)).statistic
+        for model in (gp, alone)
+    ]
+    assert taus[0] > taus[1] - 0.02
+
+
+def test_labels_overrule_a_source_where_the_target_departs_from_it() -> None:
+    """A source that is right but for one choice; labels of the other side mend it."""
+
+    def biased(x: torch.Tensor) -> torch.Tensor:
+        return truth(x) + 2.0 * (CELLS.canonical(x)[:, 5] == 3)
+
+    (x, z), held = labels(60), CELLS.sample(500, 9)
+    gp = TransferGP({"biased": biased}).fit(views()(x), z)
+    corrected = kendalltau(gp.marginals(views()(held))[0].mean(0), truth(held)).statistic
+    assert corrected > kendalltau(biased(held), truth(held)).statistic + 0.05
+
+
+def test_before_labels_tell_all_sources_count() -> None:
+    x, z = labels(2)
+    gp = TransferGP({"right": truth, "other": truth}).fit(views()(x), z)
+    assert gp.weights[TARGET] == 0
+    assert gp.dropped == ()
+
+
+def test_it_keeps_the_contract_of_a_belief() -> None:
+    x, z = labels(12)
+    for kept in (1, 16):
+        gp = TransferGP({"right": truth, "wrong": wrong}, kept=kept).fit(views()(x), z)
+        data = views()(CELLS.sample(7, 3))
+        mean, variance = gp.marginals(data)
+        joint_mean, covariance = gp.joint(data)
+        assert mean.shape == variance.shape == (len(gp.noise()), 7)
+        torch.testing.assert_close(mean, joint_mean, atol=1e-3, rtol=1e-3)
+        diagonal = covariance.diagonal(dim1=1, dim2=2)
+        torch.testing.assert_close(variance, diagonal, atol=1e-3, rtol=1e-2)
+        assert len(gp.coarse().marginals(data)[0]) <= 2
+    assert len(gp.noise()) == 16
+
+
+def test_the_same_seed_gives_the_same() -> None:
+    x, z = labels(12)
+    data = views()(CELLS.sample(7, 3))
+    first, again, other = (
+        TransferGP({"right": truth, "wrong": wrong}, seed=seed).fit(views()(x), z).marginals(data)
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first[0], again[0])
+    assert not torch.equal(first[0], other[0])

@@ -1,0 +1,61 @@
+import pytest
+import torch
+
+from vitruvius.bo.bayesian import BayesianOptimization
+from vitruvius.bo.problem import Problem
+from vitruvius.bo.source_task import SourceTask
+from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.errors import UsageError
+from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.spaces import space
+
+CELLS = space("nasbench201")
+
+
+def test_what_was_evaluated_has_its_own_score() -> None:
+    x = CELLS.enumerate()[::130]
+    y = CELLS.statistics(x)["params"]
+    task = SourceTask("earlier", CELLS, x, {"size": y})
+    other = CELLS.shuffle(x, 0)
+    scores = task.scores("size", other)
+    assert torch.equal(scores.argsort(stable=True), y.argsort(stable=True))
+    assert float(scores.mean()) == pytest.approx(0, abs=1e-2)
+
+
+def test_the_rest_is_predicted_and_remembered() -> None:
+    x = CELLS.sample(120, 0)
+    task = SourceTask("earlier", CELLS, x, {"size": CELLS.statistics(x)["params"]})
+    new = CELLS.sample(300, 1)
+    scores = task.scores("size", new)
+    truth = CELLS.statistics(CELLS.canonical(new))["params"]
+    assert float(torch.corrcoef(torch.stack([scores, truth]))[0, 1]) > 0.9
+    assert torch.equal(task.scores("size", new.flip(0)), scores.flip(0))
+
+
+def test_too_few_labels_are_refused() -> None:
+    with pytest.raises(UsageError, match="earlier"):
+        SourceTask("earlier", CELLS, CELLS.sample(2, 0), {"size": torch.ones(2)})
+    with pytest.raises(UsageError, match="finite"):
+        SourceTask("earlier", CELLS, CELLS.sample(4, 0), {"size": torch.full((4,), torch.nan)})
+
+
+def test_a_search_begins_with_what_earlier_tasks_agree_on() -> None:
+    """On Cora from Citeseer: the first proposals are above the middle, and none repeats."""
+    cora, citeseer = NASBenchGraphTable("cora"), NASBenchGraphTable("citeseer")
+    values = citeseer.values(citeseer.rows)["valid_perf"]
+    task = SourceTask("citeseer", cora.space, citeseer.rows, {"valid_perf": values})
+    problem = Problem.of(cora, maximize="valid_perf")
+    method = BayesianOptimization(tasks=[task])
+    trials: list[Trial] = []
+    for number in range(4):
+        proposal = method.propose(History(problem, trials), seed=number)
+        assert isinstance(proposal, Proposal)
+        metrics = cora.evaluate(proposal.row).metrics
+        trials.append(Trial(number, proposal).finish("ok", metrics))
+    assert [trial.proposal.source for trial in trials[:2]] == ["earlier tasks"] * 2
+    assert len({trial.proposal.row for trial in trials}) == 4
+    everything = cora.values(cora.rows)["valid_perf"]
+    for trial in trials[:2]:
+        assert float((everything < trial.metrics["valid_perf"]).double().mean()) > 0.6
+    weights = method.judge(History(problem, trials)).weights["valid_perf"]
+    assert set(weights) == {"citeseer", "target"}
