@@ -16,6 +16,8 @@ def test_every_name_fits_and_predicts() -> None:
     x = CELLS.sample(40, 0)
     values = CELLS.statistics(x)["params"]
     for name in predictor_names():
+        if name in ("nao", "seminas"):  # some seconds each; they have contracts of their own
+            continue
         mean, std = fit_predictor(name, CELLS, x, values).predict(x)
         assert mean.shape == std.shape == (40,)
 
@@ -24,12 +26,12 @@ def test_auto_takes_the_best_of_cross_validation() -> None:
     x = CELLS.sample(60, 1)
     values = CELLS.statistics(x)["macs"]
     scores = cross_validate(CELLS, x, values, seed=2)
-    assert set(scores) == set(predictor_names()) - {"auto"}
+    assert set(scores) == {"gp", "ridge", "lightgbm", "gnn", "average"}
     assert all(-1 <= tau <= 1 for tau in scores.values())
     best = max(scores, key=lambda name: scores[name])
     assert scores[best] > 0.6
-    close = scores["average"] >= scores[best] - resolver.MARGIN
-    expected = "average" if close else best
+    better = scores[best] > scores["average"] + resolver.MARGIN
+    expected = best if better else "average"
     assert fit_predictor("auto", CELLS, x, values, seed=2).name == expected
 
 
@@ -37,7 +39,7 @@ def test_auto_takes_the_best_of_cross_validation() -> None:
     ("scores", "expected"),
     [
         ({"gp": 0.5, "lightgbm": 0.9, "gnn": 0.1, "average": 0.8}, "lightgbm"),
-        ({"gp": 0.5, "lightgbm": 0.9, "gnn": 0.1, "average": 0.88}, "average"),
+        ({"gp": 0.5, "lightgbm": 0.9, "gnn": 0.1, "average": 0.895}, "average"),
         ({"gp": 0.5, "lightgbm": 0.4, "gnn": 0.1, "average": 0.6}, "average"),
     ],
 )
@@ -45,7 +47,7 @@ def test_the_average_is_taken_where_it_comes_close(
     monkeypatch: pytest.MonkeyPatch, scores: dict[str, float], expected: str
 ) -> None:
     monkeypatch.setattr(resolver, "cross_validate", lambda *_, **__: scores)
-    x = CELLS.sample(20, 1)
+    x = CELLS.sample(40, 1)
     assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == expected
 
 
@@ -55,9 +57,23 @@ def test_labels_without_signal_score_near_nothing() -> None:
     assert all(abs(tau) < 0.4 for tau in cross_validate(CELLS, x, noise).values())
 
 
-def test_few_labels_fall_back_to_the_gaussian_process() -> None:
-    x = CELLS.sample(5, 0)
-    assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == "gp"
+def test_few_labels_are_left_to_the_average() -> None:
+    x = CELLS.sample(resolver.ENOUGH - 1, 0)
+    assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == "average"
+
+
+def test_options_follow_the_name() -> None:
+    x = CELLS.sample(20, 0)
+    values = CELLS.statistics(x)["params"]
+    few, whole = (
+        fit_predictor(name, CELLS, x, values).predict_scores(CELLS.sample(9, 1))[0]
+        for name in ("ridge:views=path+counts", "ridge")
+    )
+    assert not torch.equal(few, whole)
+    with pytest.raises(UnknownNameError, match="views"):
+        fit_predictor("ridge:veiws=path", CELLS, x, values)
+    with pytest.raises(UnknownNameError, match="weisfeiler-lehman"):
+        fit_predictor("ridge:views=wl", CELLS, x, values)
 
 
 def test_mistakes_are_named() -> None:
