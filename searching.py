@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from .bo.method import Method
@@ -13,7 +14,7 @@ from .bo.problem import Problem
 from .bo.progress import Progress
 from .bo.result import SearchResult
 from .bo.search import Search
-from .bo.store import EvaluatorConfig, Run, RunConfig
+from .bo.store import EarlierConfig, EvaluatorConfig, Run, RunConfig
 from .errors import UsageError
 from .evaluators.evaluator import Evaluator
 from .evaluators.function import FunctionEvaluator, metrics_named
@@ -44,7 +45,8 @@ def search(
     method: str | Method = "bo",
     seed: int = 0,
     batch: int | None = None,
-    initial: int = 5,
+    initial: int | None = None,
+    earlier: Sequence[str | Path] = (),
     workers: int = 1,
     executor: str = AUTO,
     timeout: float | None = None,
@@ -74,7 +76,10 @@ def search(
         method: ``"bo"`` or another of `vitruvius.bo.methods.names`, or a method.
         seed: Seed of everything random; the same seed and batch give the same trials.
         batch: Evaluations at the same time, over all processes; by default ``workers``.
-        initial: Random architectures before the method decides.
+        initial: Random architectures before the method decides; by default five, or none where
+            there are earlier runs.
+        earlier: Folders of runs on the same space, from which the method ``bo`` starts as far as
+            results bear them out.
         workers: Evaluations at the same time in this process.
         executor: ``"serial"``, ``"process"``, ``"ray"``, or ``"auto"``: serial for a table and one
             worker, else processes.
@@ -115,7 +120,8 @@ def search(
         method=method,
         seed=seed,
         batch=workers if batch is None else batch,
-        initial=initial,
+        initial=(0 if earlier else 5) if initial is None else initial,
+        earlier=earlier,
         workers=workers,
         executor=executor,
         timeout=timeout,
@@ -141,6 +147,7 @@ def new_search(
     architecture_column: str = "arch_str",
     metrics: str = "",
     tables: Sequence[str | Path] = (),
+    earlier: Sequence[str | Path] = (),
     **settings: Any,
 ) -> Search:
     """Makes a search, or joins the one that is there, without evaluating anything yet.
@@ -157,6 +164,7 @@ def new_search(
         architecture_column: As for `search`.
         metrics: As for `search`.
         tables: As for `search`.
+        earlier: As for `search`.
         **settings: Others of `RunConfig`: ``seed``, ``batch``, ``initial``, ``budget``,
             ``workers``, ``executor``, ``timeout``.
 
@@ -191,10 +199,11 @@ def new_search(
         minimize=minimize,
         where=where,
         method=method if isinstance(method, str) else method.name,
+        earlier=tuple(_earlier(found, each) for each in earlier),
         **settings,
     )
     problem = _problem(config, found, evaluator)
-    chosen = _method(config, method)
+    chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))
     return Search(problem, chosen, Run.create(config, problem.objectives, run, storage))
@@ -228,7 +237,7 @@ def open_search(
             "Resume it from Python, with the same `evaluator`.",
         )
     found = space or _space(config)
-    return Search(_problem(config, found, evaluator), _method(config, method), opened)
+    return Search(_problem(config, found, evaluator), _method(config, method, found), opened)
 
 
 def resume(
@@ -341,17 +350,56 @@ def _evaluator(
     )
 
 
-def _method(config: RunConfig, given: str | Method | None) -> Method:
-    if given is not None and not isinstance(given, str):
-        return given
-    from .bo.methods import method, names
+def _method(config: RunConfig, given: str | Method | None, space: Space) -> Method:
+    chosen = given
+    if chosen is None or isinstance(chosen, str):
+        from .bo.methods import method, names
 
-    if given is None and config.method.partition(":")[0] not in names():
-        raise UsageError(
-            f"The run was made with the method {config.method!r}, which only Python has.",
-            "Resume it from Python, with the same `method`.",
+        if given is None and config.method.partition(":")[0] not in names():
+            raise UsageError(
+                f"The run was made with the method {config.method!r}, which only Python has.",
+                "Resume it from Python, with the same `method`.",
+            )
+        chosen = method(config.method)
+    if config.earlier:
+        from .bo.bayesian import BayesianOptimization
+        from .bo.source_task import SourceTask
+
+        if not isinstance(chosen, BayesianOptimization):
+            raise UsageError(
+                f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
+            )
+        chosen.tasks = tuple(
+            SourceTask(
+                task.name,
+                space,
+                torch.tensor(task.rows),
+                {
+                    name: torch.tensor(values, dtype=torch.float64)
+                    for name, values in task.values.items()
+                },
+            )
+            for task in config.earlier
         )
-    return method(config.method)
+    return chosen
+
+
+def _earlier(space: Space, run: str | Path) -> EarlierConfig:
+    """What a run has measured, of every metric that all its results have."""
+    opened = open_search(run)
+    if opened.problem.space.name != space.name:
+        raise UsageError(
+            f"{run} searched {opened.problem.space.name}, not {space.name}.",
+            "Give runs on the same space.",
+        )
+    trials = [entry.trial for entry in opened.log.read()]
+    done = [t for t in trials if t.state == "ok" and t.proposal.fidelity is None]
+    shared = set.intersection(*(set(t.metrics) for t in done)) if done else set()
+    return EarlierConfig(
+        name=str(run),
+        rows=tuple(t.proposal.row for t in done),
+        values={name: tuple(t.metrics[name] for t in done) for name in sorted(shared)},
+    )
 
 
 def _space(config: RunConfig) -> Space:

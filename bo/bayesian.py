@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -170,6 +170,22 @@ class BayesianOptimization:
         judge = self.judge(history)
         candidates = self._setting(history.problem).views(x)
         return Scores(judge.marginal(candidates, seed), judge.predict(candidates))
+
+    def report(self, history: History) -> dict[str, Any]:
+        """Tells which earlier tasks are believed, by metric, and which were dropped.
+
+        Args:
+            history: All trials.
+        """
+        if not self.tasks or len(history.ok) < FEWEST:
+            return {}
+        judge = self.judge(history)
+        return {
+            "earlier": {
+                name: {"weights": weights, "dropped": list(judge.dropped[name])}
+                for name, weights in judge.weights.items()
+            }
+        }
 
     def _agreed(self, history: History, seed: int) -> Proposal | None:
         """The new architecture with the best mean score over earlier tasks and objectives."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from .trial import History, Proposal
 
-__all__ = ["Method", "Scores", "ScoringMethod"]
+__all__ = ["Method", "ReportingMethod", "Scores", "ScoringMethod"]
 
 
 @runtime_checkable
@@ -65,4 +65,16 @@ class ScoringMethod(Method, Protocol):
             history: All trials so far; at least two were measured in full.
             x: Valid choice indices.
             seed: Of Monte-Carlo draws.
+        """
+
+
+@runtime_checkable
+class ReportingMethod(Protocol):
+    """A method that can tell what it went by."""
+
+    def report(self, history: History) -> dict[str, Any]:
+        """Returns what the summary of a result shall say, by name.
+
+        Args:
+            history: All trials.
         """

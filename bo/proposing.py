@@ -105,7 +105,7 @@ class Proposer:
             fresh = history.fresh(self._designs)
             if len(fresh):
                 return Next(Proposal(tuple(fresh[0].tolist()), INITIAL))
-        if not history.ok:
+        if not history.ok and self.initial:
             return Next(_uniform(history, seed, INITIAL))
         proposal = self.method.propose(history, seed)
         if proposal is None:

@@ -16,7 +16,7 @@ from ..evaluators.evaluation import Evaluation
 from ..spaces import ArchitectureLike
 from .executors import Executor, Finished, Task
 from .executors import executor as make_executor
-from .method import Method, Scores, ScoringMethod
+from .method import Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Silent, Snapshot
 from .proposing import Proposer
@@ -273,6 +273,8 @@ class Search:
             "cpu_seconds": round(self._cpu, 3),
             "wall_seconds": round(self._wall, 3),
         }
+        if isinstance(self.method, ReportingMethod):
+            summary |= self.method.report(History(self.problem, trials))
         notes = []
         if self._exhausted:
             notes.append("Everything that may be proposed has been; the search ended there.")

@@ -69,8 +69,16 @@ def search(
         ),
     ] = None,
     initial: Annotated[
-        int, typer.Option(help="Random architectures before the method decides.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            help="Random architectures before the method decides; 5, or 0 with --from.",
+            show_default=False,
+        ),
+    ] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="An earlier run on the same space to start from; repeatable."),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Evaluations at the same time, here.")] = 1,
     executor: Annotated[str, typer.Option(help="auto, serial, process or ray.")] = "auto",
     timeout: Timeout = None,
@@ -96,7 +104,8 @@ def search(
         "budget": budget,
         "method": method,
         "batch": workers if batch is None else batch,
-        "initial": initial,
+        "initial": (0 if earlier else 5) if initial is None else initial,
+        "earlier": earlier or (),
         "workers": workers,
         "executor": executor,
         "timeout": timeout,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -260,3 +261,46 @@ def test_score_needs_a_method_that_scores_and_two_results(run: Command, tmp_path
     code, _, err = run("score", "a", tmp_path / "pool.txt")
     assert code == 2
     assert "'random' scores nothing" in err
+
+
+def test_a_search_starts_from_an_earlier_run(tmp_path: Path) -> None:
+    """From Citeseer to Cora: no random architectures, weights in the summary, kept with the run."""
+    first = {"maximize": "valid_perf", "seed": 1}
+    searching.search(
+        "nas-bench-graph", evaluator="citeseer", budget=12, run=tmp_path / "old", **first
+    )
+    made = {
+        "evaluator": "cora",
+        "budget": 4,
+        "run": tmp_path / "new",
+        "earlier": [tmp_path / "old"],
+        **first,
+    }
+    result = searching.search("nas-bench-graph", **made)
+    sources = [trial.proposal.source for trial in result.trials]
+    assert sources == ["earlier tasks"] * 2 + ["exhaustive"] * 2
+    told = result.summary["earlier"]["valid_perf"]
+    assert set(told["weights"]) == {str(tmp_path / "old"), "target"}
+    assert sum(told["weights"].values()) == pytest.approx(1)
+    shutil.rmtree(tmp_path / "old")
+    again = searching.resume(tmp_path / "new", budget=5)
+    rows = [trial.proposal.row for trial in again.trials]
+    assert rows[:4] == [trial.proposal.row for trial in result.trials]
+    assert again.summary["earlier"]["valid_perf"]["weights"]
+
+
+def test_earlier_runs_have_to_fit(tmp_path: Path) -> None:
+    searching.search(
+        "nas-bench-graph",
+        evaluator="citeseer",
+        maximize="valid_perf",
+        budget=4,
+        method="random",
+        run=tmp_path / "old",
+    )
+    with pytest.raises(UsageError, match="nas-bench-graph, not nasbench201"):
+        searching.new_search("nasbench201", maximize="accuracy", earlier=[tmp_path / "old"])
+    with pytest.raises(UsageError, match="does not learn from earlier runs"):
+        searching.new_search(
+            "nas-bench-graph", maximize="valid_perf", method="random", earlier=[tmp_path / "old"]
+        )

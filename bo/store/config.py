@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EvaluatorConfig", "RunConfig"]
+__all__ = ["EarlierConfig", "EvaluatorConfig", "RunConfig"]
 
 
 class EvaluatorConfig(BaseModel):
@@ -28,6 +28,22 @@ class EvaluatorConfig(BaseModel):
     metrics: str = ""
 
 
+class EarlierConfig(BaseModel):
+    """The labels of an earlier task, kept with the run, which the earlier one may not outlive.
+
+    Args:
+        name: What reports call it.
+        rows: Choice indices.
+        values: Values of the rows by metric.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    rows: tuple[tuple[int, ...], ...]
+    values: dict[str, tuple[float, ...]]
+
+
 class RunConfig(BaseModel):
     """What defines a run.
 
@@ -42,6 +58,7 @@ class RunConfig(BaseModel):
         seed: Of everything random.
         batch: How many trials may be evaluated at the same time, over all processes.
         initial: Random architectures before the method decides.
+        earlier: Earlier tasks that the method starts from.
         budget: Evaluations, prior results not counted; the one thing that may grow.
         workers: Evaluations at the same time in one process, unless told otherwise.
         executor: What runs them, unless told otherwise.
@@ -67,6 +84,7 @@ class RunConfig(BaseModel):
     seed: int = 0
     batch: int = Field(default=1, ge=1)
     initial: int = Field(default=5, ge=0)
+    earlier: tuple[EarlierConfig, ...] = ()
     budget: int = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=1)
     executor: str = "process"
