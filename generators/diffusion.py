@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -16,7 +15,6 @@ from diffusers import (
 )
 from huggingface_hub import snapshot_download
 from jaxtyping import Bool, Float, Int
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -31,17 +29,6 @@ from .schedulers import MASK, AbsorbingScheduler, settle
 
 __all__ = ["GraphDiffusion"]
 
-# What reading a configuration and weights of another kind can end in.
-_UNREADABLE = (
-    SafetensorError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 Scheduler: TypeAlias = AbsorbingScheduler | DiscreteDDIMScheduler | ContinuousScheduler
 
 
@@ -381,12 +368,12 @@ class GraphDiffusion(DiffusionPipeline):
             except (OSError, ValueError) as error:
                 raise CheckpointError(
                     f"There is no generator at {str(path)!r}, here or on the Hub: "
-                    f"{_first_line(error)}",
+                    f"{first_line(error)}",
                     "Give a folder written by `vitruvius train`, or one of the shipped names.",
                 ) from error
-        index = _read_json(folder / "model_index.json")
+        index = read_json(folder / "model_index.json")
         parts = {key: value for key, value in index.items() if not key.startswith("_")}
-        config = _read_json(folder / "denoiser" / "config.json")
+        config = read_json(folder / "denoiser" / "config.json")
         known = cls._schedulers.get(str(config.get("process", "absorbing")), ())
         scheduler_class = next((kind for kind in known if parts == _parts(kind)), None)
         if index.get("_class_name") != cls.__name__ or scheduler_class is None:
@@ -395,7 +382,7 @@ class GraphDiffusion(DiffusionPipeline):
                 f"{index.get('_class_name')!r} of {parts}.",
                 "Give a folder written by `vitruvius train`.",
             )
-        plan = _read_json(folder / "scheduler" / "scheduler_config.json")
+        plan = read_json(folder / "scheduler" / "scheduler_config.json")
         weights = folder / "denoiser" / "diffusion_pytorch_model.safetensors"
         if config.get("_class_name") != GraphDenoiser.__name__ or not weights.is_file():
             raise CheckpointError(
@@ -407,9 +394,9 @@ class GraphDiffusion(DiffusionPipeline):
             denoiser = GraphDenoiser.from_config(config)
             denoiser.load_state_dict(load_file(weights))
             scheduler = scheduler_class.from_config(plan)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise CheckpointError(
-                f"The generator in {folder} cannot be read: {_first_line(error)}",
+                f"The generator in {folder} cannot be read: {first_line(error)}",
                 "The files are truncated or of another kind; copy or train them again.",
             ) from error
         return cls(denoiser, scheduler)
@@ -426,21 +413,3 @@ def _parts(scheduler: type) -> dict[str, list[str]]:
 
 def _listed(kinds: tuple[type, ...]) -> str:
     return " or ".join(kind.__name__ for kind in kinds)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{path.parent} holds no {path.name}.", "Give a folder written by `vitruvius train`."
-        ) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}.", "Copy the folder again.") from error
-    if not isinstance(data, dict):
-        raise CheckpointError(f"{path} holds no JSON object.", "Copy the folder again.")
-    return data

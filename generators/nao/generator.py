@@ -19,9 +19,9 @@ from ...encoders.schema import Schema
 from ...errors import CheckpointError, UnknownNameError, UsageError
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
-from ..diffusion import _UNREADABLE, _first_line, _read_json
 from ..generator import Proposals
 from ..guidance import Gradient, Guidance, Resampling, systematic
+from ..reading import UNREADABLE, first_line, read_json
 from .network import NAONetwork
 
 __all__ = ["NAO", "Tally"]
@@ -184,11 +184,11 @@ class NAO:
             CheckpointError: Where the folder is not such a generator's, or is truncated.
         """
         folder = Path(path)
-        if _read_json(folder / "model_index.json") != _INDEX:
+        if read_json(folder / "model_index.json") != _INDEX:
             raise CheckpointError(
                 f"{folder} holds no NAO generator.", "Give a folder written by `vitruvius train`."
             )
-        config = _read_json(folder / "network" / "config.json")
+        config = read_json(folder / "network" / "config.json")
         if config.get("_class_name") != NAONetwork.__name__ or not (folder / _WEIGHTS).is_file():
             raise CheckpointError(
                 f"{folder} lacks the network's safetensors weights or configuration.",
@@ -197,9 +197,9 @@ class NAO:
         try:
             network = NAONetwork.from_config(config)
             network.load_state_dict(load_file(folder / _WEIGHTS))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise CheckpointError(
-                f"The generator in {folder} cannot be read: {_first_line(error)}",
+                f"The generator in {folder} cannot be read: {first_line(error)}",
                 "The files are truncated or of another kind; copy or train them again.",
             ) from error
         return cls(network)
