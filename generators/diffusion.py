@@ -25,6 +25,7 @@ from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler
 from .denoiser import GraphDenoiser, marks, schema_of
 from .generator import Proposals
 from .guidance import Guidance, Resampling, systematic
+from .reading import UNREADABLE, first_line, read_json
 from .schedulers import MASK, AbsorbingScheduler, settle
 
 __all__ = ["GraphDiffusion"]
