@@ -11,12 +11,14 @@ from torch import Tensor
 from .._seeding import derive_seed
 from ..encoders.views import VIEWS, views_of
 from ..spaces import Space
-from .averaged_gp import KEPT, AveragedGP
+from .averaged_gp import AveragedGP
 from .predictor import Predictor
 
 __all__ = ["GaussianProcess"]
 
 CHUNK = 4096
+# Settings that are averaged: guidance values hundreds of thousands of architectures.
+SETTINGS = 4
 # Entries of all covariance matrices together: 128 MB.
 ENTRIES = 16 * 1000**2
 
@@ -24,9 +26,8 @@ ENTRIES = 16 * 1000**2
 class GaussianProcess(Predictor):
     """Gaussian process on several views of an architecture, averaged over hyper-parameters.
 
-    See `AveragedGP` for the kernel. The choice for up to some thousand labels; beyond a thousand
-    fewer settings are averaged, so that memory stays bounded, and beyond some thousand `Boosting`
-    costs less.
+    See `AveragedGP` for the kernel. The choice for up to some thousand labels; beyond two
+    thousand fewer settings are averaged, so that memory stays bounded, and `Boosting` costs less.
 
     Args:
         space: The space.
@@ -50,7 +51,7 @@ class GaussianProcess(Predictor):
         self._views = views_of(space, views)
 
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        kept = max(1, min(KEPT, ENTRIES // len(x) ** 2))
+        kept = max(1, min(SETTINGS, ENTRIES // len(x) ** 2))
         self._process = AveragedGP(kept=kept, seed=derive_seed(self.seed, "settings"))
         self._process.fit(self._views(x), z)
 
