@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def provenance() -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = "missing"
     # Where things lie on this machine is nobody's business.
-    given = [Path(part).name if Path(part).is_absolute() else part for part in sys.argv[1:]]
+    given = [re.sub(r"(^|=)/\S*/", r"\1", part) for part in sys.argv[1:]]
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *given])
     return {
         "command": command,
