@@ -120,7 +120,7 @@ def search(
         method=method,
         seed=seed,
         batch=workers if batch is None else batch,
-        initial=(0 if earlier else 5) if initial is None else initial,
+        initial=initial,
         earlier=earlier,
         workers=workers,
         executor=executor,
@@ -180,6 +180,8 @@ def new_search(
     """
     if storage is not None and run is None:
         raise UsageError("A run in a storage needs a name.", "Give one as `run`.")
+    if settings.get("initial") is None:
+        settings["initial"] = 0 if earlier else 5
     for name, least in (("budget", 1), ("batch", 1), ("initial", 0), ("workers", 1)):
         if settings.get(name, least) < least:
             raise UsageError(

@@ -90,7 +90,7 @@ def plot(case: Case, results: dict[str, Any], path: Path) -> None:
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
     step = STRIDE if case.kind == "front" else 1
     for name, middle in results["median_curves"].items():
         ours = {"color": "black", "linewidth": 2.5, "zorder": 3} if name == "bo" else {}
@@ -99,7 +99,8 @@ def plot(case: Case, results: dict[str, Any], path: Path) -> None:
     axes.set_title(case.title, fontsize="medium")
     missing = "share of the hypervolume missing" if case.kind == "front" else "regret"
     axes.set_ylabel(f"median {missing}")
-    axes.legend()
+    # Beside the axes: curves fill all of them.
+    figure.legend(loc="outside right center")
     figure.savefig(path)
     plt.close(figure)
 

@@ -56,7 +56,7 @@ def sample(
         typer.Option(help="auto, none, or classifier-free, gradient, resampling joined by '+'."),
     ] = "auto",
     predictor: Annotated[
-        str, typer.Option(help="auto, gp, lightgbm, gnn, average, nao or seminas.")
+        str, typer.Option(help="auto, gp, ridge, lightgbm, gnn, average, nao or seminas.")
     ] = "auto",
     steps: Annotated[int, typer.Option(help="Reverse steps of the diffusion.")] = 16,
     seed: Seed = 0,

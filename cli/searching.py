@@ -104,7 +104,7 @@ def search(
         "budget": budget,
         "method": method,
         "batch": workers if batch is None else batch,
-        "initial": (0 if earlier else 5) if initial is None else initial,
+        "initial": initial,
         "earlier": earlier or (),
         "workers": workers,
         "executor": executor,

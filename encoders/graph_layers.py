@@ -42,7 +42,7 @@ class MeanLayer(nn.Module):
         return h + torch.relu(self.own(h) + self.before(into @ h) + self.after(out @ h))
 
 
-class GINLayer(nn.Module):
+class GINLayer(MeanLayer):
     """Graph isomorphism network (Xu et al., ICLR 2019, arXiv 1810.00826, eq. 4.1), both ways.
 
     ``h + MLP((1 + e) h W + sum_in(h) U + sum_out(h) V)``: sums, unlike means, tell multisets apart.
@@ -56,10 +56,7 @@ class GINLayer(nn.Module):
     """
 
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.own = nn.Linear(width, width)
-        self.before = nn.Linear(width, width, bias=False)
-        self.after = nn.Linear(width, width, bias=False)
+        super().__init__(width)
         self.excess = nn.Parameter(torch.zeros(()))
         self.mlp = nn.Sequential(nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width))
 

@@ -10,9 +10,10 @@ from .learned import NETWORKS, LearnedEncoder
 from .path import PathEncoding
 from .weisfeiler_lehman import WeisfeilerLehman
 
-__all__ = ["encoder", "encoder_names"]
+__all__ = ["PLAIN", "encoder", "encoder_names"]
 
-_PLAIN = (
+# Those that need no training.
+PLAIN = (
     "one-hot",
     "path",
     "computed path",
@@ -30,7 +31,7 @@ def encoder_names() -> list[str]:
         >>> encoder_names()[-3:]
         ['gin', 'attention', 'transformer']
     """
-    return [*_PLAIN, *NETWORKS]
+    return [*PLAIN, *NETWORKS]
 
 
 def encoder(name: str, space: Space, *, seed: int = 0) -> Encoder | None:

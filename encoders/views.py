@@ -13,21 +13,13 @@ from torch import Tensor
 from ..errors import UsageError
 from ..spaces import Space
 from .encoder import Encoder
-from .resolver import encoder
+from .resolver import PLAIN, encoder
 
 __all__ = ["VIEWS", "Encoded", "Views", "views_of"]
 
 # Architectures that paths, neighbourhoods and scales are taken from.
 REFERENCE = 2048
-VIEWS = (
-    "one-hot",
-    "path",
-    "computed path",
-    "neighbours",
-    "weisfeiler-lehman",
-    "counts",
-    "depth",
-)
+VIEWS = PLAIN
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ..errors import CheckpointError, UsageError
 from ..spaces import Space
 from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
 from .denoiser import GraphDenoiser, marks, schema_of
-from .generator import Proposals
+from .generator import Proposals, check_counts
 from .guidance import Guidance, Resampling, systematic
 from .reading import UNREADABLE, first_line, read_json
 from .schedulers import MASK, AbsorbingScheduler, settle
@@ -130,10 +130,7 @@ class GraphDiffusion(DiffusionPipeline):
             UnknownNameError: For a space it was not trained on.
             CheckpointError: Where the space has changed since training.
         """
-        for name, value in (("n", n), ("steps", steps), ("batch", batch)):
-            if value < 1:
-                message = f"`{name}` must be at least 1, got {value}."
-                raise UsageError(message, "Ask for one or more.")
+        check_counts(n=n, steps=steps, batch=batch)
         guidance = guidance or Guidance()
         number = self._check(space)
         generator = make_generator(seed)

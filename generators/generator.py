@@ -9,10 +9,11 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from .._seeding import Seed
+from ..errors import UsageError
 from ..spaces import Space
 from .guidance import Guidance
 
-__all__ = ["Generator", "Proposals"]
+__all__ = ["Generator", "Proposals", "check_counts"]
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,20 @@ class Generator(Protocol):
             UsageError: For numbers below 1, or guidance it does not take.
             UnknownNameError: For a space it does not know.
         """
+
+
+def check_counts(**counts: int) -> None:
+    """Checks that numbers asked for are at least 1.
+
+    Args:
+        **counts: By name.
+
+    Raises:
+        UsageError: For a smaller one.
+
+    Example:
+        >>> check_counts(n=1, steps=16)
+    """
+    for name, value in counts.items():
+        if value < 1:
+            raise UsageError(f"`{name}` must be at least 1, got {value}.", "Ask for one or more.")

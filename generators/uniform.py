@@ -9,7 +9,7 @@ from torch import Tensor
 from .._seeding import Seed, make_generator
 from ..errors import UsageError
 from ..spaces import Space
-from .generator import Proposals
+from .generator import Proposals, check_counts
 from .guidance import Guidance
 
 __all__ = ["Uniform"]
@@ -60,8 +60,7 @@ class Uniform:
         Raises:
             UsageError: For ``n`` below 1 or for any guidance.
         """
-        if n < 1:
-            raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
+        check_counts(n=n)
         if guidance is not None and guidance.name != "none":
             raise UsageError(
                 f"Uniform draws cannot be guided, got guidance {guidance.name!r}.",

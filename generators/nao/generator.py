@@ -19,7 +19,7 @@ from ...encoders.schema import Schema
 from ...errors import CheckpointError, UnknownNameError, UsageError
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
-from ..generator import Proposals
+from ..generator import Proposals, check_counts
 from ..guidance import Gradient, Guidance, Resampling, systematic
 from ..reading import UNREADABLE, first_line, read_json
 from .network import NAONetwork
@@ -119,10 +119,7 @@ class NAO:
             UnknownNameError: For a space it was not trained on.
             CheckpointError: Where the space has changed since training.
         """
-        for name, number in (("n", n), ("steps", steps), ("batch", batch)):
-            if number < 1:
-                message = f"`{name}` must be at least 1, got {number}."
-                raise UsageError(message, "Ask for one or more.")
+        check_counts(n=n, steps=steps, batch=batch)
         guidance = guidance or Guidance()
         if guidance.classifier_free is not None:
             raise UsageError(
