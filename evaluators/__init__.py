@@ -8,6 +8,7 @@ from .evaluator import Evaluator
 from .fitted_truth import FittedTruth
 from .metric import Metric
 from .nas_bench_graph import NASBenchGraphTable
+from .raw_data import RawGraph, RawImages, load_raw
 from .resolver import data_sets, evaluator
 from .table import Table
 from .targets import Target, Targets, exact_metrics, parse_targets
@@ -20,6 +21,8 @@ __all__ = [
     "FittedTruth",
     "Metric",
     "NASBenchGraphTable",
+    "RawGraph",
+    "RawImages",
     "Table",
     "Target",
     "Targets",
@@ -27,5 +30,6 @@ __all__ = [
     "data_sets",
     "evaluator",
     "exact_metrics",
+    "load_raw",
     "parse_targets",
 ]

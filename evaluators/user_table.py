@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import math
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +17,7 @@ from torch import Tensor
 from ..errors import ArchitectureError, TableError, UsageError, nearest
 from ..spaces import Space, Task
 from .metric import Better, Metric
+from .npz import Column, read_npz
 from .table import Table
 
 __all__ = ["UserTable", "metric_of"]
@@ -39,8 +38,6 @@ _TERM = re.compile(
     r"(?P<name>[A-Za-z_][\w.]*)(?:@(?P<fidelity>\d+))?\s*(?:\[(?P<unit>[^\[\]]*)\])?\s*(?:=\s*(?P<column>[^:=]+?))?\s*"
     r"(?::\s*(?P<better>\w+))?"
 )
-
-Column = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -258,18 +255,7 @@ def _read(path: Path) -> _File:
 
 
 def _read_npz(path: Path) -> dict[str, Column]:
-    try:
-        with path.open("rb") as raw, zipfile.ZipFile(raw):
-            raw.seek(0)
-            file = np.load(raw, allow_pickle=False)
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        hint = "It is truncated or no .npz file."
-        if "allow_pickle" in str(error):
-            hint = "Save strings as np.array(strings, dtype=str) and numbers as float64."
-            error = ValueError("it holds object arrays, which could run code when read")
-        raise TableError(f"{path.name} is refused: {error}.", hint) from None
-    return {name: array for name, array in arrays.items() if array.ndim == 1}
+    return {name: array for name, array in read_npz(path).items() if array.ndim == 1}
 
 
 def _read_csv(path: Path) -> dict[str, Column]:
