@@ -81,6 +81,8 @@ class RawGraph:
                 f"There are features of {matrix.shape[0]} nodes and labels of {nodes}.",
                 "Give one row of features and one label for every node.",
             )
+        if not matrix.shape[1]:
+            raise UsageError("Nodes have no features.", "Give at least one, e.g. the degree.")
         if not np.isfinite(matrix.data).all():
             raise UsageError("Some features are not finite.", "Fill them in, e.g. with 0.")
         if not bool((labels >= 0).any()) or int(labels.min()) < -1:

@@ -1,3 +1,5 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsAFolder())
     if config.getoption("--shapes"):
         install_import_hook("vitruvius", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def published() -> Callable[[str], Path]:
+    """Finds one of the real data files, which are not part of the repository."""
+    folder = Path(os.environ.get("VITRUVIUS_DATA", ROOT.parent / "shared" / "data"))
+
+    def find(name: str) -> Path:
+        path = folder / name
+        if not path.is_file():
+            pytest.skip(f"{name} is not there; set VITRUVIUS_DATA to the folder that holds it")
+        return path
+
+    return find

@@ -126,6 +126,7 @@ def test_what_is_no_graph_of_torch_geometric(given: object, said: str) -> None:
         ({"y": [-1, -1, -1, -1]}, "Labels have to be classes"),
         ({"y": [0.5, 1, 1, 1]}, "float64"),
         ({"x": np.full((4, 3), np.nan)}, "not finite"),
+        ({"x": X[:, :0]}, "no features"),
         ({"x": X[:, 0]}, r"\(4,\)"),
         ({"edges": EDGES.T}, r"\(5, 2\)"),
         ({"edges": [[0], [4]]}, "`edges` names the nodes 0 to 4 of a graph of 4"),
