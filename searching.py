@@ -365,7 +365,7 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
         chosen = method(config.method)
     if config.earlier:
         from .bo.bayesian import BayesianOptimization
-        from .bo.source_task import SourceTask
+        from .predictors.source_task import SourceTask
 
         if not isinstance(chosen, BayesianOptimization):
             raise UsageError(

@@ -16,13 +16,13 @@ from ..encoders.views import Encoded, Views
 from ..errors import UnknownNameError, UsageError
 from ..generators.generator import Generator
 from ..generators.resolver import generator_for
+from ..predictors.source_task import SourceTask, TaskViews
 from .acquisition import AUTO, acquisition
 from .candidates import propose_candidates
 from .judge import Judge
 from .method import Scores
 from .methods._candidates import fresh_uniform
 from .problem import Problem
-from .source_task import SourceTask
 from .surrogates.resolver import Choice
 from .trial import History, Proposal
 
@@ -162,7 +162,6 @@ class BayesianOptimization:
             choice=self._setting(history.problem).choice,
             fidelity=self._lower(history.problem),
             per_second=self.per_second,
-            tasks=self.tasks,
             seed=seed,
         )
 
@@ -214,7 +213,10 @@ class BayesianOptimization:
             if self.views == AUTO:
                 chosen = any(v.kind in ("edge", "parent") for v in problem.space.variables)
                 names = CHOSEN_WIRING if chosen else FIXED_WIRING
-            self._last = _Setting(problem, Views(problem.space, names))
+            views = Views(problem.space, names)
+            self._last = _Setting(
+                problem, TaskViews(views, self.tasks, problem.learned) if self.tasks else views
+            )
         return self._last
 
     def _candidates(
@@ -241,7 +243,7 @@ class BayesianOptimization:
 class _Setting:
     """What is computed once for a problem."""
 
-    def __init__(self, problem: Problem, views: Views) -> None:
+    def __init__(self, problem: Problem, views: Views | TaskViews) -> None:
         self.problem, self.views, self.choice = problem, views, Choice(problem.space)
 
     @cached_property

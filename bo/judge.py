@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,13 +12,13 @@ from torch import Tensor
 from ..encoders.views import Encoded, Views
 from ..predictors.averaged_gp import KEPT, AveragedGP
 from ..predictors.predictor import NormalScores
+from ..predictors.source_task import TaskViews
+from ..predictors.transfer_gp import Told, TransferGP
 from .acquisition import Acquisition
 from .ranking import rank
 from .situation import Bound, Situation
-from .source_task import SourceTask
 from .surrogates.pool_model import Belief, Known, PoolModel
 from .surrogates.resolver import AUTO, Choice, Surrogate, surrogate
-from .surrogates.transfer_gp import Source, TransferGP
 from .trial import History
 
 __all__ = ["Judge"]
@@ -41,13 +41,13 @@ class Judge:
 
     Args:
         history: At least two trials measured in full.
-        views: Encodes architectures.
+        views: Encodes architectures; earlier tasks that these ask take the place of the surrogate
+            for the metrics they have.
         function: The acquisition function.
         model: Name of a surrogate, or ``auto`` to choose for each metric.
         choice: Who chooses, and remembers it; anew each time by default.
         fidelity: A lower one whose observations are learnt from too, as a second task.
         per_second: Whether values are per second of predicted evaluation time.
-        tasks: Earlier tasks, which take the place of the surrogate for the metrics they have.
         seed: Of the settings of the surrogates.
 
     Example:
@@ -71,14 +71,13 @@ class Judge:
     def __init__(
         self,
         history: History,
-        views: Views,
+        views: Views | TaskViews,
         function: Acquisition,
         *,
         model: str = "gp",
         choice: Choice | None = None,
         fidelity: int | None = None,
         per_second: bool = False,
-        tasks: Sequence[SourceTask] = (),
         seed: int = 0,
     ) -> None:
         self.problem, self.function = history.problem, function
@@ -96,6 +95,7 @@ class Judge:
         if lower is not None:
             data = data.join(views(lower.x))
             task = torch.cat([task, torch.ones(len(lower.x), dtype=torch.long)])
+        earlier = views.names if isinstance(views, TaskViews) else {}
         columns = []
         for name, sign in signs.items():
             value = history.values[name] * sign
@@ -110,14 +110,9 @@ class Judge:
                 if lower is not None and len(lower.x):
                     low = lower.values[name] * sign
                     z = torch.cat([z, NormalScores(low)(low)])
-                there = [each for each in tasks if name in each.metrics]
                 process: Surrogate = (
-                    TransferGP(
-                        {each.name: _scores(each, name, sign) for each in there},
-                        kept=kept,
-                        seed=seed,
-                    )
-                    if there
+                    TransferGP(earlier[name], _told(name, sign), kept=kept, seed=seed)
+                    if name in earlier
                     else surrogate(kind, space, kept=kept, seed=seed)
                 )
                 self._processes[name] = process.fit(data, z, task)
@@ -294,8 +289,8 @@ class Judge:
         return tuple(bounds)
 
 
-def _scores(task: SourceTask, metric: str, sign: float) -> Source:
-    return lambda x: sign * task.scores(metric, x)
+def _told(metric: str, sign: float) -> Told:
+    return lambda data: sign * data.told[metric]
 
 
 def _mean_seconds(history: History) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import torch
@@ -29,20 +29,26 @@ class Encoded:
     Args:
         x: Choice indices.
         features: One matrix a view.
+        told: What earlier tasks say of each metric, one column a task.
     """
 
     x: Int[Tensor, "B V"]
     features: tuple[Float[Tensor, "B _"], ...]
+    told: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, index: Tensor | slice) -> Encoded:
-        return Encoded(self.x[index], tuple(view[index] for view in self.features))
+        return Encoded(
+            self.x[index],
+            tuple(view[index] for view in self.features),
+            {metric: scores[index] for metric, scores in self.told.items()},
+        )
 
     def double(self) -> Encoded:
         """Returns the same in double precision."""
-        return Encoded(self.x, tuple(view.double() for view in self.features))
+        return replace(self, features=tuple(view.double() for view in self.features))
 
     def join(self, other: Encoded) -> Encoded:
         """Appends other architectures.
@@ -51,7 +57,11 @@ class Encoded:
             other: Of the same views.
         """
         pairs = zip(self.features, other.features, strict=True)
-        return Encoded(torch.cat([self.x, other.x]), tuple(torch.cat(pair) for pair in pairs))
+        return Encoded(
+            torch.cat([self.x, other.x]),
+            tuple(torch.cat(pair) for pair in pairs),
+            {name: torch.cat([scores, other.told[name]]) for name, scores in self.told.items()},
+        )
 
 
 class Views:

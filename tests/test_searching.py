@@ -280,7 +280,7 @@ def test_a_search_starts_from_an_earlier_run(tmp_path: Path) -> None:
     sources = [trial.proposal.source for trial in result.trials]
     assert sources == ["earlier tasks"] * 2 + ["exhaustive"] * 2
     told = result.summary["earlier"]["valid_perf"]
-    assert set(told["weights"]) == {str(tmp_path / "old"), "target"}
+    assert set(told["weights"]) == {str(tmp_path / "old"), "together", "target"}
     assert sum(told["weights"].values()) == pytest.approx(1)
     shutil.rmtree(tmp_path / "old")
     again = searching.resume(tmp_path / "new", budget=5)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._seeding import derive_seed, make_generator
+from ..encoders.views import Encoded, Views
 from ..errors import UsageError
-from ..predictors.gaussian_process import GaussianProcess
-from ..predictors.predictor import NormalScores
 from ..spaces import Space
+from .gaussian_process import GaussianProcess
+from .predictor import NormalScores
 
-__all__ = ["SourceTask"]
+__all__ = ["SourceTask", "TaskViews"]
 
-# Labels that a Gaussian process learns an earlier task from; what was looked up is known exactly.
+# Labels that a Gaussian process learns an earlier task from.
 LEARNT = 400
+# How far a single label is believed against what the others imply: it was lucky or not, which the
+# next task will not repeat.
+TRUST = 0.5
 FEWEST = 3
 
 
@@ -25,7 +30,8 @@ class SourceTask:
     """An earlier task on the same space: its labels, and what they imply for the rest.
 
     Values are normal scores by rank within the task, so that tasks of any unit can be compared.
-    What was evaluated has its own score; the rest is predicted by a Gaussian process.
+    A Gaussian process learns from up to 400 labels and predicts the rest; where there are more
+    labels, a score lies halfway between what was predicted and what was evaluated.
 
     Args:
         name: What reports call it.
@@ -64,14 +70,15 @@ class SourceTask:
                 )
         self.name, self.space, self.seed = name, space, seed
         self.metrics = tuple(values)
-        hashes, first = _first(space.hashes(x))
+        self._hashes, first = _first(space.hashes(x))
         self._x = x[first]
         self._labels = {}
         for metric, column in values.items():
             kept = column.double()[first]
             self._labels[metric] = NormalScores(kept)(kept)
-        # Labels, and what was predicted so far.
-        self._told = {metric: (hashes, own) for metric, own in self._labels.items()}
+        # What was asked for so far.
+        nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
+        self._told = dict.fromkeys(values, nothing)
         self._processes: dict[str, GaussianProcess] = {}
 
     def scores(self, metric: str, x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
@@ -86,9 +93,12 @@ class SourceTask:
         new = ~torch.isin(wanted, hashes)
         if bool(new.any()):
             found, first = _first(wanted[new])
-            predicted = self._process(metric).predict_scores(x[new][first])[0].double()
+            told = self._process(metric).predict_scores(x[new][first])[0].double()
+            at = torch.searchsorted(self._hashes, found).clamp(max=len(self._hashes) - 1)
+            labelled = self._hashes[at] == found
+            told[labelled] += TRUST * (self._labels[metric][at] - told)[labelled]
             hashes, order = torch.cat([hashes, found]).sort()
-            scores = torch.cat([scores, predicted])[order]
+            scores = torch.cat([scores, told])[order]
             self._told[metric] = hashes, scores
         return scores[torch.searchsorted(hashes, wanted)]
 
@@ -101,6 +111,49 @@ class SourceTask:
             process.fit(self._x[few], own[few])
             self._processes[metric] = process
         return self._processes[metric]
+
+
+class TaskViews:
+    """Views that also hold what earlier tasks say.
+
+    Args:
+        views: Encodes architectures.
+        tasks: The earlier tasks.
+        metrics: The metrics that matter; of each, the tasks that have it are asked.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(40, 0)
+        >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
+        >>> TaskViews(Views(cells), [task], ["accuracy"])(x).told["accuracy"].shape
+        torch.Size([40, 1])
+    """
+
+    def __init__(self, views: Views, tasks: Sequence[SourceTask], metrics: Collection[str]) -> None:
+        self._views = views
+        self._tasks = {
+            metric: there
+            for metric in metrics
+            if (there := [task for task in tasks if metric in task.metrics])
+        }
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """The tasks behind the columns, by metric."""
+        return {metric: tuple(t.name for t in tasks) for metric, tasks in self._tasks.items()}
+
+    def __call__(self, x: Int[Tensor, "B V"]) -> Encoded:
+        """Encodes architectures.
+
+        Args:
+            x: Valid choice indices.
+        """
+        told = {
+            metric: torch.stack([task.scores(metric, x) for task in tasks], 1)
+            for metric, tasks in self._tasks.items()
+        }
+        return replace(self._views(x), told=told)
 
 
 def _first(hashes: Int[Tensor, " n"]) -> tuple[Int[Tensor, " u"], Int[Tensor, " u"]]:

@@ -1,25 +1,33 @@
 import pytest
 import torch
+from scipy.stats import kendalltau
 
 from vitruvius.bo.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.source_task import SourceTask
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.errors import UsageError
 from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.predictors.source_task import SourceTask
+from vitruvius.predictors.transfer_gp import TARGET, TOGETHER
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
 
 
-def test_what_was_evaluated_has_its_own_score() -> None:
-    x = CELLS.enumerate()[::130]
-    y = CELLS.statistics(x)["params"]
+def test_a_lucky_label_is_believed_by_half() -> None:
+    """Of 2,155 labels the process learns from 400; the worst of the others had luck."""
+    x = CELLS.enumerate()[::3]
+    y = CELLS.statistics(x)["params"].double() + CELLS.hashes(x) % 1009
     task = SourceTask("earlier", CELLS, x, {"size": y})
-    other = CELLS.shuffle(x, 0)
-    scores = task.scores("size", other)
-    assert torch.equal(scores.argsort(stable=True), y.argsort(stable=True))
-    assert float(scores.mean()) == pytest.approx(0, abs=1e-2)
+    scores = task.scores("size", CELLS.shuffle(x, 0))
+    assert kendalltau(scores, y).statistic > 0.8
+    worst = y.argsort()[:40]
+    lucky = y.clone()
+    lucky[worst] += 10 * y.max()
+    moved = SourceTask("earlier", CELLS, x, {"size": lucky}).scores("size", x)[worst]
+    fair = torch.special.ndtri(torch.tensor(1 - 20 / len(x)))
+    halfway = (scores[worst].median() + fair) / 2
+    assert float(moved.median()) == pytest.approx(float(halfway), abs=0.4)
 
 
 def test_the_rest_is_predicted_and_remembered() -> None:
@@ -58,4 +66,4 @@ def test_a_search_begins_with_what_earlier_tasks_agree_on() -> None:
     for trial in trials[:2]:
         assert float((everything < trial.metrics["valid_perf"]).double().mean()) > 0.6
     weights = method.judge(History(problem, trials)).weights["valid_perf"]
-    assert set(weights) == {"citeseer", "target"}
+    assert set(weights) == {"citeseer", TOGETHER, TARGET}

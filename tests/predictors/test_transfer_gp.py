@@ -1,11 +1,13 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from scipy.stats import kendalltau
 
-from vitruvius.bo.surrogates.transfer_gp import TARGET, TransferGP, _misranked
-from vitruvius.encoders.views import Views, views_of
+from vitruvius.encoders.views import Encoded, Views, views_of
 from vitruvius.predictors.averaged_gp import AveragedGP
 from vitruvius.predictors.predictor import NormalScores
+from vitruvius.predictors.transfer_gp import TARGET, TOGETHER, TransferGP, _misranked
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -33,6 +35,15 @@ def wrong(x: torch.Tensor) -> torch.Tensor:
     return ((CELLS.hashes(x) % 1009).double() / 1009 - 0.5) * 3
 
 
+def transfer(
+    sources: dict[str, Callable[[torch.Tensor], torch.Tensor]], **options: int
+) -> TransferGP:
+    def told(data: Encoded) -> torch.Tensor:
+        return torch.stack([source(data.x) for source in sources.values()], 1)
+
+    return TransferGP(tuple(sources), told, **options)
+
+
 def labels(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     x = CELLS.sample(4 * n, seed).unique(dim=0)
     x = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:n]]
@@ -51,7 +62,7 @@ def test_pairs_out_of_order_are_counted() -> None:
 def test_a_source_that_is_right_is_believed() -> None:
     """With eight labels it ranks what the target alone cannot."""
     (x, z), held = labels(8), CELLS.sample(500, 9)
-    gp = TransferGP({"right": truth, "wrong": wrong}).fit(views()(x), z)
+    gp = transfer({"right": truth, "wrong": wrong}).fit(views()(x), z)
     alone = AveragedGP().fit(views()(x), z)
     assert gp.weights["right"] > 0.6
     assert sum(gp.weights.values()) == pytest.approx(1)
@@ -66,9 +77,10 @@ def test_a_source_that_is_right_is_believed() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_shuffled_table_is_dropped_and_costs_nothing(seed: int) -> None:
     (x, z), held = labels(40, seed), CELLS.sample(500, 9)
-    gp = TransferGP({"wrong": wrong}, seed=seed).fit(views()(x), z)
+    gp = transfer({"wrong": wrong}, seed=seed).fit(views()(x), z)
     assert gp.dropped == ("wrong",)
-    assert gp.weights == {"wrong": 0.0, TARGET: 1.0}
+    assert gp.weights["wrong"] == 0
+    assert gp.weights[TARGET] + gp.weights[TOGETHER] == 1
     alone = AveragedGP(seed=seed).fit(views()(x), z)
     taus = [
         kendalltau(model.marginals(views()(held))[0].mean(0), truth(held)).statistic
@@ -84,14 +96,33 @@ def test_labels_overrule_a_source_where_the_target_departs_from_it() -> None:
         return truth(x) + 2.0 * (CELLS.canonical(x)[:, 5] == 3)
 
     (x, z), held = labels(60), CELLS.sample(500, 9)
-    gp = TransferGP({"biased": biased}).fit(views()(x), z)
+    gp = transfer({"biased": biased}).fit(views()(x), z)
     corrected = kendalltau(gp.marginals(views()(held))[0].mean(0), truth(held)).statistic
     assert corrected > kendalltau(biased(held), truth(held)).statistic + 0.05
 
 
+def test_what_two_sources_say_together_tells_what_neither_does() -> None:
+    """Two opposed halves of the truth: no source ranks the target, their difference does."""
+    held = CELLS.sample(500, 9)
+
+    def noise(x: torch.Tensor) -> torch.Tensor:
+        return 2 * wrong(x)
+
+    sources = {"sum": lambda x: truth(x) + noise(x), "noise": noise}
+    x, z = labels(40)
+    gp = transfer(sources).fit(views()(x), z)
+    assert gp.weights[TOGETHER] > 0.3
+    alone = AveragedGP().fit(views()(x), z)
+    taus = [
+        kendalltau(model.marginals(views()(held))[0].mean(0), truth(held)).statistic
+        for model in (gp, alone)
+    ]
+    assert taus[0] > taus[1]
+
+
 def test_before_labels_tell_all_sources_count() -> None:
     x, z = labels(2)
-    gp = TransferGP({"right": truth, "other": truth}).fit(views()(x), z)
+    gp = transfer({"right": truth, "other": truth}).fit(views()(x), z)
     assert gp.weights[TARGET] == 0
     assert gp.dropped == ()
 
@@ -99,7 +130,7 @@ def test_before_labels_tell_all_sources_count() -> None:
 def test_it_keeps_the_contract_of_a_belief() -> None:
     x, z = labels(12)
     for kept in (1, 16):
-        gp = TransferGP({"right": truth, "wrong": wrong}, kept=kept).fit(views()(x), z)
+        gp = transfer({"right": truth, "wrong": wrong}, kept=kept).fit(views()(x), z)
         data = views()(CELLS.sample(7, 3))
         mean, variance = gp.marginals(data)
         joint_mean, covariance = gp.joint(data)
@@ -115,7 +146,7 @@ def test_the_same_seed_gives_the_same() -> None:
     x, z = labels(12)
     data = views()(CELLS.sample(7, 3))
     first, again, other = (
-        TransferGP({"right": truth, "wrong": wrong}, seed=seed).fit(views()(x), z).marginals(data)
+        transfer({"right": truth, "wrong": wrong}, seed=seed).fit(views()(x), z).marginals(data)
         for seed in (0, 0, 1)
     )
     assert torch.equal(first[0], again[0])

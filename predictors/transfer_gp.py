@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..._seeding import derive_seed, make_generator
-from ...encoders.views import Encoded
-from ...predictors.averaged_gp import KEPT, AveragedGP
+from .._seeding import derive_seed, make_generator
+from ..encoders.views import Encoded
+from .averaged_gp import KEPT, AveragedGP
 
-__all__ = ["TARGET", "Source", "TransferGP"]
+__all__ = ["TARGET", "TOGETHER", "Told", "TransferGP"]
 
-# What the weights call the target's own process.
-TARGET = "target"
+# What the weights call the process that compares what all sources say, and the target's own.
+TOGETHER, TARGET = "together", "target"
 # A source is dropped where it errs more than the target's own predictions do in this share of
 # the bootstraps (Feurer et al., section 4.2).
 CERTAIN = 0.95
@@ -26,22 +26,26 @@ FEWEST = 3
 # How much a source's slope is held to 1, in squared scores.
 HELD = 1.0
 
-Source = Callable[[Int[Tensor, "B V"]], Float[Tensor, " B"]]
+Told = Callable[[Encoded], Float[Tensor, "B K"]]
 
 
 class TransferGP:
-    """Rank-weighted mixture of processes, one per source task and one without any.
+    """Rank-weighted mixture of processes: one per source task, one of all, and one without any.
 
     The ranking-weighted ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every bootstrap of the
-    target's labels votes for the task that misranks the fewest pairs of them, where the target's
-    own process is judged by its leave-one-out predictions; votes are weights, and sources that err
-    more than the target does nearly always are dropped. Two things differ. The ensemble is a
-    mixture, not a weighted sum, so that acquisition functions average over who is right. And a
-    source is not taken as it is: it is the mean function of a process that learns from the labels
-    where the target departs from it, so that a source that misleads is overruled label by label.
+    target's labels votes for the member that misranks the fewest pairs of them; votes are weights,
+    and sources that err more than the target's own process does nearly always are dropped. Three
+    things differ. The ensemble is a mixture, not a weighted sum, so that acquisition functions
+    average over who is right. A source is not taken as it is: it is the mean function of a process
+    that learns from the labels where the target departs from it, so that a source that misleads is
+    overruled label by label. And one member compares architectures by what all sources say of them,
+    as one more view: what did alike on earlier tasks is expected to do alike here, even where no
+    source ranks the target as it is. Sources are judged as they are, processes of the target by
+    their leave-one-out predictions.
 
     Args:
-        sources: Normal scores within each earlier task, by name.
+        names: Of the sources.
+        told: Normal scores within each of them, one column a source.
         kept: Settings of all processes together, 16 or 1.
         seed: Of bootstraps and settings.
 
@@ -54,16 +58,21 @@ class TransferGP:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> data = Views(cells)(cells.sample(20, 0))
-        >>> right, wrong = (lambda x: x.sum(1).double()), (lambda x: -x.sum(1).double())
-        >>> gp = TransferGP({"right": right, "wrong": wrong})
-        >>> gp.fit(data, right(data.x) - right(data.x).mean()).weights["right"] > 0.5
+        >>> def told(data):
+        ...     right = data.x.sum(1).double()
+        ...     return torch.stack([right, -right], 1)
+        >>> gp = TransferGP(("right", "wrong"), told)
+        >>> gp.fit(data, data.x.sum(1) - data.x.sum(1).double().mean()).weights["right"] > 0.5
         True
         >>> gp.dropped
         ('wrong',)
     """
 
-    def __init__(self, sources: Mapping[str, Source], *, kept: int = KEPT, seed: int = 0) -> None:
-        self.sources, self.kept, self.seed = dict(sources), kept, seed
+    def __init__(
+        self, names: Sequence[str], told: Told, *, kept: int = KEPT, seed: int = 0
+    ) -> None:
+        self.names, self.kept, self.seed = tuple(names), kept, seed
+        self._told = told
 
     def fit(
         self, data: Encoded, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
@@ -75,42 +84,48 @@ class TransferGP:
             z: Values, about standard normal.
             task: Number of the fidelity of each; all 0 by default.
         """
-        told = {name: source(data.x).double() for name, source in self.sources.items()}
-        own = torch.zeros_like(z).double()
+        z, told, view = z.double(), self._told(data).double(), self._view(data)
+        own = torch.zeros(2, len(z), dtype=torch.float64)
         if len(z) >= FEWEST:
-            alone = AveragedGP(kept=self.kept, seed=self.seed).fit(data, z, task)
-            own = alone.leave_one_out()[0]
-        names = [*told, TARGET]
-        loss = _misranked(torch.stack([*told.values(), own]), z.double(), self._bootstraps(len(z)))
-        erring = (loss[:, :-1] > loss[:, -1:]).double().mean(0) >= CERTAIN
-        worse = erring & (len(z) >= FEWEST)
-        self.dropped = tuple(name for name, out in zip(told, worse.tolist(), strict=True) if out)
-        votes = loss.masked_fill(torch.cat([worse, torch.zeros(1).bool()]), torch.inf)
-        if len(z) < FEWEST:
-            votes[:, -1] = torch.inf
+            for i, each in enumerate((view, data)):
+                alone = AveragedGP(kept=self.kept, seed=self.seed).fit(each, z, task)
+                own[i] = alone.leave_one_out()[0]
+        loss = _misranked(torch.cat([told.T, own]), z, self._bootstraps(len(z)))
+        self._believed = torch.ones(len(self.names), dtype=torch.bool)
+        if len(z) >= FEWEST:
+            erring = (loss[:, :-2] > loss[:, -1:]).double().mean(0)
+            self._believed = erring < CERTAIN
+        else:
+            loss[:, -2:] = torch.inf
+        loss[:, :-2].masked_fill_(~self._believed, torch.inf)
         # Ties are broken at random.
-        luck = torch.rand(votes.shape, generator=self._chance("ties"), dtype=torch.float64)
-        chosen = (votes + 0.5 * luck / max(len(z) ** 2, 1)).argmin(1)
+        luck = torch.rand(loss.shape, generator=self._chance("ties"), dtype=torch.float64)
+        chosen = (loss + 0.5 * luck / max(len(z) ** 2, 1)).argmin(1)
+        names = [*self.names, TOGETHER, TARGET]
         counts = chosen.bincount(minlength=len(names)).tolist()
         self.weights = {
             name: count / len(chosen) for name, count in zip(names, counts, strict=True)
         }
         self._members = []
-        for name, count in zip(names, counts, strict=True):
+        for i, (name, count) in enumerate(zip(names, counts, strict=True)):
             if not count:
                 continue
-            member = _Member.fit(
-                self.sources.get(name),
-                AveragedGP(kept=count, seed=derive_seed(self.seed, name)),
-                data,
-                z.double(),
-                task,
-            )
-            self._members.append(member)
+            process = AveragedGP(kept=count, seed=derive_seed(self.seed, name))
+            if i < len(self.names):
+                self._members.append(_Member.following(i, told[:, i], process, data, z, task))
+            else:
+                fitted = process.fit(view if name == TOGETHER else data, z, task)
+                self._members.append(_Member(fitted, together=name == TOGETHER))
         self._members.sort(key=lambda member: -member.process.kept)
         if self.kept == 1:
             self._members = self.coarse(1)._members
         return self
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Sources that were found to mislead."""
+        pairs = zip(self.names, self._believed.tolist(), strict=True)
+        return tuple(name for name, believed in pairs if not believed)
 
     def coarse(self, settings: int = 2) -> TransferGP:
         """Returns the members that weigh most, each under one setting, for a first look.
@@ -120,8 +135,7 @@ class TransferGP:
         """
         rough = copy(self)
         rough._members = [
-            _Member(member.source, member.slope, member.centre, member.process.coarse(1))
-            for member in self._members[:settings]
+            replace(member, process=member.process.coarse(1)) for member in self._members[:settings]
         ]
         return rough
 
@@ -138,9 +152,13 @@ class TransferGP:
             data: What to predict.
             task: Which fidelity to predict.
         """
-        parts = [member.process.marginals(data, task) for member in self._members]
+        told, view = self._told(data).double(), self._view(data)
+        parts = [
+            member.process.marginals(view if member.together else data, task)
+            for member in self._members
+        ]
         means = [
-            mean + member.prior(data.x)
+            mean + member.prior(told)
             for member, (mean, _) in zip(self._members, parts, strict=True)
         ]
         return torch.cat(means), torch.cat([variance for _, variance in parts])
@@ -154,12 +172,21 @@ class TransferGP:
             data: What to predict; the memory grows with the square of their number.
             task: Which fidelity to predict.
         """
-        parts = [member.process.joint(data, task) for member in self._members]
+        told, view = self._told(data).double(), self._view(data)
+        parts = [
+            member.process.joint(view if member.together else data, task)
+            for member in self._members
+        ]
         means = [
-            mean + member.prior(data.x)
+            mean + member.prior(told)
             for member, (mean, _) in zip(self._members, parts, strict=True)
         ]
         return torch.cat(means), torch.cat([covariance for _, covariance in parts])
+
+    def _view(self, data: Encoded) -> Encoded:
+        """Adds what the sources say, so scaled that two draws are at distance 1."""
+        told = self._told(data).float()
+        return Encoded(data.x, (*data.features, told / (2 * told.shape[1]) ** 0.5))
 
     def _bootstraps(self, n: int) -> Int[Tensor, "T n"]:
         return torch.randint(n, (KEPT, n), generator=self._chance("bootstraps"))
@@ -172,34 +199,31 @@ class TransferGP:
 class _Member:
     """A process of what the target adds to a source, ``z = slope (source - centre) + process``."""
 
-    source: Source | None
-    slope: float
-    centre: float
     process: AveragedGP
+    source: int = 0
+    slope: float = 0.0
+    centre: float = 0.0
+    together: bool = False
 
     @classmethod
-    def fit(
+    def following(
         cls,
-        source: Source | None,
+        source: int,
+        told: Float[Tensor, " n"],
         process: AveragedGP,
         data: Encoded,
         z: Float[Tensor, " n"],
         task: Int[Tensor, " n"] | None,
     ) -> _Member:
-        if source is None:
-            return cls(None, 0.0, 0.0, process.fit(data, z, task))
-        told = source(data.x).double()
         centred = told - told.mean()
         # Least squares, held to 1 while labels are few or close together.
         slope = float(((centred * z).sum() + HELD) / (centred.square().sum() + HELD))
         slope = max(slope, 0.0)
         fitted = process.fit(data, z - slope * centred, task)
-        return cls(source, slope, float(told.mean()), fitted)
+        return cls(fitted, source, slope, float(told.mean()))
 
-    def prior(self, x: Int[Tensor, "P V"]) -> Float[Tensor, " P"]:
-        if self.source is None:
-            return torch.zeros(len(x), dtype=torch.float64)
-        return self.slope * (self.source(x).double() - self.centre)
+    def prior(self, told: Float[Tensor, "P K"]) -> Float[Tensor, " P"]:
+        return self.slope * (told[:, self.source] - self.centre)
 
 
 def _misranked(
