@@ -366,22 +366,25 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
     if config.earlier:
         from .bo.bayesian import BayesianOptimization
         from .predictors.source_task import SourceTask
+        from .predictors.source_tasks import SourceTasks
 
         if not isinstance(chosen, BayesianOptimization):
             raise UsageError(
                 f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
             )
-        chosen.tasks = tuple(
-            SourceTask(
-                task.name,
-                space,
-                torch.tensor(task.rows),
-                {
-                    name: torch.tensor(values, dtype=torch.float64)
-                    for name, values in task.values.items()
-                },
-            )
-            for task in config.earlier
+        chosen.tasks = SourceTasks(
+            [
+                SourceTask(
+                    task.name,
+                    space,
+                    torch.tensor(task.rows),
+                    {
+                        name: torch.tensor(values, dtype=torch.float64)
+                        for name, values in task.values.items()
+                    },
+                )
+                for task in config.earlier
+            ]
         )
     return chosen
 

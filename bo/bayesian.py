@@ -12,11 +12,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._seeding import derive_seed, make_generator
-from ..encoders.views import Encoded, Views
+from ..encoders.views import Encoded, Views, fitting_views
 from ..errors import UnknownNameError, UsageError
 from ..generators.generator import Generator
 from ..generators.resolver import generator_for
-from ..predictors.source_task import SourceTask, TaskViews
+from ..predictors.source_task import SourceTask
+from ..predictors.source_tasks import SourceTasks, TaskViews
 from .acquisition import AUTO, acquisition
 from .candidates import propose_candidates
 from .judge import Judge
@@ -31,9 +32,6 @@ __all__ = ["BayesianOptimization"]
 # Observations before which a surrogate says nothing.
 FEWEST = 2
 FULL, LOWER = "full", "lower-first"
-# Where wiring is fixed, choices say what is next to what; where it is chosen, they do not.
-FIXED_WIRING = ("one-hot", "path", "computed path", "counts", "depth")
-CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
 
 
 class BayesianOptimization:
@@ -94,7 +92,7 @@ class BayesianOptimization:
         pool: int = 1000,
         fidelity: str = FULL,
         per_second: bool = False,
-        tasks: Sequence[SourceTask] = (),
+        tasks: SourceTasks | Sequence[SourceTask] = (),
     ) -> None:
         if fidelity not in (FULL, LOWER):
             raise UnknownNameError.of("fidelity", fidelity, (FULL, LOWER))
@@ -105,8 +103,8 @@ class BayesianOptimization:
             )
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
-        self.generator, self.pool, self.tasks = generator, pool, tuple(tasks)
-        self.views = views
+        self.generator, self.pool, self.views = generator, pool, views
+        self.tasks = tasks if isinstance(tasks, SourceTasks) else SourceTasks(tasks)
         self.sources = tuple(part.strip() for part in sources.split("+"))
         self._last: _Setting | None = None
 
@@ -187,9 +185,8 @@ class BayesianOptimization:
         }
 
     def _agreed(self, history: History, seed: int) -> Proposal | None:
-        """The new architecture with the best mean score over earlier tasks and objectives."""
-        objectives = history.problem.objectives
-        told = [(t, o) for t in self.tasks for o in objectives if o.metric in t.metrics]
+        """The new architecture that earlier tasks lead to expect most of."""
+        told = [each for each in history.problem.objectives if self.tasks.having(each.metric)]
         if not told:
             return None
         x = history.problem.whole()
@@ -198,9 +195,8 @@ class BayesianOptimization:
         x = history.fresh(x)
         if not len(x):
             return None
-        scores = sum(o.sign * t.scores(o.metric, x) for t, o in told)
-        assert isinstance(scores, Tensor)
-        return Proposal(tuple(x[int(scores.argmax())].tolist()), "earlier tasks")
+        scores = torch.stack([each.sign * self.tasks.prior(each.metric, x)[0] for each in told])
+        return Proposal(tuple(x[int(scores.sum(0).argmax())].tolist()), "earlier tasks")
 
     def _lower(self, problem: Problem) -> int | None:
         """The fidelity to look at first, where one is asked for and there is one."""
@@ -211,8 +207,7 @@ class BayesianOptimization:
         if self._last is None or self._last.problem is not problem:
             names = tuple(part.strip() for part in self.views.split("+"))
             if self.views == AUTO:
-                chosen = any(v.kind in ("edge", "parent") for v in problem.space.variables)
-                names = CHOSEN_WIRING if chosen else FIXED_WIRING
+                names = fitting_views(problem.space)
             views = Views(problem.space, names)
             self._last = _Setting(
                 problem, TaskViews(views, self.tasks, problem.learned) if self.tasks else views

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..encoders.views import Encoded, Views
 from ..predictors.averaged_gp import KEPT, AveragedGP
 from ..predictors.predictor import NormalScores
-from ..predictors.source_task import TaskViews
+from ..predictors.source_tasks import TaskViews
 from ..predictors.transfer_gp import Told, TransferGP
 from .acquisition import Acquisition
 from .ranking import rank

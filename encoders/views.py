@@ -15,11 +15,14 @@ from ..spaces import Space
 from .encoder import Encoder
 from .resolver import PLAIN, encoder
 
-__all__ = ["VIEWS", "Encoded", "Views", "views_of"]
+__all__ = ["VIEWS", "Encoded", "Views", "fitting_views", "views_of"]
 
 # Architectures that paths, neighbourhoods and scales are taken from.
 REFERENCE = 2048
 VIEWS = PLAIN
+# Where wiring is fixed, choices say what is next to what; where it is chosen, they do not.
+FIXED_WIRING = ("one-hot", "path", "computed path", "counts", "depth")
+CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,21 @@ class Views:
             view = each.transform(self._reference)
             made.append((view.mean(0), max((2 * view.var(0).sum()).sqrt().item(), 1e-6)))
         return made
+
+
+def fitting_views(space: Space) -> tuple[str, ...]:
+    """Returns the few views that search compares: paths, or neighbours where wiring is chosen.
+
+    Args:
+        space: The space.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> fitting_views(space("nasbench101"))
+        ('one-hot', 'neighbours', 'counts', 'depth')
+    """
+    chosen = any(variable.kind in ("edge", "parent") for variable in space.variables)
+    return CHOSEN_WIRING if chosen else FIXED_WIRING
 
 
 @lru_cache(maxsize=16)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._seeding import derive_seed, make_generator
-from ..encoders.views import Encoded, Views
+from ..encoders.task_description import TaskDescription
+from ..encoders.views import fitting_views
 from ..errors import UsageError
 from ..spaces import Space
 from .gaussian_process import GaussianProcess
 from .predictor import NormalScores
 
-__all__ = ["SourceTask", "TaskViews"]
+__all__ = ["SourceTask"]
 
 # Labels that a Gaussian process learns an earlier task from.
 LEARNT = 400
@@ -38,6 +38,7 @@ class SourceTask:
         space: The space.
         x: Its labelled architectures, ``[n, V]``.
         values: Their values by metric, ``[n]`` each, in any unit.
+        description: What is known of the task besides its labels.
         seed: Of the choice of labels that the process learns from.
 
     Raises:
@@ -59,6 +60,7 @@ class SourceTask:
         x: Int[Tensor, "n V"],
         values: Mapping[str, Float[Tensor, " n"]],
         *,
+        description: TaskDescription | None = None,
         seed: int = 0,
     ) -> None:
         for metric, column in values.items():
@@ -69,6 +71,7 @@ class SourceTask:
                     "Leave the task out, or the rows without a value.",
                 )
         self.name, self.space, self.seed = name, space, seed
+        self.description = description
         self.metrics = tuple(values)
         self._hashes, first = _first(space.hashes(x))
         self._x = x[first]
@@ -107,53 +110,11 @@ class SourceTask:
             own = self._labels[metric]
             generator = make_generator(derive_seed(self.seed, "source", self.name))
             few = torch.randperm(len(own), generator=generator)[:LEARNT]
-            process = GaussianProcess(self.space, seed=self.seed)
+            views = fitting_views(self.space)
+            process = GaussianProcess(self.space, seed=self.seed, views=views)
             process.fit(self._x[few], own[few])
             self._processes[metric] = process
         return self._processes[metric]
-
-
-class TaskViews:
-    """Views that also hold what earlier tasks say.
-
-    Args:
-        views: Encodes architectures.
-        tasks: The earlier tasks.
-        metrics: The metrics that matter; of each, the tasks that have it are asked.
-
-    Example:
-        >>> from vitruvius.spaces import space
-        >>> cells = space("nasbench201")
-        >>> x = cells.sample(40, 0)
-        >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
-        >>> TaskViews(Views(cells), [task], ["accuracy"])(x).told["accuracy"].shape
-        torch.Size([40, 1])
-    """
-
-    def __init__(self, views: Views, tasks: Sequence[SourceTask], metrics: Collection[str]) -> None:
-        self._views = views
-        self._tasks = {
-            metric: there
-            for metric in metrics
-            if (there := [task for task in tasks if metric in task.metrics])
-        }
-
-    @property
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """The tasks behind the columns, by metric."""
-        return {metric: tuple(t.name for t in tasks) for metric, tasks in self._tasks.items()}
-
-    def __call__(self, x: Int[Tensor, "B V"]) -> Encoded:
-        """Encodes architectures.
-
-        Args:
-            x: Valid choice indices.
-        """
-        told = {
-            metric: torch.stack([task.scores(metric, x) for task in tasks], 1)
-            for metric, tasks in self._tasks.items()
-        }
-        return replace(self._views(x), told=told)
 
 
 def _first(hashes: Int[Tensor, " n"]) -> tuple[Int[Tensor, " u"], Int[Tensor, " u"]]:

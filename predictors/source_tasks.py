@@ -1,0 +1,196 @@
+"""Earlier tasks together: what they say of architectures, and of a task nobody has labelled yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..encoders.task_description import TaskDescription, distances
+from ..encoders.views import Encoded, Views
+from .source_task import SourceTask
+
+__all__ = ["AVERAGE", "SourceTasks", "TaskViews"]
+
+# What the weights call the mean of all sources by how alike the tasks are.
+AVERAGE = "average"
+# Squared length scale of the distance between tasks, share of what all tasks have in common, and
+# variance of what a task has for itself; the first is taken where there are too few to tell.
+SETTINGS = ((1.0, 0.3, 0.3), *product((0.25, 1.0, 4.0), (0.0, 0.3, 0.6), (0.1, 0.3, 1.0)))
+FEWEST = 3
+# Architectures that tell how alike the rankings of two tasks are.
+REFERENCE = 1024
+UNKNOWN = TaskDescription("probes", {})
+
+
+class SourceTasks:
+    """Earlier tasks on one space, and the predictor that is learnt from all of them.
+
+    The predictor is a Gaussian process over tasks: two tasks covary as far as their descriptions
+    are near, ``k(t, t') = c + (1 - c) exp(-d(t, t') / 2l)``, so that its mean for a new task is the
+    average of the earlier ones weighted by likeness, and its variance grows with the distance to
+    them. ``c``, ``l`` and the variance of what every task has for itself are those under which
+    each earlier task is predicted best by the others: it is trained over tasks, not on the new one.
+
+    Args:
+        tasks: The earlier tasks.
+        description: Of the new one; without, all earlier tasks are equally far from it.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(40, 0)
+        >>> def task(name, size):
+        ...     said = TaskDescription("graph", {"log nodes": size})
+        ...     return SourceTask(name, cells, x, {"acc": x.sum(1).double()}, description=said)
+        >>> earlier = [task("a", 7.0), task("b", 8.0), task("c", 11.0)]
+        >>> near = SourceTasks(earlier, TaskDescription("graph", {"log nodes": 7.5}))
+        >>> far = SourceTasks(earlier, TaskDescription("graph", {"log nodes": 20.0}))
+        >>> near.prior("acc", x)[1] < far.prior("acc", x)[1]
+        tensor(True)
+    """
+
+    def __init__(
+        self, tasks: Sequence[SourceTask], description: TaskDescription | None = None
+    ) -> None:
+        self.tasks, self.description = tuple(tasks), description
+        self._weights: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __iter__(self) -> Iterator[SourceTask]:
+        return iter(self.tasks)
+
+    def having(self, metric: str) -> tuple[SourceTask, ...]:
+        """Returns the tasks that have labels of a metric.
+
+        Args:
+            metric: Its name.
+        """
+        return tuple(task for task in self.tasks if metric in task.metrics)
+
+    def names(self, metric: str) -> tuple[str, ...]:
+        """Returns the names of the columns of `told`: the tasks, and of several their average.
+
+        Args:
+            metric: A metric.
+        """
+        names = tuple(task.name for task in self.having(metric))
+        return (*names, AVERAGE) if len(names) > 1 else names
+
+    def told(self, metric: str, x: Int[Tensor, "B V"]) -> Float[Tensor, "B K"]:
+        """Returns the normal scores of architectures within every task, and their average.
+
+        Args:
+            metric: A metric that some task has.
+            x: Valid choice indices.
+        """
+        told = torch.stack([task.scores(metric, x) for task in self.having(metric)], 1)
+        if told.shape[1] == 1:
+            return told
+        return torch.cat([told, self._average(metric, told)[:, None]], 1)
+
+    def prior(
+        self, metric: str, x: Int[Tensor, "B V"]
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, ""]]:
+        """Predicts normal scores on the new task before it has any label.
+
+        Args:
+            metric: A metric that some task has.
+            x: Valid choice indices.
+
+        Returns:
+            Means, and the variance, which is the same for all of them.
+        """
+        told = torch.stack([task.scores(metric, x) for task in self.having(metric)], 1)
+        return self._average(metric, told), self._likeness(metric)[1]
+
+    def _average(self, metric: str, told: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+        return told @ self._likeness(metric)[0]
+
+    def _likeness(self, metric: str) -> tuple[Float[Tensor, " K"], Float[Tensor, ""]]:
+        """Weights of the tasks in what is expected of the new one, and its variance."""
+        if metric not in self._weights:
+            tasks = self.having(metric)
+            descriptions = [UNKNOWN] * (len(tasks) + 1)
+            if self.description is not None:
+                descriptions = [*(t.description or UNKNOWN for t in tasks), self.description]
+            apart = distances(descriptions)
+            setting = SETTINGS[0]
+            if len(tasks) >= FEWEST:
+                x = tasks[0].space.sample(REFERENCE, 0)
+                told = torch.stack([task.scores(metric, x) for task in tasks])
+                covariance = told @ told.T / told.shape[1]
+                setting = max(
+                    SETTINGS,
+                    key=lambda each: _left_out(covariance, _kernel(apart, *each)[:-1, :-1]),
+                )
+            kernel = _kernel(apart, *setting)
+            weight = torch.linalg.solve(kernel[:-1, :-1], kernel[:-1, -1])
+            self._weights[metric] = weight, kernel[-1, -1] - kernel[-1, :-1] @ weight
+        return self._weights[metric]
+
+
+class TaskViews:
+    """Views that also hold what earlier tasks say.
+
+    Args:
+        views: Encodes architectures.
+        tasks: The earlier tasks.
+        metrics: The metrics that matter; those that no task has are left out.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(40, 0)
+        >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
+        >>> views = TaskViews(Views(cells), SourceTasks([task]), ["accuracy"])
+        >>> views(x).told["accuracy"].shape
+        torch.Size([40, 1])
+    """
+
+    def __init__(self, views: Views, tasks: SourceTasks, metrics: Collection[str]) -> None:
+        self._views, self._tasks = views, tasks
+        self._metrics = [metric for metric in metrics if tasks.having(metric)]
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """What the columns are, by metric."""
+        return {metric: self._tasks.names(metric) for metric in self._metrics}
+
+    def __call__(self, x: Int[Tensor, "B V"]) -> Encoded:
+        """Encodes architectures.
+
+        Args:
+            x: Valid choice indices.
+        """
+        told = {metric: self._tasks.told(metric, x) for metric in self._metrics}
+        return replace(self._views(x), told=told)
+
+
+def _kernel(
+    apart: Float[Tensor, "K K"], scale: float, common: float, own: float
+) -> Float[Tensor, "K K"]:
+    kernel = common + (1 - common) * (-apart / (2 * scale)).exp()
+    return kernel + own * torch.eye(len(apart), dtype=apart.dtype)
+
+
+def _left_out(covariance: Float[Tensor, "K K"], kernel: Float[Tensor, "K K"]) -> float:
+    """Mean log-density of every task given the others, whose scores covary as told."""
+    total = 0.0
+    for i in range(len(kernel)):
+        rest = [j for j in range(len(kernel)) if j != i]
+        weight = torch.linalg.solve(kernel[rest][:, rest], kernel[rest, i])
+        variance = kernel[i, i] - kernel[i, rest] @ weight
+        error = (
+            covariance[i, i]
+            - 2 * weight @ covariance[rest, i]
+            + weight @ covariance[rest][:, rest] @ weight
+        )
+        total -= float(variance.log() + error / variance) / 2
+    return total / len(kernel)
