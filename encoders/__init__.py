@@ -1,30 +1,42 @@
-"""Encoders: layouts, message graphs, hand-made features and learned embeddings."""
+"""Encoders of architectures (layouts, features, learned embeddings) and of tasks."""
 
 from __future__ import annotations
 
 from .encoder import Encoder
 from .features import Counts, OneHot, one_hot, statistics
+from .graph_task import describe_graph
+from .image_task import ImageSetEncoder, describe_images, train_image_encoder
 from .layout import Layout, Vocabulary
 from .learned import LearnedEncoder
 from .message_graph import MessageGraph
 from .path import PathEncoding
+from .probes import describe_probes, probe_design
 from .resolver import encoder, encoder_names
+from .task_description import TaskDescription, distances
 from .views import Views
 from .weisfeiler_lehman import WeisfeilerLehman
 
 __all__ = [
     "Counts",
     "Encoder",
+    "ImageSetEncoder",
     "Layout",
     "LearnedEncoder",
     "MessageGraph",
     "OneHot",
     "PathEncoding",
+    "TaskDescription",
     "Views",
     "Vocabulary",
     "WeisfeilerLehman",
+    "describe_graph",
+    "describe_images",
+    "describe_probes",
+    "distances",
     "encoder",
     "encoder_names",
     "one_hot",
+    "probe_design",
     "statistics",
+    "train_image_encoder",
 ]

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..errors import UsageError
+from ..spaces.task import GraphTask, ImageTask, Task
 
-__all__ = ["Kind", "TaskDescription", "distances"]
+__all__ = ["Kind", "TaskDescription", "describe_task", "distances"]
 
 Kind = Literal["graph", "image", "probes"]
 
@@ -79,14 +80,46 @@ class TaskDescription:
         return cls(kind, values)
 
 
+def describe_task(task: Task) -> TaskDescription | None:
+    """Describes a task by what is declared of it, where there is no raw data to look at.
+
+    The values are some of those that `describe_graph` and `describe_images` take from the data.
+
+    Args:
+        task: What architectures are built for.
+
+    Returns:
+        None for a task that is neither a graph nor images.
+
+    Example:
+        >>> from vitruvius.spaces.gnn.nas_bench_graph import TASKS
+        >>> {name: round(value, 2) for name, value in describe_task(TASKS["cora"]).values.items()}
+        {'log classes': 1.95, 'log features': 7.27, 'log nodes': 7.9, 'log degree': 1.59}
+    """
+    values = {"log classes": math.log(task.classes)}
+    if isinstance(task, ImageTask):
+        values["channels"] = task.channels
+        values["log resolution"] = math.log(task.resolution)
+        return TaskDescription("image", values)
+    if not isinstance(task, GraphTask):
+        return None
+    values["log features"] = math.log(task.features)
+    if task.nodes:
+        values["log nodes"] = math.log(task.nodes)
+    if task.nodes and task.edges:
+        values["log degree"] = math.log1p(2 * task.edges / task.nodes)
+    return TaskDescription("graph", values)
+
+
 def distances(descriptions: Sequence[TaskDescription]) -> Float[Tensor, "K K"]:
     """Tells how far tasks are apart: the mean squared difference of what is known of both.
 
     Every value is scaled to variance 1 over the descriptions of its kind that have it, so that
     two tasks drawn from them are at distance 2 in the mean; a value that all have alike counts as
-    a difference of 0. Two descriptions without a common value, or of different kinds, are at
-    distance 2: strangers. Distances are relative to the descriptions given: of only two, every
-    value that differs at all differs by 2.
+    a difference of 0. So distances are relative to the descriptions given: of only two, every
+    value that differs at all differs by 2. Values of probes are scores of variance 1 within a task
+    and are compared as they are: the distance is ``2 (1 - r)`` for a correlation ``r`` of scores.
+    Two descriptions without a common value, or of different kinds, are at distance 2: strangers.
 
     Args:
         descriptions: Of the tasks.
@@ -113,6 +146,7 @@ def distances(descriptions: Sequence[TaskDescription]) -> Float[Tensor, "K K"]:
     mean = table.nan_to_num(0.0).sum(0) / count
     centred = (table - mean).nan_to_num(0.0)
     spread = (centred.square().sum(0) / (count - 1).clamp(min=1)).sqrt()
+    spread[[kind == "probes" for kind, _ in names]] = 1.0
     rounding = spread <= ROUNDING * table.nan_to_num(0.0).abs().amax(0)
     scaled = centred / spread.masked_fill(rounding, math.inf)
     both = (known[:, None] & known[None]).double()

@@ -170,8 +170,9 @@ class RawImages:
 
     Example:
         >>> images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-        >>> RawImages(images, torch.tensor([0, 1, 0, 1])).task
-        ImageTask(classes=2, channels=3, resolution=8)
+        >>> task = RawImages(images, torch.tensor([0, 1, 0, 1])).task
+        >>> task.classes, task.channels, task.resolution
+        (2, 3, 8)
     """
 
     images: UInt8[Tensor, "N C H W"]
@@ -227,8 +228,9 @@ def load_raw(path: str | Path) -> RawGraph | RawImages:
         >>> import tempfile
         >>> file = Path(tempfile.mkdtemp()) / "mine.npz"
         >>> np.savez(file, x=np.eye(3), edges=[[0, 1], [1, 2]], y=[0, 0, 1])
-        >>> load_raw(file).task
-        GraphTask(classes=2, features=3, hidden=256, head_layers=1, stem_layers=0)
+        >>> raw = load_raw(file)
+        >>> raw.task.classes, raw.task.features
+        (2, 3)
     """
     path = Path(path)
     if not path.exists():
