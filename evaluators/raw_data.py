@@ -72,7 +72,7 @@ class RawGraph:
             >>> graph.edges.tolist(), graph.task.classes, graph.task.features
             ([[0, 1], [1, 2]], 2, 3)
         """
-        matrix = features if isinstance(features, csr_array) else _sparse(features)
+        matrix = features.copy() if isinstance(features, csr_array) else _sparse(features)
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         nodes = len(labels)
@@ -283,9 +283,11 @@ def _graph_of(columns: Mapping[str, Column]) -> RawGraph:
         features = _sparse(_numbers(columns["x"], "x"))
     else:
         indices, indptr, shape = (columns[name] for name in compressed)
-        data = columns.get("x_data", np.ones(len(indices), dtype=np.float32))
+        data = columns.get("x_data", np.ones(len(indices)))
         try:
-            features = csr_array((data, indices, indptr), shape=tuple(shape.tolist()))
+            rows, width = shape.tolist()
+            parts = (data.astype(np.float32), indices, indptr)
+            features = csr_array(parts, shape=(rows, width))
             features.check_format()
         except (IndexError, TypeError, ValueError) as error:
             raise UsageError(
@@ -363,12 +365,21 @@ def _of_columns(columns: Mapping[str, Any]) -> RawGraph:
             f"the graph lacks the tensor {', '.join(f'`{name}`' for name in missing)}.",
             "It needs `x`, `edge_index` and `y`.",
         )
-    nodes = len(columns["x"])
-    mask, train = columns.get("train_mask"), None
+    x, edges, mask, train = columns["x"], columns["edge_index"], columns.get("train_mask"), None
+    if x.ndim != 2 or edges.ndim != 2 or len(edges) != 2 or edges.is_floating_point():
+        raise UsageError(
+            f"`x` has the shape {tuple(x.shape)}, `edge_index` the shape {tuple(edges.shape)} and "
+            f"the type {edges.dtype}.",
+            "They are [nodes, features] and [2, edges], the latter integers.",
+        )
     if isinstance(mask, Tensor):
-        train = mask.reshape(nodes, -1)[:, 0].nonzero()[:, 0]
-    labels = _classes(columns["y"].numpy())
-    return RawGraph.of_arrays(columns["edge_index"], columns["x"].detach(), labels, train)
+        if mask.ndim not in (1, 2) or len(mask) != len(x) or not mask.numel():
+            raise UsageError(
+                f"`train_mask` has the shape {tuple(mask.shape)} for {len(x)} nodes.",
+                "Give one truth value for every node.",
+            )
+        train = mask.reshape(len(x), -1)[:, 0].nonzero()[:, 0]
+    return RawGraph.of_arrays(edges, x.detach(), _classes(columns["y"].numpy()), train)
 
 
 def _processed(folder: Path) -> Path | None:

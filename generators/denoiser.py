@@ -230,15 +230,23 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         self, size: int, time: Tensor, conditions: Tensor | None, space: int
     ) -> Float[Tensor, "B D"]:
         c = self.time_in(_fourier(time)) + self.spaces.weight[space]
-        for k, encode in enumerate(self.condition_in):
+        for k in range(len(self.condition_in)):
             absent = self.absent[k].expand(size, -1)
             if conditions is None:
                 c = c + absent
             else:
                 score = conditions[:, k]
-                encoded = encode(_fourier(score.nan_to_num() / 4))
-                c = c + torch.where(score.isnan()[:, None], absent, encoded)
+                c = c + torch.where(score.isnan()[:, None], absent, self.encoded(k, score))
         return F.silu(c)
+
+    def encoded(self, place: int, score: Float[Tensor, " B"]) -> Float[Tensor, "B D"]:
+        """Returns what the values of a condition add to the context.
+
+        Args:
+            place: Number of the condition.
+            score: Normal scores; NaN counts as 0.
+        """
+        return self.condition_in[place](_fourier(score.nan_to_num() / 4))
 
 
 class _Block(nn.Module):

@@ -42,7 +42,8 @@ class Source:
     Args:
         space: The space.
         rows: Architectures to learn from, ``[A, V]``.
-        properties: Further properties to condition on, ``[A]`` each, aligned with ``rows``.
+        properties: Further properties to condition on, ``[A]`` each, aligned with ``rows``; NaN
+            where a row has none.
         tails: Architectures that reach the tails of the properties (see `tilted`), ``[T, V]``.
             Half of every batch comes from them, always with a condition, so that they widen what
             can be asked for and leave the unconditional distribution alone.
@@ -146,7 +147,7 @@ def new_denoiser(
         _, values, _ = source.draw(8192, make_generator(derive_seed(seed, "knots")))
         level = torch.linspace(0, 1, KNOTS, dtype=torch.float64)
         knots[source.space.name] = {
-            name: column.double().quantile(level).tolist()
+            name: column.double().nanquantile(level).tolist()
             for name, column in values.items()
             if name in STATISTICS or name in source.properties
         }
@@ -187,7 +188,7 @@ class Trainer:
 
     Args:
         denoiser: The network; its weights are replaced by their moving average at the end.
-        sources: One per space of the denoiser, in the same order; visited in turn.
+        sources: Of spaces of the denoiser; visited in turn.
         steps: Optimiser steps.
         batch: Architectures per step.
         learning_rate: Peak of the warm-up and cosine schedule.
@@ -266,8 +267,8 @@ class Trainer:
         rate = self.learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * step / self.steps))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        number = step % len(self.sources)
-        source = self.sources[number]
+        source = self.sources[step % len(self.sources)]
+        number = self.denoiser.space_index(source.space.name)
         x, values, keep = source.draw(self.batch, generator)
         conditions = self._conditions(number, values, keep, generator)
         loss = denoising_loss(self.denoiser, x, conditions, generator, space=number)

@@ -43,9 +43,13 @@ class GraphTask(Task):
         hidden: Width of every hidden layer.
         head_layers: Fully connected layers before the classifier.
         stem_layers: Fully connected layers before the first graph layer.
+        nodes: Nodes of the graph, 0 where that is not known.
+        edges: Undirected edges of the graph, 0 where that is not known.
     """
 
     features: int = 1433
     hidden: int = 256
     head_layers: int = 1
     stem_layers: int = 0
+    nodes: int = 0
+    edges: int = 0

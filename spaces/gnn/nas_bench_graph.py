@@ -56,17 +56,51 @@ PRODUCTS = torch.tensor(
 ).double()
 
 TASKS = {
-    "cora": GraphTask(features=1433, classes=7, hidden=256, head_layers=1),
-    "citeseer": GraphTask(features=3703, classes=6, hidden=256, head_layers=1),
-    "pubmed": GraphTask(features=500, classes=3, hidden=128, head_layers=0),
-    "cs": GraphTask(features=6805, classes=15, hidden=128, head_layers=0, stem_layers=1),
-    "physics": GraphTask(features=8415, classes=5, hidden=256, head_layers=0, stem_layers=1),
-    "photo": GraphTask(features=745, classes=8, hidden=128, head_layers=0),
-    "computers": GraphTask(features=767, classes=10, hidden=64, head_layers=1, stem_layers=1),
-    "arxiv": GraphTask(features=128, classes=40, hidden=128, head_layers=1),
-    "proteins": GraphTask(features=8, classes=112, hidden=256, head_layers=1, stem_layers=1),
+    "cora": GraphTask(features=1433, classes=7, hidden=256, head_layers=1, nodes=2708, edges=5278),
+    "citeseer": GraphTask(
+        features=3703, classes=6, hidden=256, head_layers=1, nodes=3327, edges=4552
+    ),
+    "pubmed": GraphTask(
+        features=500, classes=3, hidden=128, head_layers=0, nodes=19717, edges=44324
+    ),
+    "cs": GraphTask(
+        features=6805,
+        classes=15,
+        hidden=128,
+        head_layers=0,
+        stem_layers=1,
+        nodes=18333,
+        edges=81894,
+    ),
+    "physics": GraphTask(
+        features=8415,
+        classes=5,
+        hidden=256,
+        head_layers=0,
+        stem_layers=1,
+        nodes=34493,
+        edges=247962,
+    ),
+    "photo": GraphTask(
+        features=745, classes=8, hidden=128, head_layers=0, nodes=7650, edges=119081
+    ),
+    "computers": GraphTask(
+        features=767, classes=10, hidden=64, head_layers=1, stem_layers=1, nodes=13752, edges=245861
+    ),
+    "arxiv": GraphTask(
+        features=128, classes=40, hidden=128, head_layers=1, nodes=169343, edges=1166243
+    ),
+    "proteins": GraphTask(
+        features=8,
+        classes=112,
+        hidden=256,
+        head_layers=1,
+        stem_layers=1,
+        nodes=132534,
+        edges=39561252,
+    ),
 }
-"""The published setting of every data set of NAS-Bench-Graph."""
+"""The published setting of every data set of NAS-Bench-Graph, and the size of its graph."""
 
 
 class NASBenchGraph(Space):

@@ -17,6 +17,7 @@ from vitruvius.spaces.task import GraphTask, ImageTask
 X = np.array([[0, 1, 0], [2, 0, 0], [0, 0, 3], [1, 1, 1]], dtype=np.float32)
 EDGES = np.array([[0, 1, 2, 2, 3], [1, 0, 1, 2, 2]])
 Y = np.array([0, 1, 1, -1])
+X1, NONE = torch.ones(2, 1), torch.zeros(2, 0).long()
 
 
 def npz(folder: Path, **columns: object) -> Path:
@@ -108,9 +109,13 @@ def test_saved_graphs_are_not_unpickled(tmp_path: Path) -> None:
     [
         (Pair([data(), data()]), "data set of 2 graphs"),
         ("cora", "got str"),
-        (Data(edge_index=torch.zeros(2, 0).long(), y=torch.zeros(1).long()), "lacks .* `x`"),
-        (Data(x=torch.ones(2, 1), edge_index=torch.zeros(2, 0), y=torch.ones(2, 3).long()), "2, 3"),
-        (Data(x=torch.ones(2, 1), edge_index=torch.zeros(2, 0), y=torch.ones(2)), "integers"),
+        (Data(edge_index=NONE, y=torch.zeros(1).long()), "lacks .* `x`"),
+        (Data(x=X1, edge_index=NONE, y=torch.ones(2, 3).long()), "2, 3"),
+        (Data(x=X1, edge_index=NONE, y=torch.ones(2)), "integers"),
+        (Data(x=X1[0], edge_index=NONE, y=torch.ones(2)), r"`x` has the shape \(1,\)"),
+        (Data(x=X1, edge_index=NONE[0], y=torch.ones(2)), r"`edge_index` the shape \(0,\)"),
+        (Data(x=X1, edge_index=NONE.float(), y=torch.ones(2)), "float32"),
+        (Data(x=X1, edge_index=NONE, y=torch.ones(2), train_mask=torch.ones(3)), "for 2 nodes"),
     ],
 )
 def test_what_is_no_graph_of_torch_geometric(given: object, said: str) -> None:
@@ -154,6 +159,7 @@ def test_broken_graphs(tmp_path: Path, changed: dict[str, object], said: str) ->
             },
             "no CSR matrix",
         ),
+        ({"edges": EDGES, "y": Y, "x_indices": [0], "x_indptr": [0, 1], "x_shape": [4]}, "no CSR"),
         ({"accuracy": [1.0]}, "its columns are accuracy"),
         ({"x_train": np.zeros((2, 4, 4)), "y_train": [0, 1]}, "float64"),
         ({"x_train": np.zeros((2, 9, 9, 9), np.uint8), "y_train": [0, 1]}, r"\(2, 9, 9, 9\)"),
@@ -236,7 +242,7 @@ def test_published_graphs(
 ) -> None:
     graph = load_raw(published(f"graph_{name}.npz"))
     assert isinstance(graph, RawGraph)
-    assert graph.task == task
+    assert (graph.task.classes, graph.task.features) == (task.classes, task.features)
     assert graph.edges.shape[1] == edges
     assert (None if graph.train is None else len(graph.train)) == train
 

@@ -1,0 +1,92 @@
+"""A predictor that starts from what earlier tasks say."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._seeding import derive_seed
+from ..encoders.views import Encoded, fitting_views, views_of
+from ..errors import UsageError
+from .predictor import Predictor
+from .source_tasks import SourceTasks, TaskViews
+from .transfer_gp import TransferGP
+
+__all__ = ["Transferred"]
+
+CHUNK = 4096
+
+
+class Transferred(Predictor):
+    """Predicts a metric of a new task from its few labels and from earlier tasks.
+
+    `TransferGP` as a predictor. Before any label it says what `SourceTasks.prior` says, as normal
+    scores only: what they are in the metric's unit nobody knows yet.
+
+    Args:
+        tasks: The earlier tasks, with the description of the new one.
+        metric: A metric that some of them has.
+        seed: Of everything random.
+
+    Raises:
+        UsageError: For a metric that none has.
+
+    Example:
+        >>> from vitruvius.predictors.source_task import SourceTask
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x, new = cells.sample(60, 0), cells.sample(8, 1)
+        >>> task = SourceTask("earlier", cells, x, {"size": cells.statistics(x)["params"]})
+        >>> predictor = Transferred(SourceTasks([task]), "size")
+        >>> predictor.fit(new, cells.statistics(new)["params"]).weights["earlier"] > 0.5
+        True
+    """
+
+    name: ClassVar[str] = "transfer"
+
+    def __init__(self, tasks: SourceTasks, metric: str, *, seed: int = 0) -> None:
+        if not tasks.having(metric):
+            raise UsageError(
+                f"No earlier task has the metric {metric!r}.", "Name one that they share."
+            )
+        super().__init__(tasks.tasks[0].space, seed=seed)
+        self.tasks, self.metric = tasks, metric
+        self._process: TransferGP | None = None
+        views = views_of(self.space, fitting_views(self.space))
+        self._views = TaskViews(views, tasks, [metric])
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Share of every member (see `TransferGP`); empty before `fit`."""
+        return self._process.weights if self._process else {}
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Tasks that were found to mislead."""
+        return self._process.dropped if self._process else ()
+
+    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
+        def told(data: Encoded) -> Float[Tensor, "B K"]:
+            return data.told[self.metric]
+
+        names = self.tasks.names(self.metric)
+        seed = derive_seed(self.seed, "transfer", self.metric)
+        self._process = TransferGP(names, told, seed=seed).fit(self._views(x), z)
+
+    def predict_scores(
+        self, x: Int[Tensor, "B V"]
+    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        if self._process is None:
+            mean, variance = self.tasks.prior(self.metric, x)
+            return mean, variance.sqrt().expand(len(x))
+        means, variances = [], []
+        for chunk in x.split(CHUNK):
+            mean, variance = self._process.marginals(self._views(chunk))
+            average = mean.mean(0)
+            variance = variance + self._process.noise()[:, None] + (mean - average).square()
+            means.append(average)
+            variances.append(variance.mean(0))
+        return torch.cat(means), torch.cat(variances).sqrt()
