@@ -154,7 +154,12 @@ class RawGraph:
     @property
     def task(self) -> GraphTask:
         """What an architecture for it is built for."""
-        return GraphTask(classes=self.classes, features=self.features.shape[1])
+        return GraphTask(
+            classes=self.classes,
+            features=self.features.shape[1],
+            nodes=self.nodes,
+            edges=self.edges.shape[1],
+        )
 
 
 @dataclass(frozen=True, eq=False)
