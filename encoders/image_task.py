@@ -78,7 +78,7 @@ class ImageSetEncoder(nn.Module):
             images: Grey levels or colours.
             labels: Class of every image, any numbers.
         """
-        parts = [self.image((small(chunk) - 0.5) / 0.25) for chunk in images.split(CHUNK)]
+        parts = [self.image((_small(chunk) - 0.5) / 0.25) for chunk in images.split(CHUNK)]
         _, place, count = labels.unique(return_inverse=True, return_counts=True)
         classes = self.of_class(_mean_and_spread(torch.cat(parts), place, count))
         one = torch.zeros(len(classes), dtype=torch.long, device=classes.device)
@@ -124,22 +124,6 @@ class ImageSetEncoder(nn.Module):
                 "Give a folder that `ImageSetEncoder.save` wrote.",
             ) from error
         return encoder
-
-
-def small(images: UInt8[Tensor, "N C H W"]) -> Float[Tensor, "N 3 16 16"]:
-    """Brings images to 16 × 16 pixels and three channels, from 0 to 1.
-
-    Args:
-        images: Of other than one or three channels, the mean is taken.
-
-    Example:
-        >>> small(torch.full((2, 1, 28, 28), 255, dtype=torch.uint8)).shape
-        torch.Size([2, 3, 16, 16])
-    """
-    scaled = F.interpolate(images.float() / 255, (SIDE, SIDE), mode="area")
-    if scaled.shape[1] != 3:
-        scaled = scaled.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-    return scaled
 
 
 def train_image_encoder(
@@ -261,7 +245,7 @@ def describe_images(images: RawImages, encoder: ImageSetEncoder | None = None) -
         >>> round(said["mean 0"], 1), abs(said["smoothness"]) < 0.05, said["balance"]
         (0.5, True, 1.0)
     """
-    pixels = torch.cat([small(chunk) for chunk in images.images.split(CHUNK)])
+    pixels = torch.cat([_small(chunk) for chunk in images.images.split(CHUNK)])
     first, second = (pixels.pow(power).mean((2, 3)).double().mean(0) for power in (1, 2))
     deviation = (second - first.square()).clamp(min=0).sqrt()
     _, place, count = images.labels.unique(return_inverse=True, return_counts=True)
@@ -285,6 +269,14 @@ def describe_images(images: RawImages, encoder: ImageSetEncoder | None = None) -
         said |= {f"embedding {i}": value for i, value in enumerate(embedding.tolist())}
     known = {name: float(value) for name, value in said.items() if math.isfinite(value)}
     return TaskDescription("image", known)
+
+
+def _small(images: UInt8[Tensor, "N C H W"]) -> Float[Tensor, "N 3 16 16"]:
+    """Brings images to 16 × 16 pixels, from 0 to 1, in colour; other channels become their mean."""
+    scaled = F.interpolate(images.float() / 255, (SIDE, SIDE), mode="area")
+    if scaled.shape[1] != 3:
+        scaled = scaled.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return scaled
 
 
 def _smoothness(parts: Sequence[Float[Tensor, "_ C H W"]]) -> float:
