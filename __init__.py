@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .sampling import sample
     from .searching import resume, search
     from .spaces import Architecture, space
+    from .transferring import transfer
 
 __all__ = [
     "Architecture",
@@ -34,6 +35,7 @@ __all__ = [
     "search",
     "space",
     "spaces",
+    "transfer",
 ]
 __version__ = "0.1.0"
 
@@ -46,6 +48,7 @@ _HOMES = {
     "sample": "sampling",
     "search": "searching",
     "space": "spaces",
+    "transfer": "transferring",
 }
 
 

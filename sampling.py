@@ -203,10 +203,11 @@ class Sampler:
         target: As for `sample`.
         labels: As for `sample`.
         predictor: As for `sample`.
+        exclude: Architectures that shall not be returned either, ``[K, V]``.
         seed: Seed of labels and predictors.
 
     Attributes:
-        goal: The targets that can be told, with the fitted predictors.
+        goal: The targets that can be told, with the fitted predictors; may be replaced.
         labelled: The architectures that were looked up, ``[K, V]``.
 
     Raises:
@@ -228,6 +229,7 @@ class Sampler:
         target: str = "",
         labels: int | None = None,
         predictor: str = AUTO,
+        exclude: Int[Tensor, "K V"] | None = None,
         seed: int = 0,
     ) -> None:
         if labels is not None and labels < 0:
@@ -238,8 +240,9 @@ class Sampler:
         self.targets = parse_targets(target, self.metrics) if target else Targets()
         names = set(self.targets.names)
         learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]
-        _check_reachable(space, self.targets.restrict(names - set(learnt)), self._exact)
-        self.labelled = torch.zeros(0, len(space.variables), dtype=torch.long)
+        _check_reachable(space, self.targets.restrict(names - set(learnt)), self.exact)
+        nothing = torch.zeros(0, len(space.variables), dtype=torch.long)
+        self.labelled, self._exclude = nothing, nothing if exclude is None else exclude
         fitted = {}
         wanted = (DEFAULT_LABELS if learnt else 0) if labels is None else labels
         if learnt and 0 < wanted < FEWEST_LABELS:
@@ -256,7 +259,7 @@ class Sampler:
                     predictor, space, self.labelled[there], values[metric][there], seed=seed
                 )
         told = self.targets.restrict(names - set(learnt) | set(fitted))
-        self.goal = Goal(space, told, self._exact, fitted, seed=seed)
+        self.goal = Goal(space, told, self.exact, fitted, seed=seed)
 
     def sample(
         self,
@@ -296,11 +299,17 @@ class Sampler:
         units = self.data.metrics if self.data is not None else ()
         steering = steer(self.goal, generator, guidance, units=units, seed=seed)
         pool = gather(
-            self.goal, generator, steering, n, exclude=self.labelled, steps=steps, seed=seed
+            self.goal,
+            generator,
+            steering,
+            n,
+            exclude=torch.cat([self.labelled, self._exclude]),
+            steps=steps,
+            seed=seed,
         )
         feasible = self.goal.feasible(pool.x)
         x = pool.x[feasible][:n] if bool(feasible.any()) else pool.x[:n]
-        samples = self._samples(x)
+        samples = self.describe(x)
         told = [entry.meets_target for entry in samples if entry.meets_target is not None]
         seen = generator.seen(self.space, x)
         summary = {
@@ -333,12 +342,22 @@ class Sampler:
             self._notes(feasible, n, samples, generator, chosen),
         )
 
-    def _exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
+    def exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
+        """Counts what needs no label.
+
+        Args:
+            x: Valid choice indices.
+        """
         counted = self.space.statistics(x, self.data.task if self.data else None)
         return {**counted, **(self.data.exact_values(x) if self.data else {})}
 
-    def _samples(self, x: Int[Tensor, "B V"]) -> list[Sample]:
-        exact = self._exact(x)
+    def describe(self, x: Int[Tensor, "B V"]) -> list[Sample]:
+        """Tells all that is known of architectures; what can be looked up is.
+
+        Args:
+            x: Valid choice indices.
+        """
+        exact = self.exact(x)
         predicted = {m: model.predict(x) for m, model in self.goal.predictors.items()}
         chances = {m: column.exp() for m, column in self.goal.log_probabilities(x).items()}
         measured, meets = self._look_up(x, exact)
@@ -385,7 +404,7 @@ class Sampler:
             return None
         table = self.data if isinstance(self.data, Table) else None
         rows = reference(self.space, self.seed) if table is None else table.rows
-        values = dict(self._exact(rows))
+        values = dict(self.exact(rows))
         if table is not None:
             values |= table.values(rows)
         if set(self.targets.names) - set(values):

@@ -22,12 +22,14 @@ from .evaluators.reference import is_reference, referenced
 from .evaluators.resolver import data_sets
 from .evaluators.resolver import evaluator as make_evaluator
 from .evaluators.table import Table
+from .predictors.source_task import SourceTask
+from .predictors.source_tasks import SourceTasks
 from .spaces import Architecture, Space, names
 from .spaces import space as make_space
 from .spaces.declared import DeclaredSpace
 from .spaces.resolver import PRESETS
 
-__all__ = ["AUTO", "EvaluatorLike", "new_search", "open_search", "resume", "search"]
+__all__ = ["AUTO", "EvaluatorLike", "earlier_task", "new_search", "open_search", "resume", "search"]
 
 AUTO = "auto"
 
@@ -365,28 +367,33 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
         chosen = method(config.method)
     if config.earlier:
         from .bo.bayesian import BayesianOptimization
-        from .predictors.source_task import SourceTask
-        from .predictors.source_tasks import SourceTasks
 
         if not isinstance(chosen, BayesianOptimization):
             raise UsageError(
                 f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
             )
-        chosen.tasks = SourceTasks(
-            [
-                SourceTask(
-                    task.name,
-                    space,
-                    torch.tensor(task.rows),
-                    {
-                        name: torch.tensor(values, dtype=torch.float64)
-                        for name, values in task.values.items()
-                    },
-                )
-                for task in config.earlier
-            ]
-        )
+        chosen.tasks = SourceTasks([_task(space, task) for task in config.earlier])
     return chosen
+
+
+def earlier_task(space: Space, run: str | Path) -> SourceTask:
+    """Makes a source task of a run.
+
+    Args:
+        space: The space.
+        run: The folder of a run on it.
+
+    Raises:
+        UsageError: Where there is no such run, or it is of another space or too short.
+    """
+    return _task(space, _earlier(space, run))
+
+
+def _task(space: Space, earlier: EarlierConfig) -> SourceTask:
+    values = {
+        name: torch.tensor(column, dtype=torch.float64) for name, column in earlier.values.items()
+    }
+    return SourceTask(earlier.name, space, torch.tensor(earlier.rows), values)
 
 
 def _earlier(space: Space, run: str | Path) -> EarlierConfig:

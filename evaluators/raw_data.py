@@ -19,7 +19,7 @@ from ..errors import TableError, UsageError
 from ..spaces.task import GraphTask, ImageTask
 from .npz import Column, read_npz
 
-__all__ = ["RawGraph", "RawImages", "load_raw"]
+__all__ = ["RawGraph", "RawImages", "is_raw", "load_raw"]
 
 # Names under which files hold the training part of a set of images.
 IMAGE_COLUMNS = (("x_train", "y_train"), ("images", "labels"), ("x", "y"))
@@ -204,6 +204,23 @@ class RawImages:
         """What an architecture for it is built for; its resolution is the height."""
         channels, height = self.images.shape[1:3]
         return ImageTask(classes=self.classes, channels=channels, resolution=height)
+
+
+def is_raw(path: str | Path) -> bool:
+    """Whether a path holds raw data, and not a table of architectures.
+
+    Args:
+        path: A file or a folder.
+
+    Example:
+        >>> is_raw("cora")
+        False
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        return path.is_dir() or path.suffix.lower() == ".pt"
+    names = set(read_npz(path))
+    return "edges" in names or any(names.issuperset(pair) for pair in IMAGE_COLUMNS)
 
 
 def load_raw(path: str | Path) -> RawGraph | RawImages:

@@ -61,7 +61,8 @@ def source_across(
     for name in sorted({name for values in known for name in values}):
         column = [torch.full((len(rows),), values.get(name, math.nan)) for values in known]
         properties[_TASK + name] = torch.cat(column).double()
-    return Source(space, rows.repeat(len(there), 1), properties)
+    names = tuple(task.name for task in there)
+    return Source(space, rows.repeat(len(there), 1), properties, tasks=names)
 
 
 def for_task(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "transfer_card"]
 
 
 def model_card(details: Mapping[str, Any]) -> str:
@@ -67,4 +67,53 @@ No benchmark labels were used: only the architectures themselves, with propertie
 
 It has learnt the distribution of the space, not which architectures are good: accuracy targets are
 met by guidance with a predictor. Architectures outside these spaces are not understood.
+"""
+
+
+def transfer_card(details: Mapping[str, Any]) -> str:
+    """Writes the model card of a generator that was adapted to a task.
+
+    Args:
+        details: What `vitruvius.transfer` writes to ``transfer.json``.
+
+    Example:
+        >>> details = {
+        ...     "space": "cells",
+        ...     "data": "flowers",
+        ...     "metric": "accuracy",
+        ...     "sources": ["c10", "c100"],
+        ...     "believed": {"accuracy": {"weights": {"c10": 0.75}, "dropped": ["c100"]}},
+        ...     "labels": 25,
+        ...     "generator": "cells absorbing diffusion",
+        ...     "cpu_seconds": 90,
+        ...     "seed": 0,
+        ... }
+        >>> "| accuracy | c10 0.75 | c100 |" in transfer_card(details)
+        True
+    """
+    rows = "\n".join(
+        f"| {metric} | "
+        + ", ".join(f"{name} {share:.2f}" for name, share in each["weights"].items() if share)
+        + f" | {', '.join(each['dropped']) or 'none'} |"
+        for metric, each in details["believed"].items()
+    )
+    believed = f"| metric | believed | dropped |\n| --- | --- | --- |\n{rows}\n" if rows else ""
+    return f"""---
+library_name: vitruvius
+license: apache-2.0
+tags: [neural-architecture-search, graph-diffusion, transfer]
+---
+
+# Graph diffusion for {details["space"]}, adapted to {details["data"]}
+
+{details["generator"]}, moved by low-rank adapters towards architectures that are probably good in
+{details["metric"]} on this task. The adapters are added to the weights.
+
+- Labels of this task: {details["labels"]}
+- Earlier tasks, whose tables or runs were read: {", ".join(details["sources"])}
+- Seed {details["seed"]}, {details["cpu_seconds"]} CPU seconds on one machine
+
+{believed}
+`transfer.json` lists the labels. Which architectures are good was predicted, not measured, but for
+the labelled ones.
 """

@@ -70,6 +70,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
             ``"continuous"``.
         seen_count: Number of architectures in the training set, whose hashes the buffer ``seen``
             keeps so that novelty can be told.
+        tasks: Names of the tasks it was trained across, if any.
 
     Raises:
         UsageError: For a space of more than 128 nodes.
@@ -95,6 +96,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         heads: int = 4,
         process: str = "absorbing",
         seen_count: int = 0,
+        tasks: list[str] | None = None,
     ) -> None:
         super().__init__()
         variables = [
@@ -109,6 +111,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
             )
         self.space_names = [entry["space"] for entry in schemas]
         self.condition_names = list(conditions or [])
+        self.tasks = tuple(tasks or ())
         vocabulary = Vocabulary(variables)
         self._layouts = [Layout.of(schema) for schema in variables]
         for i, (schema, layout) in enumerate(zip(variables, self._layouts, strict=True)):

@@ -92,6 +92,11 @@ class GraphDiffusion(DiffusionPipeline):
         """Names of the properties it can be conditioned on."""
         return tuple(self.denoiser.condition_names)
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks it was trained across."""
+        return tuple(self.denoiser.tasks)
+
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
         """Tells which architectures were in the training set; None where that is not recorded.
 

@@ -11,9 +11,11 @@ from .generator import Generator
 from .nao import NAO
 from .uniform import Uniform
 
-__all__ = ["UNIFORM", "generator_for", "load", "shipped"]
+__all__ = ["ACROSS", "UNIFORM", "across", "generator_for", "load", "shipped"]
 
 UNIFORM = "uniform"
+# What the name of a generator ends with that was trained across tasks.
+ACROSS = "-tasks"
 _PRETRAINED = Path(__file__).parent / "pretrained"
 
 
@@ -25,6 +27,21 @@ def shipped() -> list[str]:
         True
     """
     return sorted(path.parent.name for path in _PRETRAINED.glob("*/model_index.json"))
+
+
+def across(space: Space) -> str:
+    """Returns the name of the best start for transfer: trained across tasks, where one ships.
+
+    Args:
+        space: The space.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> across(space("nasbench201"))
+        'auto'
+    """
+    name = space.name + ACROSS
+    return name if name in shipped() else "auto"
 
 
 def load(name: str) -> GraphDiffusion | NAO:

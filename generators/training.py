@@ -47,6 +47,7 @@ class Source:
         tails: Architectures that reach the tails of the properties (see `tilted`), ``[T, V]``.
             Half of every batch comes from them, always with a condition, so that they widen what
             can be asked for and leave the unconditional distribution alone.
+        tasks: Names of the tasks that further properties come from.
 
     Raises:
         UsageError: For both further properties and tails.
@@ -63,6 +64,7 @@ class Source:
     rows: Int[Tensor, "A V"]
     properties: Mapping[str, Float[Tensor, " A"]] = field(default_factory=dict)
     tails: Int[Tensor, "T V"] | None = None
+    tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.properties and self.tails is not None:
@@ -171,6 +173,7 @@ def new_denoiser(
             heads=heads,
             process=process,
             seen_count=len(seen),
+            tasks=list(dict.fromkeys(task for source in sources for task in source.tasks)),
         )
     denoiser.get_buffer("seen").copy_(seen)
     return denoiser

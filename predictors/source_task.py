@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import torch
 from jaxtyping import Float, Int
@@ -83,6 +84,16 @@ class SourceTask:
         nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
         self._told = dict.fromkeys(values, nothing)
         self._processes: dict[str, GaussianProcess] = {}
+
+    def described(self, description: TaskDescription) -> SourceTask:
+        """Returns the same task with another description.
+
+        Args:
+            description: What is known of the task besides its labels.
+        """
+        other = copy(self)
+        other.description = description
+        return other
 
     def scores(self, metric: str, x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
         """Returns the normal scores of architectures within this task.

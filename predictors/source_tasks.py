@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..encoders.task_description import TaskDescription, distances
+from ..encoders.task_description import TaskDescription, describe_task, distances
 from ..encoders.views import Encoded, Views
+from ..evaluators.table import Table
 from .source_task import SourceTask
 
-__all__ = ["AVERAGE", "SourceTasks", "TaskViews"]
+__all__ = ["AVERAGE", "SourceTasks", "TaskViews", "task_of"]
 
 # What the weights call the mean of all sources by how alike the tasks are.
 AVERAGE = "average"
@@ -134,6 +135,29 @@ class SourceTasks:
             weight = torch.linalg.solve(kernel[:-1, :-1], kernel[:-1, -1])
             self._weights[metric] = weight, kernel[-1, -1] - kernel[-1, :-1] @ weight
         return self._weights[metric]
+
+
+def task_of(name: str, table: Table, *, description: TaskDescription | None = None) -> SourceTask:
+    """Makes an earlier task of a whole table.
+
+    Args:
+        name: What reports call it.
+        table: Its measurements; metrics with gaps are left out.
+        description: Of the task; by default what is declared of it.
+
+    Example:
+        >>> from vitruvius.evaluators import NASBenchGraphTable
+        >>> task_of("cora", NASBenchGraphTable("cora")).metrics
+        ('valid_perf', 'test_perf', 'latency')
+    """
+    values = {
+        metric: column
+        for metric, column in table.values(table.rows).items()
+        if not table.metrics[metric].exact and bool(column.isfinite().all())
+    }
+    if description is None and table.task != table.space.task:
+        description = describe_task(table.task)
+    return SourceTask(name, table.space, table.rows, values, description=description)
 
 
 class TaskViews:

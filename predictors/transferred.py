@@ -11,7 +11,7 @@ from torch import Tensor
 from .._seeding import derive_seed
 from ..encoders.views import Encoded, fitting_views, views_of
 from ..errors import UsageError
-from .predictor import Predictor
+from .predictor import NormalScores, Predictor
 from .source_tasks import SourceTasks, TaskViews
 from .transfer_gp import TransferGP
 
@@ -23,8 +23,8 @@ CHUNK = 4096
 class Transferred(Predictor):
     """Predicts a metric of a new task from its few labels and from earlier tasks.
 
-    `TransferGP` as a predictor. Before any label it says what `SourceTasks.prior` says, as normal
-    scores only: what they are in the metric's unit nobody knows yet.
+    `TransferGP` as a predictor. Before any label it says what `SourceTasks.prior` says, and what it
+    predicts are normal scores: what they are in the metric's unit nobody knows yet.
 
     Args:
         tasks: The earlier tasks, with the description of the new one.
@@ -55,6 +55,7 @@ class Transferred(Predictor):
         super().__init__(tasks.tasks[0].space, seed=seed)
         self.tasks, self.metric = tasks, metric
         self._process: TransferGP | None = None
+        self.scores = NormalScores(torch.special.ndtri((torch.arange(100).double() + 0.5) / 100))
         views = views_of(self.space, fitting_views(self.space))
         self._views = TaskViews(views, tasks, [metric])
 

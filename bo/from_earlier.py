@@ -1,0 +1,111 @@
+"""Bayesian optimisation on a new task of which earlier ones are known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ..encoders.probes import describe_probes, probe_design
+from ..predictors.source_tasks import SourceTasks
+from .bayesian import BayesianOptimization
+from .problem import Problem
+from .trial import History, Proposal
+
+__all__ = ["FromEarlier"]
+
+# Evaluations that describe a task of which nothing is known.
+PROBES = 10
+# Where some cannot be evaluated, the next of so many times more; and the fewest that describe.
+SPARE, FEWEST = 10, 3
+
+
+class FromEarlier(BayesianOptimization):
+    """Starts from earlier tasks; a task that nothing describes is described by probes first.
+
+    Args:
+        tasks: Earlier tasks, with the description of the new one where there is one.
+        metric: The metric of the probes.
+        **settings: As for `BayesianOptimization`.
+
+    Example:
+        >>> from vitruvius.bo.problem import Problem
+        >>> from vitruvius.evaluators import NASBenchGraphTable
+        >>> from vitruvius.predictors.source_tasks import task_of
+        >>> cora = NASBenchGraphTable("cora")
+        >>> citeseer = task_of("citeseer", NASBenchGraphTable("citeseer"))
+        >>> method = FromEarlier(SourceTasks([citeseer]), "valid_perf")
+        >>> problem = Problem.of(cora, maximize="valid_perf")
+        >>> method.propose(History(problem, []), seed=0).source
+        'probe'
+    """
+
+    name: ClassVar[str] = "transfer"
+
+    def __init__(self, tasks: SourceTasks, metric: str, **settings: Any) -> None:
+        super().__init__(tasks=tasks, **settings)
+        self.metric = metric
+        self._given = tasks.description is not None
+
+    def propose(self, history: History, seed: int) -> Proposal | None:
+        if not self._given:
+            space = history.problem.space
+            probes = self._probes(history.problem)
+            new = ~torch.isin(space.hashes(probes), history.proposed(None))
+            if bool(new.any()):
+                return Proposal(tuple(probes[new][0].tolist()), "probe")
+        self.described(history)
+        return super().propose(history, seed)
+
+    def described(self, history: History) -> SourceTasks:
+        """Describes all tasks by the probes that have a result, where nothing else does.
+
+        Args:
+            history: All trials.
+
+        Returns:
+            The earlier tasks, with what is now known of the new one.
+        """
+        if self._given:
+            return self.tasks
+        probes = self._probes(history.problem)
+        told = (
+            dict(
+                zip(
+                    history.problem.space.hashes(history.x).tolist(),
+                    history.values[self.metric].tolist(),
+                    strict=True,
+                )
+            )
+            if len(history.ok)
+            else {}
+        )
+        hashes = history.problem.space.hashes(probes).tolist()
+        values = torch.tensor([told.get(each, math.nan) for each in hashes])
+        if int(values.isfinite().sum()) < FEWEST:
+            return self.tasks
+        description = describe_probes(values)
+        if description != self.tasks.description:
+            self.tasks = SourceTasks(
+                [
+                    task.described(describe_probes(task.scores(self.metric, probes)))
+                    if self.metric in task.metrics
+                    else task
+                    for task in self.tasks
+                ],
+                description,
+            )
+            self._last = None
+        return self.tasks
+
+    def _probes(self, problem: Problem) -> Int[Tensor, "n V"]:
+        """The first of a fixed design that can be evaluated."""
+        probes = probe_design(problem.space, SPARE * PROBES)
+        probes = probes[problem.possible(probes)]
+        whole = problem.whole()
+        if whole is not None:
+            probes = probes[torch.isin(problem.space.hashes(probes), problem.space.hashes(whole))]
+        return probes[:PROBES]

@@ -1,0 +1,350 @@
+"""The third verb: take a trained generator to a new data set."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ._device import resolve_device
+from ._seeding import derive_seed
+from .bo.from_earlier import FromEarlier
+from .bo.progress import Progress
+from .bo.trial import History
+from .encoders.graph_task import describe_graph
+from .encoders.image_task import describe_images
+from .encoders.task_description import TaskDescription, describe_task
+from .errors import UsageError
+from .evaluators.evaluator import Evaluator
+from .evaluators.raw_data import RawGraph, RawImages, is_raw, load_raw
+from .evaluators.resolver import data_sets
+from .evaluators.resolver import evaluator as make_evaluator
+from .evaluators.table import Table
+from .evaluators.targets import Target, Targets
+from .generators.across_tasks import SCORE, for_task
+from .generators.adapters import adapt
+from .generators.card import transfer_card
+from .generators.diffusion import GraphDiffusion
+from .generators.generator import Generator
+from .generators.resolver import across, generator_for
+from .generators.steering import reference
+from .predictors.goal import Goal
+from .predictors.source_task import SourceTask
+from .predictors.source_tasks import SourceTasks, task_of
+from .predictors.transferred import Transferred
+from .reports import write_text
+from .sampling import Sampler, SampleResult
+from .searching import EvaluatorLike, earlier_task
+from .searching import search as run_search
+from .spaces import Space, names
+from .spaces import space as make_space
+
+__all__ = ["BUILTIN", "TransferResult", "transfer"]
+
+BUILTIN = "builtin"
+# What is asked for where no target names a value: the best of this share.
+BEST = 0.05
+# With fewer labels nobody can tell the unit of the metric.
+FEWEST = 3
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """What `transfer` returns.
+
+    Args:
+        generator: Adapted to the new task.
+        sampled: What it proposes, the best by prediction first.
+        summary: How it came about; see the documentation of ``vitruvius transfer``.
+    """
+
+    generator: GraphDiffusion
+    sampled: SampleResult
+    summary: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the JSON form that the command line prints."""
+        return {**self.sampled.to_json(), "transfer": self.summary}
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the generator with its model card, ``transfer.json``, and the candidates drawn.
+
+        Args:
+            folder: Made where it does not exist.
+
+        Raises:
+            OutputError: Where it cannot be written to.
+        """
+        folder = Path(folder)
+        write_text(folder / "transfer.json", json.dumps(self.summary, indent=2) + "\n")
+        self.generator.save_pretrained(folder)
+        write_text(folder / "README.md", transfer_card(self.summary))
+        self.sampled.save(folder / "candidates")
+
+
+def transfer(
+    space: str | Space | None = None,
+    *,
+    generator: str | GraphDiffusion = BUILTIN,
+    data: str | Evaluator | RawGraph | RawImages,
+    evaluator: EvaluatorLike | None = None,
+    labels: int = 0,
+    search: int = 0,
+    target: str = "",
+    maximize: str = "",
+    sources: Sequence[str | SourceTask] | None = None,
+    earlier: Sequence[str | Path] = (),
+    n: int = 10,
+    metrics: str = "",
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> TransferResult:
+    """Takes a trained generator to a new data set, with few labels of it or none.
+
+    1. The new task is described: by its raw data, else by what is declared of it, else by probe
+       architectures, which are the first labels.
+    2. Earlier tasks say what to expect of it, each as far as it is alike (`SourceTasks`). Labels
+       are spent one by one where Bayesian optimisation that starts from there wants them, and
+       correct it: tasks that rank them well are believed, tasks that mislead are dropped.
+    3. Low-rank adapters move the generator towards what then probably meets the target (`adapt`);
+       one that was trained across tasks is first set to the new one (`for_task`).
+
+    Args:
+        space: A space or its name; by default the one that the data or the generator is for.
+        generator: ``builtin``, the folder of a trained one, or a generator.
+        data: The new task: a file or folder of raw data (see `load_raw`), a data set known for the
+            space, a table, or any of these loaded.
+        evaluator: Where labels come from, as for `vitruvius.search`; by default ``data`` where that
+            is a table.
+        labels: Evaluations that may be spent on the new task.
+        search: Further evaluations, spent the same way, to find the best.
+        target: As for `vitruvius.sample`; by default the best 5 % by prediction.
+        maximize: The metric that counts; by default the first of the sources of which more is
+            better.
+        sources: Earlier tasks: data sets known for the space, or tables, after a colon with metrics
+            of theirs (``"table.npz:accuracy=c10"``). By default those that the generator was
+            trained across, else all that are known but the new one.
+        earlier: Folders of finished runs, which are earlier tasks too.
+        n: How many architectures to return.
+        metrics: Metrics of ``data`` where that is a user's table, ``"accuracy=column"``.
+        out: Folder to save the result in; an interrupted search goes on from there.
+        seed: Seed of everything random.
+        device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
+        progress: Where to report to.
+
+    Raises:
+        UsageError: For counts out of range, a generator that cannot be adapted, or nothing to
+            transfer from.
+        UnknownNameError: For an unknown space, data set or metric.
+        TableError: For data that cannot be read.
+        TargetError: For targets that contradict each other.
+        CheckpointError: For a folder that holds no generator of this space.
+
+    Example:
+        >>> result = transfer("nas-bench-graph", data="cora", sources=["citeseer"], n=3)
+        >>> len(result.sampled.samples), result.summary["labels"]
+        (3, 0)
+    """
+    if min(labels, search) < 0 or n < 1:
+        raise UsageError(
+            f"`labels` and `search` must not be negative and `n` at least 1, got {labels}, "
+            f"{search} and {n}.",
+            "0 spends none.",
+        )
+    started = time.process_time()
+    base = None if generator == BUILTIN else generator
+    found = _space(space, data)
+    if base is None or isinstance(base, str):
+        base = _diffusion(generator_for(found, across(found) if base is None else base))
+    new = _NewTask.read(found, data, metrics)
+    there = _earlier_tasks(found, new.name, base.tasks, sources, earlier)
+    metric = maximize or _metric(there)
+    tasks = SourceTasks(there, new.description)
+    rows: Int[Tensor, "K V"] = torch.zeros(0, len(found.variables), dtype=torch.long)
+    values: Mapping[str, Tensor] = {}
+    truth: EvaluatorLike | None = new.evaluator if evaluator is None else evaluator
+    if labels + search:
+        if truth is None:
+            raise UsageError(
+                "Labels need somebody who evaluates architectures, which raw data does not.",
+                "Give `evaluator`, as for search; or spend no labels.",
+            )
+        method = FromEarlier(tasks, metric, generator=base)
+        result = run_search(
+            found,
+            evaluator=truth,
+            maximize=metric,
+            where=target,
+            budget=labels + search,
+            method=method,
+            initial=0,
+            run=None if out is None else Path(out) / "run",
+            seed=seed,
+            progress=progress,
+        )
+        history = History(result.problem, result.trials)
+        tasks, rows, values = method.described(history), history.x, history.values
+    fitted = {
+        name: Transferred(tasks, name, seed=seed).fit(rows, column)
+        for name, column in values.items()
+        if tasks.having(name) and len(rows) >= FEWEST
+    }
+    if SCORE in base.conditions:
+        base = for_task(base, found, tasks.description)
+    base.to(resolve_device(device))
+    table = truth if isinstance(truth, Table) else new.evaluator
+    x = table.rows if isinstance(table, Table) else reference(found, seed)
+    sampler = Sampler(found, data=table, target=target, labels=0, exclude=rows, seed=seed)
+    sampler.goal = _goal(sampler, metric, fitted or {metric: Transferred(tasks, metric)}, x)
+    chance = sampler.goal.log_value(x).softmax(0)
+    adapted = adapt(base, found, x, chance, seed=derive_seed(seed, "adapt"))
+    best = history.ok[int(values[metric].argmax())] if fitted else None
+    summary = {
+        "space": found.name,
+        "data": new.name,
+        "description": None if tasks.description is None else tasks.description.to_json(),
+        "metric": metric,
+        "sources": [task.name for task in there],
+        "believed": {
+            name: {"weights": each.weights, "dropped": list(each.dropped)}
+            for name, each in fitted.items()
+        },
+        "labels": len(rows),
+        "labelled": [
+            {
+                "architecture": found.to_string(row),
+                "metrics": {name: float(column[i]) for name, column in values.items()},
+            }
+            for i, row in enumerate(rows.tolist())
+        ],
+        "best": None if best is None else found.to_string(best.proposal.row),
+        "generator": base.name,
+        "cpu_seconds": round(time.process_time() - started, 1),
+        "seed": seed,
+    }
+    sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
+    done = TransferResult(adapted, sampled, summary)
+    if out is not None:
+        done.save(out)
+    return done
+
+
+@dataclass(frozen=True)
+class _NewTask:
+    """What the new data is: its name, what describes it, and who evaluates on it, if known."""
+
+    name: str
+    description: TaskDescription | None
+    evaluator: Evaluator | None
+
+    @classmethod
+    def read(
+        cls, space: Space, data: str | Evaluator | RawGraph | RawImages, metrics: str
+    ) -> _NewTask:
+        name = data if isinstance(data, str) else type(data).__name__
+        if isinstance(data, str):
+            if data not in data_sets(space.name) and is_raw(data):
+                name = Path(data).name
+                data = load_raw(data)
+            else:
+                data = make_evaluator(space, data, metrics=metrics)
+        if isinstance(data, RawGraph):
+            return cls(name, describe_graph(data), None)
+        if isinstance(data, RawImages):
+            return cls(name, describe_images(data), None)
+        declared = None if data.task == space.task else describe_task(data.task)
+        return cls(name, declared, data)
+
+
+def _space(space: str | Space | None, data: object) -> Space:
+    """The space that was named, or the one that the data is for."""
+    if space is not None:
+        return make_space(space) if isinstance(space, str) else space
+    if isinstance(data, Evaluator):
+        return data.space
+    if isinstance(data, str) and is_raw(data):
+        data = load_raw(data)
+    if isinstance(data, RawGraph | RawImages):
+        fitting = [name for name in names() if type(make_space(name).task) is type(data.task)]
+    else:
+        fitting = [name for name in names() if data in data_sets(name)]
+    if len(fitting) != 1:
+        raise UsageError(
+            "The data does not say which space is meant; it could be "
+            f"{', '.join(fitting) or 'any'}.",
+            "Name the space.",
+        )
+    return make_space(fitting[0])
+
+
+def _diffusion(generator: Generator) -> GraphDiffusion:
+    if not isinstance(generator, GraphDiffusion):
+        raise UsageError(
+            f"Adapters are for graph diffusion, and {generator.name} is none.",
+            "Train one: vitruvius train SPACE --out FOLDER",
+        )
+    return generator
+
+
+def _earlier_tasks(
+    space: Space,
+    new: str,
+    trained_across: Sequence[str],
+    sources: Sequence[str | SourceTask] | None,
+    earlier: Sequence[str | Path],
+) -> list[SourceTask]:
+    if sources is None:
+        known = data_sets(space.name)
+        sources = [name for name in trained_across if name in known]
+        if not sources and not earlier:
+            sources = known
+        sources = [name for name in sources if name != new]
+    there = []
+    for source in sources:
+        if isinstance(source, SourceTask):
+            there.append(source)
+            continue
+        name, _, metrics = source.partition(":")
+        table = make_evaluator(space, name, metrics=metrics)
+        if isinstance(table, Table):
+            there.append(task_of(source, table))
+    there += [earlier_task(space, run) for run in earlier]
+    if not there:
+        raise UsageError(
+            f"There is no earlier task on {space.name} to transfer from.",
+            "Give tables as `sources`, or finished runs as `earlier`.",
+        )
+    return there
+
+
+def _metric(tasks: Sequence[SourceTask]) -> str:
+    """The first metric that all tasks have."""
+    shared = [name for name in tasks[0].metrics if all(name in task.metrics for task in tasks)]
+    if not shared:
+        raise UsageError("The earlier tasks share no metric.", "Name one with `maximize`.")
+    return shared[0]
+
+
+def _goal(
+    sampler: Sampler, metric: str, predictors: Mapping[str, Transferred], x: Int[Tensor, "R V"]
+) -> Goal:
+    """The targets that can be told; where none is on a predicted metric, the best of one."""
+    known = {name: each for name, each in predictors.items() if each.weights}
+    counted = sampler.goal.targets.names
+    told = [each for each in sampler.targets if each.metric in (*counted, *known)]
+    used = {each.metric: known[each.metric] for each in told if each.metric in known}
+    if not used:
+        bound = float(predictors[metric].predict(x)[0].quantile(1 - BEST))
+        told.append(Target(metric, bound, math.inf, f"{metric} in the best {BEST:.0%}"))
+        used = {metric: predictors[metric]}
+    return Goal(sampler.space, Targets(told), sampler.exact, used, seed=sampler.seed)
