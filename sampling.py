@@ -75,7 +75,7 @@ class SampleResult:
         space: Whose architectures they are.
         samples: The architectures, the likeliest to meet the targets first.
         summary: How they came about; see the documentation of ``vitruvius sample``.
-        metrics: The metrics named in the targets.
+        metrics: The metrics of the targets.
         notes: What the user should know, in whole sentences.
     """
 
@@ -333,7 +333,8 @@ class Sampler:
             "generator": generator.name,
             "guidance": steering.name,
         }
-        metrics = {name: self.metrics[name] for name in self.targets.names}
+        shown = dict.fromkeys([*self.targets.names, *self.goal.targets.names])
+        metrics = {name: self.metrics[name] for name in shown if name in self.metrics}
         return SampleResult(
             self.space,
             samples,

@@ -25,6 +25,7 @@ from .encoders.task_description import TaskDescription, describe_task
 from .errors import UsageError
 from .evaluators.evaluator import Evaluator
 from .evaluators.raw_data import RawGraph, RawImages, is_raw, load_raw
+from .evaluators.reference import is_reference
 from .evaluators.resolver import data_sets
 from .evaluators.resolver import evaluator as make_evaluator
 from .evaluators.table import Table
@@ -193,7 +194,8 @@ def transfer(
             progress=progress,
         )
         history = History(result.problem, result.trials)
-        tasks, rows, values = method.described(history), history.x, history.values
+        tasks, rows = method.described(history), history.x
+        values = {name: history.values[name] for name in result.problem.learned}
     fitted = {
         name: Transferred(tasks, name, seed=seed).fit(rows, column)
         for name, column in values.items()
@@ -202,7 +204,7 @@ def transfer(
     if SCORE in base.conditions:
         base = for_task(base, found, tasks.description)
     base.to(resolve_device(device))
-    table = truth if isinstance(truth, Table) else new.evaluator
+    table = new.evaluator if evaluator is None else _loaded(found, evaluator)
     x = table.rows if isinstance(table, Table) else reference(found, seed)
     sampler = Sampler(found, data=table, target=target, labels=0, exclude=rows, seed=seed)
     sampler.goal = _goal(sampler, metric, fitted or {metric: Transferred(tasks, metric)}, x)
@@ -233,6 +235,11 @@ def transfer(
         "seed": seed,
     }
     sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
+    if not fitted:
+        sampled.notes.append(
+            f"Too few labels to know the unit of {metric}: what is predicted are normal scores, "
+            "expected from the earlier tasks."
+        )
     done = TransferResult(adapted, sampled, summary)
     if out is not None:
         done.save(out)
@@ -264,6 +271,13 @@ class _NewTask:
             return cls(name, describe_images(data), None)
         declared = None if data.task == space.task else describe_task(data.task)
         return cls(name, declared, data)
+
+
+def _loaded(space: Space, evaluator: EvaluatorLike) -> Evaluator | None:
+    """An evaluator that can be asked about metrics; functions cannot."""
+    if isinstance(evaluator, str) and not is_reference(evaluator):
+        return make_evaluator(space, evaluator)
+    return evaluator if isinstance(evaluator, Evaluator) else None
 
 
 def _space(space: str | Space | None, data: object) -> Space:

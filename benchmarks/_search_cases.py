@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from _ofa import read
+from _transnas import transnas
 
 from vitruvius import evaluator, space
 from vitruvius.bo.measures import hypervolume
@@ -17,6 +18,9 @@ from vitruvius.evaluators.fitted_truth import FittedTruth
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 
 GRAPHS = ("cora", "pubmed", "arxiv", "physics")
+# Targets of transfer only.
+OTHER_GRAPHS = ("citeseer", "cs", "photo", "computers", "proteins")
+TRANSNAS = ("class_scene", "class_object", "jigsaw")
 INITIAL = 5
 # About the 30 % quantile of uniform draws at resolution 224.
 MACS = 335e6
@@ -76,6 +80,8 @@ def cases() -> dict[str, Case]:
     for name in GRAPHS:
         for mode, searched in (("-oracle", "test_perf"), ("", "valid_perf")):
             found.append(_graphs(f"nbg-{name}{mode}", name, searched))
+    found += [_graphs(f"nbg-{name}", name, "valid_perf") for name in OTHER_GRAPHS]
+    found += [_transnas(name) for name in TRANSNAS]
     found.append(_mobilenetv3())
     for name in GRAPHS:
         found += [_front(name), _constrained(name)]
@@ -204,6 +210,24 @@ def _graphs(name: str, data: str, searched: str) -> Case:
         make=make,
         stop=oracle,
         settings=(data, searched),
+    )
+
+
+def _transnas(name: str) -> Case:
+    def make(folder: Path) -> Problem:
+        return Problem.of(transnas(folder, name), maximize="score")
+
+    return Case(
+        name=f"transnas-{name}",
+        title=f"TransNAS-Bench-101, cells, {name}",
+        budget=100,
+        seeds=20,
+        kind="single",
+        report="score",
+        data="transnas101_micro.npz",
+        make=make,
+        stop=True,
+        settings=(name,),
     )
 
 

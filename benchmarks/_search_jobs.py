@@ -14,9 +14,11 @@ from typing import Any
 
 import torch
 from _search_cases import INITIAL, cases, known, look_up, problem_of, seen
+from _transfer_tasks import TRANSFER, from_earlier
 
 from vitruvius._seeding import derive_seed
 from vitruvius.bo import initial_design
+from vitruvius.bo.method import Method
 from vitruvius.bo.methods import method
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
@@ -60,8 +62,12 @@ def run(job: Job) -> dict[str, Any]:
     problem = problem_of(case, job.folder)
     look = look_up(problem)
     best = known(case, job.folder).best if case.stop else None
-    searcher = method(job.method)
-    proposals = [Proposal(tuple(row), "initial") for row in initial(problem, job.seed).tolist()]
+    if job.method.partition(":")[0] == TRANSFER:
+        searcher: Method = from_earlier(job.case, job.method, job.folder)
+        proposals = []
+    else:
+        searcher = method(job.method)
+        proposals = [Proposal(tuple(row), "initial") for row in initial(problem, job.seed).tolist()]
     trials: list[Trial] = []
     measured: list[dict[str, float]] = []
     seconds = []
@@ -70,7 +76,7 @@ def run(job: Job) -> dict[str, Any]:
         started = time.process_time()
         proposal = (
             proposals[number]
-            if number < INITIAL
+            if number < len(proposals)
             else searcher.propose(
                 History(problem, trials), derive_seed(job.seed, "propose", number)
             )

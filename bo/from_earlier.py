@@ -19,12 +19,14 @@ __all__ = ["FromEarlier"]
 
 # Evaluations that describe a task of which nothing is known.
 PROBES = 10
-# Where some cannot be evaluated, the next of so many times more; and the fewest that describe.
+# Where some cannot be evaluated, the next of so many times more; fewest probes, fewest tasks.
 SPARE, FEWEST = 10, 3
 
 
 class FromEarlier(BayesianOptimization):
     """Starts from earlier tasks; a task that nothing describes is described by probes first.
+
+    Unless there are fewer than three earlier tasks, among which labels tell soon enough.
 
     Args:
         tasks: Earlier tasks, with the description of the new one where there is one.
@@ -36,8 +38,8 @@ class FromEarlier(BayesianOptimization):
         >>> from vitruvius.evaluators import NASBenchGraphTable
         >>> from vitruvius.predictors.source_tasks import task_of
         >>> cora = NASBenchGraphTable("cora")
-        >>> citeseer = task_of("citeseer", NASBenchGraphTable("citeseer"))
-        >>> method = FromEarlier(SourceTasks([citeseer]), "valid_perf")
+        >>> others = [task_of(name, NASBenchGraphTable(name)) for name in ("cs", "photo", "arxiv")]
+        >>> method = FromEarlier(SourceTasks(others), "valid_perf")
         >>> problem = Problem.of(cora, maximize="valid_perf")
         >>> method.propose(History(problem, []), seed=0).source
         'probe'
@@ -48,7 +50,7 @@ class FromEarlier(BayesianOptimization):
     def __init__(self, tasks: SourceTasks, metric: str, **settings: Any) -> None:
         super().__init__(tasks=tasks, **settings)
         self.metric = metric
-        self._given = tasks.description is not None
+        self._given = tasks.description is not None or len(tasks.having(metric)) < FEWEST
 
     def propose(self, history: History, seed: int) -> Proposal | None:
         if not self._given:

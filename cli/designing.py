@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..generators.generator import Generator
     from ..sampling import SampleResult
 
-__all__ = ["draw", "evaluate", "sample", "spaces", "train"]
+__all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
 
 
 @app.command()
@@ -90,7 +90,7 @@ def sample(
             tables=others,
             device=device,
         )
-    _print_samples(result, output)
+    print_samples(result, output)
     if out is not None:
         result.save(out)
         talk.print(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
@@ -255,7 +255,13 @@ def _lines(path: Path) -> list[str]:
         raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
 
 
-def _print_samples(result: SampleResult, output: Format) -> None:
+def print_samples(result: SampleResult, output: Format) -> None:
+    """Prints sampled architectures, and what the user should know.
+
+    Args:
+        result: The architectures.
+        output: How to print them.
+    """
     if output is Format.json:
         typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:

@@ -42,6 +42,10 @@ class SourceTask:
         description: What is known of the task besides its labels.
         seed: Of the choice of labels that the process learns from.
 
+    Attributes:
+        metrics: Names of its metrics.
+        x: Its distinct architectures.
+
     Raises:
         UsageError: For fewer than three labels, or values that are not finite.
 
@@ -75,7 +79,7 @@ class SourceTask:
         self.description = description
         self.metrics = tuple(values)
         self._hashes, first = _first(space.hashes(x))
-        self._x = x[first]
+        self.x = x[first]
         self._labels = {}
         for metric, column in values.items():
             kept = column.double()[first]
@@ -84,6 +88,14 @@ class SourceTask:
         nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
         self._told = dict.fromkeys(values, nothing)
         self._processes: dict[str, GaussianProcess] = {}
+
+    def labels(self, metric: str) -> Float[Tensor, " n"]:
+        """Returns the normal scores of its own labels, in the order of ``x``.
+
+        Args:
+            metric: One of its metrics.
+        """
+        return self._labels[metric]
 
     def described(self, description: TaskDescription) -> SourceTask:
         """Returns the same task with another description.
@@ -123,7 +135,7 @@ class SourceTask:
             few = torch.randperm(len(own), generator=generator)[:LEARNT]
             views = fitting_views(self.space)
             process = GaussianProcess(self.space, seed=self.seed, views=views)
-            process.fit(self._x[few], own[few])
+            process.fit(self.x[few], own[few])
             self._processes[metric] = process
         return self._processes[metric]
 

@@ -1,0 +1,69 @@
+"""Earlier tasks of the cases of `search.py`: all others of the same benchmark but the target."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+from _transnas import transnas
+
+from vitruvius import evaluator, space
+from vitruvius.bo.from_earlier import FromEarlier
+from vitruvius.encoders.task_description import describe_task
+from vitruvius.evaluators.table import Table
+from vitruvius.predictors.source_task import SourceTask
+from vitruvius.predictors.source_tasks import SourceTasks
+
+TRANSFER = "transfer"
+SHUFFLED = "transfer:shuffled"
+GRAPHS = (
+    "cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins",
+)  # fmt: skip
+TRANSNAS = ("class_scene", "class_object", "jigsaw")
+
+
+def from_earlier(case: str, method: str, folder: Path) -> FromEarlier:
+    """The method for a case: from its earlier tasks, or from one whose values are shuffled."""
+    tasks, metric = earlier(case, folder)
+    if method == SHUFFLED:
+        tasks = SourceTasks([_shuffled(tasks.tasks[0], metric)], tasks.description)
+    return FromEarlier(tasks, metric)
+
+
+@cache
+def earlier(case: str, folder: Path) -> tuple[SourceTasks, str]:
+    """The earlier tasks of a case, once per process, and the metric they are about."""
+    benchmark, _, rest = case.partition("-")
+    if benchmark == "nbg":
+        name, _, mode = rest.partition("-")
+        metric = "test_perf" if mode else "valid_perf"
+        graphs = space("nas-bench-graph")
+        target = evaluator(graphs, name)
+        others = {other: evaluator(graphs, other) for other in GRAPHS if other != name}
+        described = {other: describe_task(table.task) for other, table in others.items()}
+        description = describe_task(target.task)
+    elif benchmark == "nb201":
+        name, _, mode = rest.partition("-")
+        metric = "valid" if mode else "test"
+        sister = "c100" if name == "c10" else "c10"
+        columns = f"test[%]={sister}_test_e200, valid[%]={sister}_valid_e200"
+        others = {sister: evaluator(space("nasbench201"), folder / "nb201.npz", metrics=columns)}
+        described, description = {}, None
+    else:
+        metric = "score"
+        others = {task: transnas(folder, task) for task in TRANSNAS if task != rest}
+        described, description = {}, None
+    tasks = []
+    for other, table in others.items():
+        assert isinstance(table, Table)
+        values = {metric: table.values(table.rows)[metric]}
+        tasks.append(
+            SourceTask(other, table.space, table.rows, values, description=described.get(other))
+        )
+    return SourceTasks(tasks, description), metric
+
+
+def _shuffled(task: SourceTask, metric: str) -> SourceTask:
+    order = torch.randperm(len(task.x), generator=torch.Generator().manual_seed(0))
+    return SourceTask("shuffled", task.space, task.x, {metric: task.labels(metric)[order]})

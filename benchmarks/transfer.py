@@ -1,0 +1,262 @@
+"""Transfer: leave one data set out, and start from the others.
+
+    python benchmarks/transfer.py --seeds 20 --out benchmarks/results
+
+Three questions: what is proposed without a label (`zero`), what a search gains (`search`), and how
+often what is sampled with 25 labels meets a target (`hits`). Results are kept one by one in
+`transfer-jobs.jsonl`, so that an interrupted benchmark goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from functools import cache
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from _report import write
+from _search_cases import TRANSNAS, cases, known, problem_of
+from _search_jobs import Job, done, run_all
+from _transfer_tasks import GRAPHS, SHUFFLED, TRANSFER, earlier
+
+from vitruvius import transfer
+from vitruvius._seeding import derive_seed, make_generator
+from vitruvius.evaluators.table import Table
+from vitruvius.generators import generator_for
+from vitruvius.predictors.transferred import Transferred
+from vitruvius.sampling import Sampler
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
+NB201 = ("nb201-c10", "nb201-c100")
+GRAPH_CASES = tuple(f"nbg-{name}" for name in GRAPHS)
+TARGETS = (*GRAPH_CASES, *NB201, *(f"transnas-{name}" for name in TRANSNAS))
+LABELS = 25
+# A target that the best 5 % of the table meet.
+SHARE = 0.05
+AT = (10, 25, 50, 100)
+
+
+def main() -> None:
+    """Runs what is missing, then writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--parts", nargs="+", default=["zero", "search", "hits"])
+    parser.add_argument("--only", default=",".join(TARGETS), help="targets, joined by commas")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--data-folder", type=Path, default=DATA)
+    parser.add_argument("--tables-only", action="store_true", help="of what was run")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    every = cases()
+    names = []
+    for name in arguments.only.split(","):
+        data = every[name].data
+        if data and not (arguments.data_folder / data).is_file():
+            print(f"{name} is skipped: {data} is not in {arguments.data_folder}", flush=True)
+        else:
+            names.append(name)
+    if "search" in arguments.parts:
+        searches(names, arguments)
+    path = arguments.out / "transfer-jobs.jsonl"
+    for part, run in (("zero", zero), ("hits", hits)):
+        if part not in arguments.parts:
+            continue
+        finished = done(path)
+        for seed in range(0 if arguments.tables_only else arguments.seeds):
+            for name in names:
+                key = f"{part} {name} {seed}"
+                if key in finished or (part == "hits" and name not in GRAPH_CASES):
+                    continue
+                result = {"key": key, "part": part, "case": name, **run(name, seed, arguments)}
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("a") as lines:
+                    print(json.dumps(result), file=lines)
+                print(key, result, flush=True)
+        results = [each for each in done(path).values() if each["part"] == part]
+        if results:
+            rows = averaged(results)
+            title, columns = SHOWN[part]
+            write(arguments.out, f"transfer-{part}", rows, table(title, columns, rows))
+
+
+def zero(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
+    """Percentiles in the table of what is proposed before any label."""
+    tasks, metric = earlier(name, arguments.data_folder)
+    truth = problem_of(cases()[name], arguments.data_folder).evaluator
+    assert isinstance(truth, Table)
+    started = time.process_time()
+    result = transfer(
+        truth.space, data=truth, sources=list(tasks), maximize=metric, generator="auto", seed=seed
+    )
+    spent = time.process_time() - started
+    predictor = Transferred(tasks, metric)
+    share = percentile(truth, metric)
+    plain = generator_for(truth.space)
+    chance = make_generator(derive_seed(seed, "zero"))
+    uniform = truth.rows[torch.randperm(len(truth.rows), generator=chance)[:50]]
+    drawn = {"uniform": uniform, "generator": proposed(plain, truth, seed)}
+    drawn["transferred"] = proposed(result.generator, truth, seed)
+    found = {"cpu_seconds": round(spent, 1)}
+    for who, x in drawn.items():
+        order = predictor.predict_scores(x)[0].argsort(descending=True)
+        found[who] = float(share(x).mean())
+        found[f"{who} best 10"] = float(share(x[order[:10]]).mean())
+    return found
+
+
+def hits(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
+    """Share of 20 sampled architectures that reach the best 5 %, with 25 labels."""
+    tasks, metric = earlier(name, arguments.data_folder)
+    truth = problem_of(cases()[name], arguments.data_folder).evaluator
+    assert isinstance(truth, Table)
+    bound = float(truth.values(truth.rows)[metric].quantile(1 - SHARE))
+    target = f"{metric}>={bound!r}"
+    started = time.process_time()
+    result = transfer(
+        truth.space, data=truth, sources=list(tasks), maximize=metric, target=target,
+        labels=LABELS, n=20, generator="auto", seed=seed,
+    )  # fmt: skip
+    spent = time.process_time() - started
+    plain = Sampler(truth.space, data=truth, target=target, labels=LABELS, seed=seed)
+    free = Sampler(truth.space, data=truth, target=target, labels=0, seed=seed)
+    rates = {
+        "transferred": result.sampled.summary["hit_rate"],
+        "its generator alone": free.sample(20, generator=result.generator).summary["hit_rate"],
+        "untransferred, the same labels": plain.sample(20).summary["hit_rate"],
+        "untransferred, no labels": free.sample(20).summary["hit_rate"],
+    }
+    return {**{who: rate or 0.0 for who, rate in rates.items()}, "cpu_seconds": round(spent, 1)}
+
+
+def searches(names: list[str], arguments: argparse.Namespace) -> None:
+    """Best so far, from scratch, from the others, and from one whose values are shuffled."""
+    path = arguments.out / "search-jobs.jsonl"
+    jobs = [
+        Job(name, method, seed, arguments.data_folder)
+        for seed in range(arguments.seeds)
+        for method in (TRANSFER, "bo", SHUFFLED)
+        for name in names
+    ]
+    if not arguments.tables_only:
+        run_all(jobs, path, arguments.workers)
+    results = done(path)
+    rows = []
+    for name in names:
+        case = cases()[name]
+        best = known(case, arguments.data_folder).best
+        for method in (TRANSFER, "bo", SHUFFLED):
+            runs = [
+                results[job.key]
+                for job in jobs
+                if (job.case, job.method) == (name, method) and job.key in results
+            ]
+            if runs:
+                rows.append({"case": name, "method": method, **progress(case, runs, best)})
+    columns = ["case", "method", "seeds", *(f"@{n}" for n in AT), "reported @100", "to optimum"]
+    write(
+        arguments.out,
+        "transfer-search",
+        rows,
+        table("Searches from earlier tasks and from scratch", columns, rows),
+    )
+
+
+def progress(case: Any, runs: list[dict[str, Any]], best: float) -> dict[str, Any]:
+    """Mean and standard error of the best so far, and the evaluations to the optimum."""
+    searched = problem_of(case, DATA).objectives[0].metric
+    found: dict[str, Any] = {"seeds": len(runs)}
+    for n in AT:
+        values = [max(run["metrics"][searched][:n]) for run in runs]
+        found[f"@{n}"] = f"{mean(values):.4f} ± {error(values):.4f}"
+    reported = []
+    for run in runs:
+        values = run["metrics"][searched]
+        reported.append(run["metrics"][case.report][values.index(max(values))])
+    found["reported @100"] = f"{mean(reported):.4f}"
+    reached = [
+        run["metrics"][searched].index(best) + 1 if best in run["metrics"][searched] else None
+        for run in runs
+    ]
+    order = sorted(n if n is not None else 10**6 for n in reached)
+    middle = (order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2
+    missed = sum(n is None for n in reached)
+    found["to optimum"] = f"{middle:g}" if middle < 10**6 else f"> {case.budget}"
+    found["to optimum"] += f" ({missed} not)" if missed else ""
+    return found
+
+
+def proposed(generator: Any, truth: Table, seed: int) -> torch.Tensor:
+    """The first 50 distinct proposals that the table has."""
+    x = generator.propose(truth.space, 2000, seed=seed).x
+    x = truth.space.canonical(x[truth.space.is_valid(x)])
+    hashes = truth.space.hashes(x)
+    kept = torch.isin(hashes, truth.space.hashes(truth.rows))
+    first = [hashes[:i].ne(hashes[i]).all().item() for i in range(len(x))]
+    return x[kept & torch.tensor(first)][:50]
+
+
+def percentile(truth: Table, metric: str) -> Any:
+    """Maps architectures to the share of the table that is worse."""
+    values = truth.values(truth.rows)[metric].sort().values
+    return lambda x: torch.searchsorted(values, truth.values(x)[metric]) / len(values)
+
+
+def averaged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over seeds, a row a target, and one of all."""
+    rows = []
+    numbers = [name for name, value in results[0].items() if isinstance(value, float | int)]
+    targets = [name for name in TARGETS if any(each["case"] == name for each in results)]
+    for name in [*targets, "all"]:
+        some = [each for each in results if name in ("all", each["case"])]
+        row: dict[str, Any] = {"case": name, "seeds": len(some)}
+        rows.append(row | {number: mean(each[number] for each in some) for number in numbers})
+    return rows
+
+
+def table(title: str, columns: list[str], rows: list[dict[str, Any]]) -> str:
+    """A table in Markdown."""
+    lines = [f"# {title}", "", "| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
+    for row in rows:
+        cells = [row.get(column, "") for column in columns]
+        shown = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
+        lines.append("| " + " | ".join(shown) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def error(values: list[float]) -> float:
+    """Standard error of the mean."""
+    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+
+
+@cache
+def _columns(part: str) -> list[str]:
+    who = ("uniform", "generator", "transferred")
+    if part == "zero":
+        return ["case", "seeds", *who, *(f"{each} best 10" for each in who), "cpu_seconds"]
+    return [
+        "case",
+        "seeds",
+        "transferred",
+        "its generator alone",
+        "untransferred, the same labels",
+        "untransferred, no labels",
+        "cpu_seconds",
+    ]
+
+
+SHOWN = {
+    "zero": (
+        "Without a label: mean share of the table that is worse than 50 proposals",
+        _columns("zero"),
+    ),
+    "hits": (f"Share of 20 samples in the best {SHARE:.0%}, {LABELS} labels", _columns("hits")),
+}
+
+
+if __name__ == "__main__":
+    main()

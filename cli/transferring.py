@@ -1,0 +1,118 @@
+"""The command that takes a generator to a new data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ._app import Device, Format, Metrics, Output, Seed, app, print_table, talk
+from .designing import print_samples
+
+if TYPE_CHECKING:
+    from ..transferring import TransferResult
+
+__all__ = ["transfer"]
+
+
+@app.command()
+def transfer(
+    data: Annotated[
+        str,
+        typer.Option(
+            help="The new task: raw data (.npz, .pt, a folder of images), a data set known for the "
+            "space, or a table."
+        ),
+    ],
+    space: Annotated[
+        str | None, typer.Argument(help="The space; by default the one that the data is for.")
+    ] = None,
+    generator: Annotated[
+        str, typer.Option(help="builtin, a shipped name, or a trained folder.")
+    ] = "builtin",
+    evaluator: Annotated[
+        str | None,
+        typer.Option(
+            help="Where labels come from, as for search; by default --data where it is a table."
+        ),
+    ] = None,
+    labels: Annotated[int, typer.Option(help="Evaluations to spend on the new task.")] = 0,
+    search: Annotated[int, typer.Option(help="Further evaluations, to find the best.")] = 0,
+    target: Annotated[
+        str, typer.Option(help='Targets, e.g. "valid_perf>=0.8"; by default the best 5 %.')
+    ] = "",
+    maximize: Annotated[
+        str, typer.Option(help="The metric that counts; by default the first of the sources.")
+    ] = "",
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An earlier task: a data set known for the space, or FILE:METRICS; repeatable. By "
+            "default those the generator knows, or all."
+        ),
+    ] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="A finished run to take as an earlier task; repeatable."),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", help="How many architectures to return.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the adapted generator and its candidates.")
+    ] = None,
+    seed: Seed = 0,
+    metrics: Metrics = "",
+    device: Device = "auto",
+    output: Output = Format.table,
+) -> None:
+    """Take a trained generator to a new data set, with few labels of it or none."""
+    from ..bo.progress import progress
+    from ..transferring import transfer as run
+
+    result = run(
+        space,
+        generator=generator,
+        data=data,
+        evaluator=evaluator,
+        labels=labels,
+        search=search,
+        target=target,
+        maximize=maximize,
+        sources=source,
+        earlier=earlier or (),
+        n=n,
+        metrics=metrics,
+        out=out,
+        seed=seed,
+        device=device,
+        progress=progress(),
+    )
+    if output is Format.json:
+        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        print_samples(result.sampled, output)
+        _print(result)
+    if out is not None:
+        talk.print(f"Written to {out}. Sample with: vitruvius sample SPACE --generator {out}")
+    if result.sampled.missed:
+        talk.print("[yellow]None of these meets the target.[/yellow]")
+        raise typer.Exit(3)
+
+
+def _print(result: TransferResult) -> None:
+    believed = result.summary["believed"]
+    if believed:
+        listing = Table("metric", "believed", "dropped")
+        for metric, each in believed.items():
+            shares = sorted(each["weights"].items(), key=lambda pair: -pair[1])
+            told = "  ".join(f"{name} {share:.2f}" for name, share in shares if share)
+            listing.add_row(metric, told, ", ".join(each["dropped"]) or "–")
+        print_table(listing)
+    typer.echo(
+        f"labels {result.summary['labels']}  sources {', '.join(result.summary['sources'])}  "
+        f"cpu_seconds {result.summary['cpu_seconds']}"
+    )
+    if result.summary["best"] is not None:
+        typer.echo(f"best evaluated  {result.summary['best']}")
