@@ -51,8 +51,9 @@ from .spaces import space as make_space
 __all__ = ["BUILTIN", "TransferResult", "transfer"]
 
 BUILTIN = "builtin"
-# What is asked for where no target names a value: the best of this share.
-BEST = 0.05
+# What is asked for where no target names a value, and what the adapters learn from: the best of
+# this share, and in a small space at least so many.
+BEST, ENOUGH = 0.05, 256
 # With fewer labels nobody can tell the unit of the metric.
 FEWEST = 3
 
@@ -208,9 +209,9 @@ def transfer(
     x = table.rows if isinstance(table, Table) else reference(found, seed)
     sampler = Sampler(found, data=table, target=target, labels=0, exclude=rows, seed=seed)
     sampler.goal = _goal(sampler, metric, fitted or {metric: Transferred(tasks, metric)}, x)
-    chance = sampler.goal.log_value(x).softmax(0)
-    adapted = adapt(base, found, x, chance, seed=derive_seed(seed, "adapt"))
-    best = history.ok[int(values[metric].argmax())] if fitted else None
+    chance, best = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
+    adapted = adapt(base, found, x[best], chance.softmax(0), seed=derive_seed(seed, "adapt"))
+    top = rows[int(values[metric].argmax())] if len(rows) else None
     summary = {
         "space": found.name,
         "data": new.name,
@@ -229,7 +230,7 @@ def transfer(
             }
             for i, row in enumerate(rows.tolist())
         ],
-        "best": None if best is None else found.to_string(best.proposal.row),
+        "best": None if top is None else found.to_string(top.tolist()),
         "generator": base.name,
         "cpu_seconds": round(time.process_time() - started, 1),
         "seed": seed,

@@ -34,6 +34,8 @@ DATA = Path(__file__).parents[1].parent / "shared" / "data"
 NB201 = ("nb201-c10", "nb201-c100")
 GRAPH_CASES = tuple(f"nbg-{name}" for name in GRAPHS)
 TARGETS = (*GRAPH_CASES, *NB201, *(f"transnas-{name}" for name in TRANSNAS))
+# Where a search from a shuffled table is run too.
+MISLED = ("nbg-cora", *NB201, "transnas-jigsaw")
 LABELS = 25
 # A target that the best 5 % of the table meet.
 SHARE = 0.05
@@ -81,7 +83,7 @@ def main() -> None:
         if results:
             rows = averaged(results)
             title, columns = SHOWN[part]
-            write(arguments.out, f"transfer-{part}", rows, table(title, columns, rows))
+            write(arguments.out, f"transfer-{part}", {"rows": rows}, table(title, columns, rows))
 
 
 def zero(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
@@ -141,6 +143,7 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
         for seed in range(arguments.seeds)
         for method in (TRANSFER, "bo", SHUFFLED)
         for name in names
+        if method != SHUFFLED or name in MISLED
     ]
     if not arguments.tables_only:
         run_all(jobs, path, arguments.workers)
@@ -161,7 +164,7 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
     write(
         arguments.out,
         "transfer-search",
-        rows,
+        {"rows": rows},
         table("Searches from earlier tasks and from scratch", columns, rows),
     )
 

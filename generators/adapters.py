@@ -48,7 +48,7 @@ def adapt(
     *,
     rank: int = 8,
     steps: int = 400,
-    learning_rate: float = 5e-3,
+    learning_rate: float = 1e-2,
     seed: int = 0,
     show: bool = False,
 ) -> GraphDiffusion:
