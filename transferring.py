@@ -197,11 +197,11 @@ def transfer(
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
         values = {name: history.values[name] for name in result.problem.learned}
-    fitted = {
-        name: Transferred(tasks, name, seed=seed).fit(rows, column)
-        for name, column in values.items()
-        if tasks.having(name) and len(rows) >= FEWEST
-    }
+    fitted = {}
+    for name, column in values.items() if len(rows) >= FEWEST else ():
+        if tasks.having(name):
+            fitted[name] = Transferred(tasks, name, seed=seed)
+            fitted[name].fit(rows, column)
     if SCORE in base.conditions:
         base = for_task(base, found, tasks.description)
     base.to(resolve_device(device))

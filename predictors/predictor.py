@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -71,7 +71,7 @@ class Predictor(ABC):
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         self.space, self.seed = space, seed
 
-    def fit(self, x: Int[Tensor, "n V"], values: Float[Tensor, " n"]) -> Self:
+    def fit(self, x: Int[Tensor, "n V"], values: Float[Tensor, " n"]) -> Predictor:
         """Fits to labelled architectures.
 
         Args:

@@ -41,7 +41,8 @@ class Transferred(Predictor):
         >>> x, new = cells.sample(60, 0), cells.sample(8, 1)
         >>> task = SourceTask("earlier", cells, x, {"size": cells.statistics(x)["params"]})
         >>> predictor = Transferred(SourceTasks([task]), "size")
-        >>> predictor.fit(new, cells.statistics(new)["params"]).weights["earlier"] > 0.5
+        >>> mean, std = predictor.fit(new, cells.statistics(new)["params"]).predict(x)
+        >>> predictor.weights["earlier"] > 0.5
         True
     """
 
