@@ -22,7 +22,7 @@ from .bo.trial import History
 from .encoders.graph_task import describe_graph
 from .encoders.image_task import describe_images
 from .encoders.task_description import TaskDescription, describe_task
-from .errors import UsageError
+from .errors import UnknownNameError, UsageError
 from .evaluators.evaluator import Evaluator
 from .evaluators.raw_data import RawGraph, RawImages, is_raw, load_raw
 from .evaluators.reference import is_reference
@@ -38,8 +38,9 @@ from .generators.generator import Generator
 from .generators.resolver import across, generator_for
 from .generators.steering import reference
 from .predictors.goal import Goal
+from .predictors.multi_task import MultiTask
 from .predictors.source_task import SourceTask
-from .predictors.source_tasks import SourceTasks, task_of
+from .predictors.source_tasks import SourceTasks, named_tasks
 from .predictors.transferred import Transferred
 from .reports import write_text
 from .sampling import Sampler, SampleResult
@@ -54,6 +55,7 @@ BUILTIN = "builtin"
 # What is asked for where no target names a value, and what the adapters learn from: the best of
 # this share, and in a small space at least so many.
 BEST, ENOUGH = 0.05, 256
+PREDICTORS: Mapping[str, type[Transferred]] = {each.name: each for each in (Transferred, MultiTask)}
 # With fewer labels nobody can tell the unit of the metric.
 FEWEST = 3
 
@@ -104,6 +106,7 @@ def transfer(
     maximize: str = "",
     sources: Sequence[str | SourceTask] | None = None,
     earlier: Sequence[str | Path] = (),
+    predictor: str = Transferred.name,
     n: int = 10,
     metrics: str = "",
     out: str | Path | None = None,
@@ -137,6 +140,8 @@ def transfer(
             of theirs (``"table.npz:accuracy=c10"``). By default those that the generator was
             trained across, else all that are known but the new one.
         earlier: Folders of finished runs, which are earlier tasks too.
+        predictor: What tells, from labels and earlier tasks, what to adapt to: ``transfer`` (votes
+            of tasks, see `Transferred`) or ``multi-task`` (see `MultiTask`).
         n: How many architectures to return.
         metrics: Metrics of ``data`` where that is a user's table, ``"accuracy=column"``.
         out: Folder to save the result in; an interrupted search goes on from there.
@@ -163,6 +168,8 @@ def transfer(
             f"{search} and {n}.",
             "0 spends none.",
         )
+    if predictor not in PREDICTORS:
+        raise UnknownNameError.of("predictor for transfer", predictor, list(PREDICTORS))
     started = time.process_time()
     base = None if generator == BUILTIN else generator
     found = _space(space, data)
@@ -170,8 +177,8 @@ def transfer(
         base = _diffusion(generator_for(found, across(found) if base is None else base))
     new = _NewTask.read(found, data, metrics)
     there = _earlier_tasks(found, new.name, base.tasks, sources, earlier)
-    metric = maximize or _metric(there)
     tasks = SourceTasks(there, new.description)
+    metric = maximize or tasks.metric()
     rows: Int[Tensor, "K V"] = torch.zeros(0, len(found.variables), dtype=torch.long)
     values: Mapping[str, Tensor] = {}
     truth: EvaluatorLike | None = new.evaluator if evaluator is None else evaluator
@@ -197,10 +204,10 @@ def transfer(
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
         values = {name: history.values[name] for name in result.problem.learned}
-    fitted = {}
+    fitted: dict[str, Transferred] = {}
     for name, column in values.items() if len(rows) >= FEWEST else ():
         if tasks.having(name):
-            fitted[name] = Transferred(tasks, name, seed=seed)
+            fitted[name] = PREDICTORS[predictor](tasks, name, seed=seed)
             fitted[name].fit(rows, column)
     if SCORE in base.conditions:
         base = for_task(base, found, tasks.description)
@@ -324,15 +331,12 @@ def _earlier_tasks(
         if not sources and not earlier:
             sources = known
         sources = [name for name in sources if name != new]
-    there = []
+    there: list[SourceTask] = []
     for source in sources:
         if isinstance(source, SourceTask):
             there.append(source)
-            continue
-        name, _, metrics = source.partition(":")
-        table = make_evaluator(space, name, metrics=metrics)
-        if isinstance(table, Table):
-            there.append(task_of(source, table))
+        else:
+            there += named_tasks(space, [source])
     there += [earlier_task(space, run) for run in earlier]
     if not there:
         raise UsageError(
@@ -340,14 +344,6 @@ def _earlier_tasks(
             "Give tables as `sources`, or finished runs as `earlier`.",
         )
     return there
-
-
-def _metric(tasks: Sequence[SourceTask]) -> str:
-    """The first metric that all tasks have."""
-    shared = [name for name in tasks[0].metrics if all(name in task.metrics for task in tasks)]
-    if not shared:
-        raise UsageError("The earlier tasks share no metric.", "Name one with `maximize`.")
-    return shared[0]
 
 
 def _goal(

@@ -162,6 +162,14 @@ def train(
     process: Annotated[
         str, typer.Option(help="absorbing, uniform, continuous or nao.")
     ] = "absorbing",
+    tasks: Annotated[
+        str,
+        typer.Option(
+            help="Data sets known for the space, joined by commas, to train across: a start for "
+            "transfer."
+        ),
+    ] = "",
+    metric: Annotated[str, typer.Option(help="What counts on those tasks.")] = "",
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
@@ -172,6 +180,12 @@ def train(
 
     target = find(space)
     source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
+    if tasks:
+        from ..generators.across_tasks import source_across
+        from ..predictors.source_tasks import named_tasks
+
+        there = named_tasks(target, tasks.split(","))
+        source = source_across(target, source.rows, there, metric or there.metric())
     generator: Generator
     if process == "nao":
         generator = train_nao(target, source.rows, out, steps=steps, seed=seed, device=device)

@@ -58,6 +58,9 @@ def transfer(
         list[str] | None,
         typer.Option("--from", help="A finished run to take as an earlier task; repeatable."),
     ] = None,
+    predictor: Annotated[
+        str, typer.Option(help="What learns from labels and earlier tasks: transfer or multi-task.")
+    ] = "transfer",
     n: Annotated[int, typer.Option("-n", help="How many architectures to return.")] = 10,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the adapted generator and its candidates.")
@@ -82,6 +85,7 @@ def transfer(
         maximize=maximize,
         sources=source,
         earlier=earlier or (),
+        predictor=predictor,
         n=n,
         metrics=metrics,
         out=out,

@@ -59,15 +59,39 @@ Generates architectures by diffusion over all variables of the DAG.
 
 ## Training set
 
-No benchmark labels were used: only the architectures themselves, with properties that are counted.
+{_labels(details)}
 
 {sets}
 
 ## Limits
 
-It has learnt the distribution of the space, not which architectures are good: accuracy targets are
-met by guidance with a predictor. Architectures outside these spaces are not understood.
+{_limits(details)} Architectures outside these spaces are not understood.
 """
+
+
+def _labels(details: Mapping[str, Any]) -> str:
+    tasks = details.get("tasks")
+    if not tasks:
+        return (
+            "No benchmark labels were used: only the architectures themselves, with properties "
+            "that are\ncounted."
+        )
+    return (
+        "Every architecture stands in it once a task, with its score there and the description of "
+        f"the task.\nThe tables of {', '.join(tasks)} were read whole."
+    )
+
+
+def _limits(details: Mapping[str, Any]) -> str:
+    if not details.get("tasks"):
+        return (
+            "It has learnt the distribution of the space, not which architectures are good: "
+            "accuracy targets are\nmet by guidance with a predictor."
+        )
+    return (
+        "It knows tasks by their descriptions; `vitruvius transfer` sets it to a new one and "
+        "corrects it by\nlabels."
+    )
 
 
 def transfer_card(details: Mapping[str, Any]) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from .._seeding import derive_seed
+from ..predictors.source_tasks import named_tasks
 from ..spaces import Space, space
+from .across_tasks import source_across
 from .recipe import LARGE, PROCESSES, half, train_generator
 from .training import Source, tilted
 
-__all__ = ["MULTI", "RECIPES", "shipped_source"]
+__all__ = ["MULTI", "RECIPES", "TASKS", "shipped_source"]
 
 MULTI = "multi"
 # Optimiser steps at which the held-out loss has levelled off, within 20 CPU minutes each.
@@ -21,7 +23,15 @@ RECIPES: dict[str, int] = {
     "nas-bench-graph": 3000,
     "nasbench101": 4500,
     "mobilenetv3": 5000,
+    "nas-bench-graph-tasks": 4000,
     MULTI: 9000,
+}
+# Those trained across tasks: the space, and its data sets. Photo is left out, to be transferred to.
+TASKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "nas-bench-graph-tasks": (
+        "nas-bench-graph",
+        ("arxiv", "citeseer", "computers", "cora", "cs", "physics", "proteins", "pubmed"),
+    ),
 }
 
 
@@ -49,8 +59,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     # One generator for all spaces is for comparison: it is no better, so it does not ship.
     for name in arguments.names or [name for name in RECIPES if name != MULTI]:
-        names = [key for key in RECIPES if key != MULTI] if name == MULTI else [name]
-        sources = [shipped_source(space(key), arguments.seed) for key in names]
+        sources = _sources(name, arguments.seed)
         train_generator(
             sources,
             arguments.out / name,
@@ -58,6 +67,15 @@ def main() -> None:
             process=arguments.process,
             seed=arguments.seed,
         )
+
+
+def _sources(name: str, seed: int) -> list[Source]:
+    if name in TASKS:
+        target, data_sets = space(TASKS[name][0]), TASKS[name][1]
+        tasks = named_tasks(target, data_sets)
+        return [source_across(target, half(target, seed)[0], tasks, tasks.metric())]
+    single = [key for key in RECIPES if key != MULTI and key not in TASKS]
+    return [shipped_source(space(key), seed) for key in (single if name == MULTI else [name])]
 
 
 if __name__ == "__main__":

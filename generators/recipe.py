@@ -133,6 +133,7 @@ def train_generator(
         "training_architectures": {s.space.name: len(s.rows) for s in sources},
         "tail_architectures": {s.space.name: len(s.tails) for s in sources if s.tails is not None},
         "conditions": list(generator.conditions),
+        "tasks": list(generator.tasks),
         "final_loss": sum(losses[-100:]) / len(losses[-100:]),
         "cpu_seconds": round(time.process_time() - started),
         "parameters": sum(p.numel() for p in denoiser.parameters()),

@@ -12,10 +12,13 @@ from torch import Tensor
 
 from ..encoders.task_description import TaskDescription, describe_task, distances
 from ..encoders.views import Encoded, Views
+from ..errors import UsageError
+from ..evaluators.resolver import evaluator
 from ..evaluators.table import Table
+from ..spaces import Space
 from .source_task import SourceTask
 
-__all__ = ["AVERAGE", "SourceTasks", "TaskViews", "task_of"]
+__all__ = ["AVERAGE", "SourceTasks", "TaskViews", "named_tasks", "task_of"]
 
 # What the weights call the mean of all sources by how alike the tasks are.
 AVERAGE = "average"
@@ -74,6 +77,17 @@ class SourceTasks:
             metric: Its name.
         """
         return tuple(task for task in self.tasks if metric in task.metrics)
+
+    def metric(self) -> str:
+        """Returns the first metric that all tasks have.
+
+        Raises:
+            UsageError: Where they share none.
+        """
+        shared = [name for name in self.tasks[0].metrics if len(self.having(name)) == len(self)]
+        if not shared:
+            raise UsageError("The earlier tasks share no metric.", "Name one that some have.")
+        return shared[0]
 
     def names(self, metric: str) -> tuple[str, ...]:
         """Returns the names of the columns of `told`: the tasks, and of several their average.
@@ -158,6 +172,33 @@ def task_of(name: str, table: Table, *, description: TaskDescription | None = No
     if description is None and table.task != table.space.task:
         description = describe_task(table.task)
     return SourceTask(name, table.space, table.rows, values, description=description)
+
+
+def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
+    """Makes earlier tasks of data sets.
+
+    Args:
+        space: The space.
+        names: Data sets known for it, or tables by path; after a colon, metrics of a table
+            (``"table.npz:accuracy=c10"``).
+
+    Raises:
+        UnknownNameError: For an unknown data set.
+        UsageError: For one that is no table.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> len(named_tasks(space("nas-bench-graph"), ["cora", "citeseer"]))
+        2
+    """
+    tasks = []
+    for name in map(str.strip, names):
+        data, _, metrics = name.partition(":")
+        table = evaluator(space, data, metrics=metrics)
+        if not isinstance(table, Table):
+            raise UsageError(f"{data} is no table.", "Run a search on it, and start from its run.")
+        tasks.append(task_of(name, table))
+    return SourceTasks(tasks)
 
 
 class TaskViews:

@@ -57,8 +57,8 @@ class Transferred(Predictor):
         self.tasks, self.metric = tasks, metric
         self._process: TransferGP | None = None
         self.scores = NormalScores(torch.special.ndtri((torch.arange(100).double() + 0.5) / 100))
-        views = views_of(self.space, fitting_views(self.space))
-        self._views = TaskViews(views, tasks, [metric])
+        self._encode = views_of(self.space, fitting_views(self.space))
+        self._views = TaskViews(self._encode, tasks, [metric])
 
     @property
     def weights(self) -> dict[str, float]:
@@ -81,14 +81,17 @@ class Transferred(Predictor):
     def predict_scores(
         self, x: Int[Tensor, "B V"]
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        if self._process is None:
+        if not self.weights:
             mean, variance = self.tasks.prior(self.metric, x)
             return mean, variance.sqrt().expand(len(x))
-        means, variances = [], []
-        for chunk in x.split(CHUNK):
-            mean, variance = self._process.marginals(self._views(chunk))
-            average = mean.mean(0)
-            variance = variance + self._process.noise()[:, None] + (mean - average).square()
-            means.append(average)
-            variances.append(variance.mean(0))
+        parts = [self._predict(chunk) for chunk in x.split(CHUNK)]
+        means, variances = zip(*parts, strict=True)
         return torch.cat(means), torch.cat(variances).sqrt()
+
+    def _predict(self, x: Int[Tensor, "B V"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        """Mean and variance of what an evaluation shows, once it is fitted."""
+        assert self._process is not None
+        mean, variance = self._process.marginals(self._views(x))
+        average = mean.mean(0)
+        variance = variance + self._process.noise()[:, None] + (mean - average).square()
+        return average, variance.mean(0)

@@ -1,0 +1,103 @@
+"""A multi-task Gaussian process over earlier tasks and the new one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import MultiTaskGP
+from gpytorch.kernels import IndexKernel
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._seeding import derive_seed, make_generator
+from .source_tasks import SourceTasks
+from .transferred import Transferred
+
+__all__ = ["MultiTask"]
+
+# Labels of each earlier task that it learns from; its cost grows with the cube of their sum.
+LEARNT = 60
+ITERATIONS = 60
+
+
+class MultiTask(Transferred):
+    """BoTorch's multi-task process (Bonilla et al., NIPS 2007): all tasks are learnt at once.
+
+    One kernel says how alike architectures are, a matrix how alike tasks are, and both are fitted
+    to the labels of all tasks together. Where `TransferGP` weighs what each earlier task says by
+    votes, this learns correlations (positive ones only, as BoTorch has it).
+
+    Args:
+        tasks: As for `Transferred`.
+        metric: As for `Transferred`.
+        seed: As for `Transferred`.
+
+    Example:
+        >>> from vitruvius.predictors.source_task import SourceTask
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x, new = cells.sample(60, 0), cells.sample(8, 1)
+        >>> task = SourceTask("earlier", cells, x, {"size": cells.statistics(x)["params"]})
+        >>> predictor = MultiTask(SourceTasks([task]), "size")
+        >>> mean, std = predictor.fit(new, cells.statistics(new)["params"]).predict(x)
+        >>> predictor.weights["earlier"] > 0.5
+        True
+    """
+
+    name: ClassVar[str] = "multi-task"
+
+    def __init__(self, tasks: SourceTasks, metric: str, *, seed: int = 0) -> None:
+        super().__init__(tasks, metric, seed=seed)
+        self._model: MultiTaskGP | None = None
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Correlation of every earlier task with the new one; empty before `fit`."""
+        if self._model is None:
+            return {}
+        kernels = [each for each in self._model.modules() if isinstance(each, IndexKernel)]
+        covariance = kernels[0].covar_matrix.to_dense().detach()
+        scale = covariance.diagonal().sqrt()
+        there = self.tasks.having(self.metric)
+        correlation = (covariance[-1, :-1] / (scale[-1] * scale[:-1])).tolist()
+        return {task.name: each for task, each in zip(there, correlation, strict=True)}
+
+    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
+        chance = make_generator(derive_seed(self.seed, "multi-task"))
+        rows, scores, owner = [], [], []
+        there = self.tasks.having(self.metric)
+        for number, task in enumerate(there):
+            few = torch.randperm(len(task.x), generator=chance)[:LEARNT]
+            rows.append(task.x[few])
+            scores.append(task.labels(self.metric)[few])
+            owner.append(torch.full((len(few),), number))
+        owner.append(torch.full((len(x),), len(there)))
+        inputs = self._inputs(torch.cat([*rows, x]), torch.cat(owner))
+        model = MultiTaskGP(
+            inputs,
+            torch.cat([*scores, z.double()])[:, None],
+            task_feature=-1,
+            output_tasks=[len(there)],
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, "multi-task fit"))
+            fit_gpytorch_mll(
+                ExactMarginalLogLikelihood(model.likelihood, model),
+                optimizer_kwargs={"options": {"maxiter": ITERATIONS}},
+            )
+        self._model = model
+
+    def _predict(self, x: Int[Tensor, "B V"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+        assert self._model is not None
+        number = len(self.tasks.having(self.metric))
+        inputs = self._inputs(x, torch.full((len(x),), number))
+        with torch.no_grad():
+            posterior = self._model.posterior(inputs, observation_noise=True)
+        return posterior.mean[:, 0], posterior.variance[:, 0]
+
+    def _inputs(self, x: Int[Tensor, "B V"], owner: Int[Tensor, " B"]) -> Float[Tensor, "B _"]:
+        features = torch.cat(self._encode(x).features, 1).double()
+        return torch.cat([features, owner[:, None].double()], 1)
