@@ -76,14 +76,10 @@ class MultiTask(Transferred):
             owner.append(torch.full((len(few),), number))
         owner.append(torch.full((len(x),), len(there)))
         inputs = self._inputs(torch.cat([*rows, x]), torch.cat(owner))
-        model = MultiTaskGP(
-            inputs,
-            torch.cat([*scores, z.double()])[:, None],
-            task_feature=-1,
-            output_tasks=[len(there)],
-        )
+        scored = torch.cat([*scores, z.double()])[:, None]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "multi-task fit"))
+            model = MultiTaskGP(inputs, scored, task_feature=-1, output_tasks=[len(there)])
             fit_gpytorch_mll(
                 ExactMarginalLogLikelihood(model.likelihood, model),
                 optimizer_kwargs={"options": {"maxiter": ITERATIONS}},
