@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ._device import resolve_device
@@ -179,19 +179,15 @@ def transfer(
     there = _earlier_tasks(found, new.name, base.tasks, sources, earlier)
     tasks = SourceTasks(there, new.description)
     metric = maximize or tasks.metric()
+    table = new.evaluator if evaluator is None else _loaded(found, evaluator)
     rows: Int[Tensor, "K V"] = torch.zeros(0, len(found.variables), dtype=torch.long)
-    values: Mapping[str, Tensor] = {}
-    truth: EvaluatorLike | None = new.evaluator if evaluator is None else evaluator
+    fitted: dict[str, Transferred] = {}
+    values: dict[str, Tensor] = {}
     if labels + search:
-        if truth is None:
-            raise UsageError(
-                "Labels need somebody who evaluates architectures, which raw data does not.",
-                "Give `evaluator`, as for search; or spend no labels.",
-            )
         method = FromEarlier(tasks, metric, generator=base)
         result = run_search(
             found,
-            evaluator=truth,
+            evaluator=_asked(new.evaluator if evaluator is None else evaluator),
             maximize=metric,
             where=target,
             budget=labels + search,
@@ -204,21 +200,24 @@ def transfer(
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
         values = {name: history.values[name] for name in result.problem.learned}
-    fitted: dict[str, Transferred] = {}
-    for name, column in values.items() if len(rows) >= FEWEST else ():
-        if tasks.having(name):
-            fitted[name] = PREDICTORS[predictor](tasks, name, seed=seed)
-            fitted[name].fit(rows, column)
+        if len(rows) >= FEWEST:
+            fitted = _fitted(predictor, tasks, rows, values, seed)
     if SCORE in base.conditions:
         base = for_task(base, found, tasks.description)
     base.to(resolve_device(device))
-    table = new.evaluator if evaluator is None else _loaded(found, evaluator)
     x = table.rows if isinstance(table, Table) else reference(found, seed)
     sampler = Sampler(found, data=table, target=target, labels=0, exclude=rows, seed=seed)
     sampler.goal = _goal(sampler, metric, fitted or {metric: Transferred(tasks, metric)}, x)
     chance, best = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
     adapted = adapt(base, found, x[best], chance.softmax(0), seed=derive_seed(seed, "adapt"))
-    top = rows[int(values[metric].argmax())] if len(rows) else None
+    spent = round(time.process_time() - started, 1)
+    sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
+    if not fitted:
+        sampled.notes.append(
+            f"Too few labels to know the unit of {metric}: what is predicted are normal scores, "
+            "expected from the earlier tasks."
+        )
+    named = [found.to_string(row) for row in rows.tolist()]
     summary = {
         "space": found.name,
         "data": new.name,
@@ -232,22 +231,16 @@ def transfer(
         "labels": len(rows),
         "labelled": [
             {
-                "architecture": found.to_string(row),
-                "metrics": {name: float(column[i]) for name, column in values.items()},
+                "architecture": name,
+                "metrics": {metric: float(column[i]) for metric, column in values.items()},
             }
-            for i, row in enumerate(rows.tolist())
+            for i, name in enumerate(named)
         ],
-        "best": None if top is None else found.to_string(top.tolist()),
+        "best": named[int(values[metric].argmax())] if named else None,
         "generator": base.name,
-        "cpu_seconds": round(time.process_time() - started, 1),
+        "cpu_seconds": spent,
         "seed": seed,
     }
-    sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
-    if not fitted:
-        sampled.notes.append(
-            f"Too few labels to know the unit of {metric}: what is predicted are normal scores, "
-            "expected from the earlier tasks."
-        )
     done = TransferResult(adapted, sampled, summary)
     if out is not None:
         done.save(out)
@@ -279,6 +272,32 @@ class _NewTask:
             return cls(name, describe_images(data), None)
         declared = None if data.task == space.task else describe_task(data.task)
         return cls(name, declared, data)
+
+
+def _asked(evaluator: EvaluatorLike | None) -> EvaluatorLike:
+    """Who gives labels."""
+    if evaluator is None:
+        raise UsageError(
+            "Labels need somebody who evaluates architectures, which raw data does not.",
+            "Give `evaluator`, as for search; or spend no labels.",
+        )
+    return evaluator
+
+
+def _fitted(
+    predictor: str,
+    tasks: SourceTasks,
+    rows: Int[Tensor, "K V"],
+    values: Mapping[str, Float[Tensor, " K"]],
+    seed: int,
+) -> dict[str, Transferred]:
+    """A predictor of every metric that earlier tasks have too."""
+    fitted = {}
+    for name, column in values.items():
+        if tasks.having(name):
+            fitted[name] = PREDICTORS[predictor](tasks, name, seed=seed)
+            fitted[name].fit(rows, column)
+    return fitted
 
 
 def _loaded(space: Space, evaluator: EvaluatorLike) -> Evaluator | None:

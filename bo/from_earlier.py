@@ -50,6 +50,7 @@ class FromEarlier(BayesianOptimization):
     def __init__(self, tasks: SourceTasks, metric: str, **settings: Any) -> None:
         super().__init__(tasks=tasks, **settings)
         self.metric = metric
+        self._design: Tensor | None = None
         self._given = tasks.description is not None or len(tasks.having(metric)) < FEWEST
 
     def propose(self, history: History, seed: int) -> Proposal | None:
@@ -73,20 +74,12 @@ class FromEarlier(BayesianOptimization):
         """
         if self._given:
             return self.tasks
-        probes = self._probes(history.problem)
-        told = (
-            dict(
-                zip(
-                    history.problem.space.hashes(history.x).tolist(),
-                    history.values[self.metric].tolist(),
-                    strict=True,
-                )
-            )
-            if len(history.ok)
-            else {}
-        )
-        hashes = history.problem.space.hashes(probes).tolist()
-        values = torch.tensor([told.get(each, math.nan) for each in hashes])
+        space, probes = history.problem.space, self._probes(history.problem)
+        values = torch.full((len(probes),), math.nan, dtype=torch.float64)
+        if len(history.ok):
+            same = space.hashes(probes)[:, None] == space.hashes(history.x)
+            done = same.any(1)
+            values[done] = history.values[self.metric].double()[same.double().argmax(1)[done]]
         if int(values.isfinite().sum()) < FEWEST:
             return self.tasks
         description = describe_probes(values)
@@ -105,9 +98,12 @@ class FromEarlier(BayesianOptimization):
 
     def _probes(self, problem: Problem) -> Int[Tensor, "n V"]:
         """The first of a fixed design that can be evaluated."""
-        probes = probe_design(problem.space, SPARE * PROBES)
-        probes = probes[problem.possible(probes)]
-        whole = problem.whole()
-        if whole is not None:
-            probes = probes[torch.isin(problem.space.hashes(probes), problem.space.hashes(whole))]
-        return probes[:PROBES]
+        if self._design is None:
+            space = problem.space
+            probes = probe_design(space, min(SPARE * PROBES, int(space.architecture_count)))
+            probes = probes[problem.possible(probes)]
+            whole = problem.whole()
+            if whole is not None:
+                probes = probes[torch.isin(space.hashes(probes), space.hashes(whole))]
+            self._design = probes[:PROBES]
+        return self._design
