@@ -63,7 +63,7 @@ def run(job: Job) -> dict[str, Any]:
     look = look_up(problem)
     best = known(case, job.folder).best if case.stop else None
     if job.method.partition(":")[0] == TRANSFER:
-        searcher: Method = from_earlier(job.case, job.method, job.folder)
+        searcher: Method = from_earlier(job.case, job.method, job.folder, job.seed)
         proposals = []
     else:
         searcher = method(job.method)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -23,17 +23,21 @@ GRAPHS = (
 TRANSNAS = ("class_scene", "class_object", "jigsaw")
 
 
-def from_earlier(case: str, method: str, folder: Path) -> FromEarlier:
+def from_earlier(case: str, method: str, folder: Path, seed: int) -> FromEarlier:
     """The method for a case: from its earlier tasks, or from one whose values are shuffled."""
-    tasks, metric = earlier(case, folder)
+    tasks, metric = earlier(case, folder, seed)
     if method == SHUFFLED:
-        tasks = SourceTasks([_shuffled(tasks.tasks[0], metric)], tasks.description)
+        tasks = SourceTasks([_shuffled(tasks.tasks[0], metric, seed)], tasks.description)
     return FromEarlier(tasks, metric)
 
 
-@cache
-def earlier(case: str, folder: Path) -> tuple[SourceTasks, str]:
-    """The earlier tasks of a case, once per process, and the metric they are about."""
+@lru_cache(maxsize=4)
+def earlier(case: str, folder: Path, seed: int) -> tuple[SourceTasks, str]:
+    """The earlier tasks of a case, and the metric they are about.
+
+    They are read whole; the seed chooses the 400 labels of each that its process learns from,
+    which is all that is random in a search without random initial designs.
+    """
     benchmark, _, rest = case.partition("-")
     if benchmark == "nbg":
         name, _, mode = rest.partition("-")
@@ -59,11 +63,18 @@ def earlier(case: str, folder: Path) -> tuple[SourceTasks, str]:
         assert isinstance(table, Table)
         values = {metric: table.values(table.rows)[metric]}
         tasks.append(
-            SourceTask(other, table.space, table.rows, values, description=described.get(other))
+            SourceTask(
+                other,
+                table.space,
+                table.rows,
+                values,
+                description=described.get(other),
+                seed=seed,
+            )
         )
     return SourceTasks(tasks, description), metric
 
 
-def _shuffled(task: SourceTask, metric: str) -> SourceTask:
-    order = torch.randperm(len(task.x), generator=torch.Generator().manual_seed(0))
+def _shuffled(task: SourceTask, metric: str, seed: int) -> SourceTask:
+    order = torch.randperm(len(task.x), generator=torch.Generator().manual_seed(seed))
     return SourceTask("shuffled", task.space, task.x, {metric: task.labels(metric)[order]})

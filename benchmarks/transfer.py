@@ -19,12 +19,13 @@ from typing import Any
 
 import torch
 from _report import write
-from _search_cases import TRANSNAS, cases, known, problem_of
+from _search_cases import TRANSNAS, Case, cases, known, problem_of
 from _search_jobs import Job, done, run_all
 from _transfer_tasks import GRAPHS, SHUFFLED, TRANSFER, earlier
 
 from vitruvius import transfer
 from vitruvius._seeding import derive_seed, make_generator
+from vitruvius.bo.problem import Problem
 from vitruvius.evaluators.table import Table
 from vitruvius.generators import generator_for
 from vitruvius.predictors.transferred import Transferred
@@ -88,7 +89,7 @@ def main() -> None:
 
 def zero(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     """Percentiles in the table of what is proposed before any label."""
-    tasks, metric = earlier(name, arguments.data_folder)
+    tasks, metric = earlier(name, arguments.data_folder, seed)
     truth = problem_of(cases()[name], arguments.data_folder).evaluator
     assert isinstance(truth, Table)
     started = time.process_time()
@@ -113,7 +114,7 @@ def zero(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float
 
 def hits(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
     """Share of 20 sampled architectures that reach the best 5 %, with 25 labels."""
-    tasks, metric = earlier(name, arguments.data_folder)
+    tasks, metric = earlier(name, arguments.data_folder, seed)
     truth = problem_of(cases()[name], arguments.data_folder).evaluator
     assert isinstance(truth, Table)
     bound = float(truth.values(truth.rows)[metric].quantile(1 - SHARE))
@@ -159,8 +160,11 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
                 if (job.case, job.method) == (name, method) and job.key in results
             ]
             if runs:
-                rows.append({"case": name, "method": method, **progress(case, runs, best)})
-    columns = ["case", "method", "seeds", *(f"@{n}" for n in AT), "reported @100", "to optimum"]
+                told = progress(problem_of(case, arguments.data_folder), case, runs, best)
+                rows.append({"case": name, "method": method, **told})
+    rows += compared(rows)
+    columns = ["case", "method", "seeds", *(key for n in AT for key in (f"@{n}", f"error @{n}"))]
+    columns += ["reported @100", "to optimum", "reached", "worst"]
     write(
         arguments.out,
         "transfer-search",
@@ -169,28 +173,48 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
     )
 
 
-def progress(case: Any, runs: list[dict[str, Any]], best: float) -> dict[str, Any]:
+def progress(
+    problem: Problem, case: Case, runs: list[dict[str, Any]], best: float
+) -> dict[str, Any]:
     """Mean and standard error of the best so far, and the evaluations to the optimum."""
-    searched = problem_of(case, DATA).objectives[0].metric
+    searched = [run["metrics"][problem.objectives[0].metric] for run in runs]
     found: dict[str, Any] = {"seeds": len(runs)}
     for n in AT:
-        values = [max(run["metrics"][searched][:n]) for run in runs]
-        found[f"@{n}"] = f"{mean(values):.4f} ± {error(values):.4f}"
-    reported = []
-    for run in runs:
-        values = run["metrics"][searched]
-        reported.append(run["metrics"][case.report][values.index(max(values))])
-    found["reported @100"] = f"{mean(reported):.4f}"
-    reached = [
-        run["metrics"][searched].index(best) + 1 if best in run["metrics"][searched] else None
-        for run in runs
-    ]
-    order = sorted(n if n is not None else 10**6 for n in reached)
-    middle = (order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2
-    missed = sum(n is None for n in reached)
-    found["to optimum"] = f"{middle:g}" if middle < 10**6 else f"> {case.budget}"
-    found["to optimum"] += f" ({missed} not)" if missed else ""
+        values = [max(values[:n]) for values in searched]
+        found[f"@{n}"], found[f"error @{n}"] = mean(values), error(values)
+    reported = [run["metrics"][case.report] for run in runs]
+    found["reported @100"] = mean(
+        told[values.index(max(values))] for told, values in zip(reported, searched, strict=True)
+    )
+    order = sorted(
+        values.index(best) + 1 if best in values else case.budget + 1 for values in searched
+    )
+    found["to optimum"] = (order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2
+    found["reached"] = mean(best in values for values in searched)
+    found["worst"] = order[-1]
     return found
+
+
+def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The means over the graphs that were searched both ways."""
+    both = [
+        name
+        for name in GRAPH_CASES
+        if {TRANSFER, "bo"} <= {row["method"] for row in rows if row["case"] == name}
+    ]
+    numbers = [*(f"@{n}" for n in AT), "reported @100"]
+    return [
+        {
+            "case": f"mean of {len(both)} graphs",
+            "method": method,
+            **{
+                key: mean(r[key] for r in rows if r["case"] in both and r["method"] == method)
+                for key in numbers
+            },
+        }
+        for method in (TRANSFER, "bo")
+        if both
+    ]
 
 
 def proposed(generator: Any, truth: Table, seed: int) -> torch.Tensor:
@@ -226,7 +250,7 @@ def table(title: str, columns: list[str], rows: list[dict[str, Any]]) -> str:
     lines = [f"# {title}", "", "| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     for row in rows:
         cells = [row.get(column, "") for column in columns]
-        shown = [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in cells]
+        shown = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells]
         lines.append("| " + " | ".join(shown) + " |")
     return "\n".join(lines) + "\n"
 
