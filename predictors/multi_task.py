@@ -13,7 +13,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._seeding import derive_seed, make_generator
-from .source_tasks import SourceTasks
 from .transferred import Transferred
 
 __all__ = ["MultiTask"]
@@ -49,9 +48,7 @@ class MultiTask(Transferred):
 
     name: ClassVar[str] = "multi-task"
 
-    def __init__(self, tasks: SourceTasks, metric: str, *, seed: int = 0) -> None:
-        super().__init__(tasks, metric, seed=seed)
-        self._model: MultiTaskGP | None = None
+    _model: MultiTaskGP | None = None
 
     @property
     def weights(self) -> dict[str, float]:

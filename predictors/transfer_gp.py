@@ -152,16 +152,7 @@ class TransferGP:
             data: What to predict.
             task: Which fidelity to predict.
         """
-        told, view = self._told(data).double(), self._view(data)
-        parts = [
-            member.process.marginals(view if member.together else data, task)
-            for member in self._members
-        ]
-        means = [
-            mean + member.prior(told)
-            for member, (mean, _) in zip(self._members, parts, strict=True)
-        ]
-        return torch.cat(means), torch.cat([variance for _, variance in parts])
+        return self._mixed(data, lambda process, view: process.marginals(view, task))
 
     def joint(
         self, data: Encoded, task: int = 0
@@ -172,16 +163,19 @@ class TransferGP:
             data: What to predict; the memory grows with the square of their number.
             task: Which fidelity to predict.
         """
+        return self._mixed(data, lambda process, view: process.joint(view, task))
+
+    def _mixed(
+        self, data: Encoded, believe: Callable[[AveragedGP, Encoded], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
+        """What every member believes, one setting after the other."""
         told, view = self._told(data).double(), self._view(data)
-        parts = [
-            member.process.joint(view if member.together else data, task)
-            for member in self._members
-        ]
-        means = [
-            mean + member.prior(told)
-            for member, (mean, _) in zip(self._members, parts, strict=True)
-        ]
-        return torch.cat(means), torch.cat([covariance for _, covariance in parts])
+        means, spreads = [], []
+        for member in self._members:
+            mean, spread = believe(member.process, view if member.together else data)
+            means.append(mean + member.prior(told))
+            spreads.append(spread)
+        return torch.cat(means), torch.cat(spreads)
 
     def _view(self, data: Encoded) -> Encoded:
         """Adds what the sources say, so scaled that two draws are at distance 1."""
