@@ -319,12 +319,13 @@ def _space(space: str | Space | None, data: object) -> Space:
         fitting = [name for name in names() if type(make_space(name).task) is type(data.task)]
     else:
         fitting = [name for name in names() if data in data_sets(name)]
-    if len(fitting) != 1:
+    if not fitting:
         raise UsageError(
-            "The data does not say which space is meant; it could be "
-            f"{', '.join(fitting) or 'any'}.",
-            "Name the space.",
+            f"No space knows the data set {str(data)!r}, and it is no raw data.",
+            "Is the name or path right? For a table, name the space.",
         )
+    if len(fitting) > 1:
+        raise UsageError(f"The data is for several spaces: {', '.join(fitting)}.", "Name one.")
     return make_space(fitting[0])
 
 

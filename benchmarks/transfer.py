@@ -18,7 +18,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
-from _report import write
+from _report import markdown, write
 from _search_cases import TRANSNAS, Case, cases, known, problem_of
 from _search_jobs import Job, done, run_all
 from _transfer_tasks import GRAPHS, SHUFFLED, TRANSFER, earlier
@@ -163,7 +163,11 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
                 told = progress(problem_of(case, arguments.data_folder), case, runs, best)
                 rows.append({"case": name, "method": method, **told})
     rows += compared(rows)
-    columns = ["case", "method", "seeds", *(key for n in AT for key in (f"@{n}", f"error @{n}"))]
+    for row in rows:
+        for n in AT:
+            doubt = row.get(f"error @{n}")
+            row[f"after {n}"] = f"{row[f'@{n}']:.4f}" + (f" ± {doubt:.4f}" if doubt else "")
+    columns = ["case", "method", "seeds", *(f"after {n}" for n in AT)]
     columns += ["reported @100", "to optimum", "reached", "worst"]
     write(
         arguments.out,
@@ -246,18 +250,15 @@ def averaged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def table(title: str, columns: list[str], rows: list[dict[str, Any]]) -> str:
-    """A table in Markdown."""
-    lines = [f"# {title}", "", "| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
-    for row in rows:
-        cells = [row.get(column, "") for column in columns]
-        shown = [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells]
-        lines.append("| " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n"
+    """A table in Markdown, below what it shows."""
+    return f"{title}.\n\n" + markdown(
+        columns, [[row.get(name) for name in columns] for row in rows]
+    )
 
 
-def error(values: list[float]) -> float:
-    """Standard error of the mean."""
-    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+def error(values: list[float]) -> float | None:
+    """Standard error of the mean; None of a single value."""
+    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
 
 
 @cache

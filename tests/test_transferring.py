@@ -155,7 +155,7 @@ def test_mistakes_are_told() -> None:
         transfer(data=truth, labels=-1)
     with pytest.raises(UsageError, match="graph diffusion"):
         transfer(data=truth, sources=[source("alike", PARAMS)], generator="uniform")
-    with pytest.raises(UsageError, match="which space"):
+    with pytest.raises(UsageError, match="No space knows"):
         transfer(data="nothing-known")
     shy = SourceTask("other", CELLS, X[:9], {"latency": PARAMS[:9]})
     with pytest.raises(UsageError, match="share no metric"):
