@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
@@ -36,6 +39,7 @@ class MultiTask(Transferred):
 
     Example:
         >>> from vitruvius.predictors.source_task import SourceTask
+        >>> from vitruvius.predictors.source_tasks import SourceTasks
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> x, new = cells.sample(60, 0), cells.sample(8, 1)
@@ -74,7 +78,7 @@ class MultiTask(Transferred):
         owner.append(torch.full((len(x),), len(there)))
         inputs = self._inputs(torch.cat([*rows, x]), torch.cat(owner))
         scored = torch.cat([*scores, z.double()])[:, None]
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _quiet():
             torch.manual_seed(derive_seed(self.seed, "multi-task fit"))
             model = MultiTaskGP(inputs, scored, task_feature=-1, output_tasks=[len(there)])
             fit_gpytorch_mll(
@@ -87,10 +91,18 @@ class MultiTask(Transferred):
         assert self._model is not None
         number = len(self.tasks.having(self.metric))
         inputs = self._inputs(x, torch.full((len(x),), number))
-        with torch.no_grad():
+        with torch.no_grad(), _quiet():
             posterior = self._model.posterior(inputs, observation_noise=True)
         return posterior.mean[:, 0], posterior.variance[:, 0]
 
     def _inputs(self, x: Int[Tensor, "B V"], owner: Int[Tensor, " B"]) -> Float[Tensor, "B _"]:
         features = torch.cat(self._encode(x).features, 1).double()
         return torch.cat([features, owner[:, None].double()], 1)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides what torch says of the sparse tensors of gpytorch's index kernel, once a process."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse invariant checks")
+        yield

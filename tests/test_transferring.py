@@ -48,6 +48,7 @@ def moved(
     return result, folder
 
 
+@pytest.mark.slow
 def test_a_few_labels_and_an_earlier_task_find_what_is_good(moved) -> None:
     result, _ = moved
     found = [entry.measured["acc"] for entry in result.sampled.samples]
@@ -60,12 +61,14 @@ def test_a_few_labels_and_an_earlier_task_find_what_is_good(moved) -> None:
     assert best >= float(SHIFTED.quantile(0.99))
 
 
+@pytest.mark.slow
 def test_a_shuffled_table_is_not_believed(moved) -> None:
     weights = moved[0].summary["believed"]["acc"]["weights"]
     assert weights["shuffled"] == 0
     assert sum(weights.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_a_generator_like_any_other(moved) -> None:
     """It reloads to the same weights, proposes what is good, and samples and searches."""
     result, folder = moved

@@ -1,4 +1,3 @@
-import pytest
 import torch
 from scipy.stats import kendalltau
 
@@ -13,7 +12,6 @@ PARAMS = CELLS.statistics(X)["params"].double()
 NOISE = torch.randn(len(X), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_tasks_that_are_alike_correlate_and_tell_what_few_labels_cannot() -> None:
     tasks = SourceTasks(
         [
