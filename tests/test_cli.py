@@ -253,6 +253,17 @@ def test_a_mistake_gives_one_clear_message_and_exit_2(
     assert "Traceback" not in err
 
 
+def test_train_takes_tasks_to_train_across(run: Run, tmp_path: Path) -> None:
+    code, out, err = run(
+        "train", "nas-bench-graph", "--tasks", "citeseer, proteins", "--steps", 1,
+        "--out", tmp_path / "across",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "score, task: log classes" in out
+    details = json.loads((tmp_path / "across" / "training.json").read_text())
+    assert details["tasks"] == ["citeseer", "proteins"]
+
+
 def test_an_unknown_predictor_is_named(run: Run) -> None:
     code, _, err = run(
         "sample", "nas-bench-graph", "--data", "cora", "--target", "valid_perf>=0.8",
