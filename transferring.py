@@ -171,11 +171,9 @@ def transfer(
     if predictor not in PREDICTORS:
         raise UnknownNameError.of("predictor for transfer", predictor, list(PREDICTORS))
     started = time.process_time()
-    base = None if generator == BUILTIN else generator
     found = _space(space, data)
-    if base is None or isinstance(base, str):
-        base = _diffusion(generator_for(found, across(found) if base is None else base))
     new = _NewTask.read(found, data, metrics)
+    base = _base(found, generator, new.name)
     there = _earlier_tasks(found, new.name, base.tasks, sources, earlier)
     tasks = SourceTasks(there, new.description)
     metric = maximize or tasks.metric()
@@ -216,6 +214,11 @@ def transfer(
         sampled.notes.append(
             f"Too few labels to know the unit of {metric}: what is predicted are normal scores, "
             "expected from the earlier tasks."
+        )
+    if new.name in base.tasks:
+        sampled.notes.append(
+            f"The generator was trained on the whole table of {new.name}: what it proposes there "
+            "has cost more labels than are counted."
         )
     named = [found.to_string(row) for row in rows.tolist()]
     summary = {
@@ -327,6 +330,16 @@ def _space(space: str | Space | None, data: object) -> Space:
     if len(fitting) > 1:
         raise UsageError(f"The data is for several spaces: {', '.join(fitting)}.", "Name one.")
     return make_space(fitting[0])
+
+
+def _base(space: Space, generator: str | GraphDiffusion, new: str) -> GraphDiffusion:
+    """The generator to start from; of those that ship, none that has seen the new task."""
+    if isinstance(generator, str) and generator != BUILTIN:
+        return _diffusion(generator_for(space, generator))
+    if isinstance(generator, GraphDiffusion):
+        return generator
+    best = _diffusion(generator_for(space, across(space)))
+    return _diffusion(generator_for(space)) if new in best.tasks else best
 
 
 def _diffusion(generator: Generator) -> GraphDiffusion:

@@ -130,7 +130,7 @@ def hits(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float
     rates = {
         "transferred": result.sampled.summary["hit_rate"],
         "its generator alone": free.sample(20, generator=result.generator).summary["hit_rate"],
-        "untransferred, the same labels": plain.sample(20).summary["hit_rate"],
+        "untransferred, as many labels": plain.sample(20).summary["hit_rate"],
         "untransferred, no labels": free.sample(20).summary["hit_rate"],
     }
     return {**{who: rate or 0.0 for who, rate in rates.items()}, "cpu_seconds": round(spent, 1)}
@@ -271,7 +271,7 @@ def _columns(part: str) -> list[str]:
         "seeds",
         "transferred",
         "its generator alone",
-        "untransferred, the same labels",
+        "untransferred, as many labels",
         "untransferred, no labels",
         "cpu_seconds",
     ]

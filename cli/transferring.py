@@ -99,7 +99,8 @@ def transfer(
         print_samples(result.sampled, output)
         _print(result)
     if out is not None:
-        talk.print(f"Written to {out}. Sample with: vitruvius sample SPACE --generator {out}")
+        space = result.summary["space"]
+        talk.print(f"Written to {out}. Sample with: vitruvius sample {space} --generator {out}")
     if result.sampled.missed:
         talk.print("[yellow]None of these meets the target.[/yellow]")
         raise typer.Exit(3)

@@ -14,7 +14,7 @@ from vitruvius.evaluators.table import Table
 from vitruvius.generators.diffusion import GraphDiffusion
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.spaces import space
-from vitruvius.transferring import transfer
+from vitruvius.transferring import BUILTIN, _base, transfer
 
 CELLS = space("nasbench201")
 X = CELLS.enumerate()
@@ -148,6 +148,13 @@ def test_the_command_takes_a_raw_graph_and_its_labels_from_elsewhere(tmp_path: P
     measured = [entry["measured"]["valid_perf"] for entry in printed["architectures"]]
     assert len(measured) == 2
     assert GraphDiffusion.from_pretrained(out).name.startswith("nas-bench-graph")
+
+
+def test_no_shipped_generator_starts_from_labels_of_the_new_task() -> None:
+    graphs = space("nas-bench-graph")
+    assert _base(graphs, BUILTIN, "cora").tasks == ()
+    assert "cora" in _base(graphs, BUILTIN, "photo").tasks
+    assert "photo" not in _base(graphs, BUILTIN, "photo").tasks
 
 
 def test_mistakes_are_told() -> None:
