@@ -16,6 +16,7 @@ from botorch.acquisition import (
     qUpperConfidenceBound,
 )
 from botorch.acquisition.analytic import LogProbabilityOfImprovement
+from botorch.acquisition.multi_objective import logei as of_botorch
 from botorch.acquisition.multi_objective.logei import (
     qLogExpectedHypervolumeImprovement,
     qLogNoisyExpectedHypervolumeImprovement,
@@ -268,6 +269,7 @@ class LogEHVI(Acquisition):
         return gain.clamp(min=TINY).log()
 
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        _compile_nothing()
         return qLogExpectedHypervolumeImprovement(
             model,
             ref_point=now.reference,
@@ -290,6 +292,7 @@ class LogNEHVI(LogEHVI):
     always_joint = True
 
     def _function(self, model: PoolModel, baseline: Tensor, now: Situation) -> Any:
+        _compile_nothing()
         return qLogNoisyExpectedHypervolumeImprovement(
             model,
             ref_point=now.reference,
@@ -388,6 +391,15 @@ def expected_hypervolume_improvement(
         above = distance * torch.special.ndtr(u) + deviation * density
         volume *= above[..., place[: len(lower)]] - above[..., place[len(lower) :]]
     return volume.clamp(min=0.0).sum(-1)
+
+
+def _compile_nothing() -> None:
+    """Keeps BoTorch from compiling a C++ kernel on first use.
+
+    That takes half a minute, and a lock which a process that is killed meanwhile leaves behind:
+    every later one would wait for it for ever. What is chosen would depend on the compiler, too.
+    """
+    of_botorch._load_attempted = True
 
 
 def _points(n: int) -> Float[Tensor, "n 1 1"]:

@@ -162,13 +162,24 @@ class AveragedGP:
         Args:
             settings: How many.
         """
-        rough = copy(self)
-        rough.kept = settings
-        most = self._parts.bincount().argsort(descending=True, stable=True)[:settings]
-        rough.hyper, rough._factor = self.hyper[most], self._factor[most]
-        rough._mean, rough._alpha = self._mean[most], self._alpha[most]
-        rough._parts = torch.arange(len(most))
-        return rough
+        return self._under(self._parts.bincount().argsort(descending=True, stable=True)[:settings])
+
+    def keeping(self, settings: int) -> AveragedGP:
+        """Returns the process averaged over the first of its settings only.
+
+        Args:
+            settings: How many.
+        """
+        return self._under(self._parts[:settings])
+
+    def _under(self, parts: Int[Tensor, " S"]) -> AveragedGP:
+        """The same process under some of its settings, by number; one may stand twice."""
+        some = copy(self)
+        some.kept = len(parts)
+        used, some._parts = parts.unique(return_inverse=True)
+        some.hyper, some._factor = self.hyper[used], self._factor[used]
+        some._mean, some._alpha = self._mean[used], self._alpha[used]
+        return some
 
     def noise(self) -> Float[Tensor, " S"]:
         """Returns the variance of what an evaluation shows beyond the process."""

@@ -85,11 +85,10 @@ class TransferGP:
             task: Number of the fidelity of each; all 0 by default.
         """
         z, told, view = z.double(), self._told(data).double(), self._view(data)
-        own = torch.zeros(2, len(z), dtype=torch.float64)
-        if len(z) >= FEWEST:
-            for i, each in enumerate((view, data)):
-                alone = AveragedGP(kept=self.kept, seed=self.seed).fit(each, z, task)
-                own[i] = alone.leave_one_out()[0]
+        alone = [
+            AveragedGP(kept=self.kept, seed=self.seed).fit(each, z, task) for each in (view, data)
+        ]
+        own = torch.stack([process.leave_one_out()[0] for process in alone])
         loss = _misranked(torch.cat([told.T, own]), z, self._bootstraps(len(z)))
         self._believed = torch.ones(len(self.names), dtype=torch.bool)
         if len(z) >= FEWEST:
@@ -107,16 +106,16 @@ class TransferGP:
             name: count / len(chosen) for name, count in zip(names, counts, strict=True)
         }
         self._members = []
-        for i, (name, count) in enumerate(zip(names, counts, strict=True)):
+        for i in sorted(range(len(names)), key=lambda i: -counts[i]):
+            name, count = names[i], counts[i]
             if not count:
-                continue
-            process = AveragedGP(kept=count, seed=derive_seed(self.seed, name))
+                break
             if i < len(self.names):
+                process = AveragedGP(kept=count, seed=derive_seed(self.seed, name))
                 self._members.append(_Member.following(i, told[:, i], process, data, z, task))
             else:
-                fitted = process.fit(view if name == TOGETHER else data, z, task)
-                self._members.append(_Member(fitted, together=name == TOGETHER))
-        self._members.sort(key=lambda member: -member.process.kept)
+                process = alone[i - len(self.names)].keeping(count)
+                self._members.append(_Member(process, together=name == TOGETHER))
         if self.kept == 1:
             self._members = self.coarse(1)._members
         return self

@@ -227,6 +227,20 @@ def test_joint_values_regard_constraints(
 
 # -- several objectives -------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_nothing_is_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process killed while BoTorch compiled would leave a lock that all others wait for."""
+
+    def compiled(*args: object, **kwargs: object) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("botorch.acquisition.multi_objective.logei._load_attempted", False)
+    monkeypatch.setattr("torch.utils.cpp_extension.load", compiled)
+    model = pool(Told([[0.5] * 3]), Told([[0.5] * 3]), correlated=True)
+    assert len(joint(name, model, seen([0.0, 1.0], [1.0, 0.0]), 2, [2])) == 2
+
+
 FRONTS = {
     2: [[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]],
     3: [[0.0, 2.0, 1.0], [1.0, 1.0, 1.0], [2.0, 0.0, 0.5], [0.5, 0.5, 2.0]],
