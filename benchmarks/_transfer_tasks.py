@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from _transnas import transnas
 from vitruvius import evaluator, space
 from vitruvius.bo.from_earlier import FromEarlier
 from vitruvius.encoders.task_description import describe_task
+from vitruvius.evaluators import Evaluator
 from vitruvius.evaluators.table import Table
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.predictors.source_tasks import SourceTasks
@@ -31,7 +32,6 @@ def from_earlier(case: str, method: str, folder: Path, seed: int) -> FromEarlier
     return FromEarlier(tasks, metric)
 
 
-@lru_cache(maxsize=4)
 def earlier(case: str, folder: Path, seed: int) -> tuple[SourceTasks, str]:
     """The earlier tasks of a case, and the metric they are about.
 
@@ -42,37 +42,40 @@ def earlier(case: str, folder: Path, seed: int) -> tuple[SourceTasks, str]:
     if benchmark == "nbg":
         name, _, mode = rest.partition("-")
         metric = "test_perf" if mode else "valid_perf"
-        graphs = space("nas-bench-graph")
-        target = evaluator(graphs, name)
-        others = {other: evaluator(graphs, other) for other in GRAPHS if other != name}
-        described = {other: describe_task(table.task) for other, table in others.items()}
-        description = describe_task(target.task)
-    elif benchmark == "nb201":
+        tasks = [
+            _graph(other, metric, seed).described(describe_task(_graph_table(other).task))
+            for other in GRAPHS
+            if other != name
+        ]
+        return SourceTasks(tasks, describe_task(_graph_table(name).task)), metric
+    if benchmark == "nb201":
         name, _, mode = rest.partition("-")
         metric = "valid" if mode else "test"
         sister = "c100" if name == "c10" else "c10"
         columns = f"test[%]={sister}_test_e200, valid[%]={sister}_valid_e200"
-        others = {sister: evaluator(space("nasbench201"), folder / "nb201.npz", metrics=columns)}
-        described, description = {}, None
-    else:
-        metric = "score"
-        others = {task: transnas(folder, task) for task in TRANSNAS if task != rest}
-        described, description = {}, None
-    tasks = []
-    for other, table in others.items():
-        assert isinstance(table, Table)
-        values = {metric: table.values(table.rows)[metric]}
-        tasks.append(
-            SourceTask(
-                other,
-                table.space,
-                table.rows,
-                values,
-                description=described.get(other),
-                seed=seed,
-            )
-        )
-    return SourceTasks(tasks, description), metric
+        table = evaluator(space("nasbench201"), folder / "nb201.npz", metrics=columns)
+        return SourceTasks([_task(sister, table, metric, seed)]), metric
+    others = [task for task in TRANSNAS if task != rest]
+    return SourceTasks([_task(n, transnas(folder, n), "score", seed) for n in others]), "score"
+
+
+@lru_cache(maxsize=len(GRAPHS))
+def _graph(name: str, metric: str, seed: int) -> SourceTask:
+    """Once for all targets; what it says of an architecture is computed once too."""
+    return _task(name, _graph_table(name), metric, seed)
+
+
+@cache
+def _graph_table(name: str) -> Table:
+    table = evaluator(space("nas-bench-graph"), name)
+    assert isinstance(table, Table)
+    return table
+
+
+def _task(name: str, table: Evaluator, metric: str, seed: int) -> SourceTask:
+    assert isinstance(table, Table)
+    values = {metric: table.values(table.rows)[metric]}
+    return SourceTask(name, table.space, table.rows, values, seed=seed)
 
 
 def _shuffled(task: SourceTask, metric: str, seed: int) -> SourceTask:

@@ -4,11 +4,12 @@ Every generator was trained on half of its space, as those that ship;
 novelty of all is told against that half. Nothing is repaired: raw validity of continuous diffusion
 is that of the likeliest choices. On NAS-Bench-Graph the task of `conditional.py` follows: the same
 random labels and predictors for all but regularized evolution, which spends as many labels on
-look-ups of its own and returns the children it would look up next.
+look-ups of its own and returns the children it would look up next. SemiNAS has the decoder of NAO;
+what it adds is its predictor, so it has a row where predictors matter.
 
 FOLDER holds one folder a space, as `pretrain --out FOLDER` writes them.
 
-    python benchmarks/generators.py --generator continuous=FOLDER nao=FOLDER seminas=FOLDER
+    python benchmarks/generators.py --generator continuous=FOLDER nao=FOLDER
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from vitruvius.sampling import Sampler
 from vitruvius.searching import new_search
 from vitruvius.spaces import Space
 
+# The label of NAO's folder; and the predictors that are trained together with such a decoder.
+NAO, JOINT = "nao", ("nao", "seminas")
 DISCRETE_STEPS, CONTINUOUS_STEPS, GUIDED_STEPS = (16,), (10, 20, 50), 16
 
 
@@ -103,11 +106,20 @@ def hits(data: str, seed: int, generators: dict[str, Generator]) -> list[dict[st
     """The task of `conditional.py` for every generator, on one set of labels."""
     graphs = space("nas-bench-graph")
     table = evaluator(graphs, data)
-    sampler = Sampler(
-        graphs, data=table, target=target_of(table), labels=LABELS, predictor="average", seed=seed
+    average, *joint = (
+        Sampler(
+            graphs, data=table, target=target_of(table), labels=LABELS, predictor=name, seed=seed
+        )
+        for name in ("average", *(JOINT if NAO in generators else ()))
     )
+    compared = [
+        (name, average, generator)
+        for name, generator in {"whole space, ranked": WholeSpace(), **generators}.items()
+    ]
+    for name, sampler in zip(JOINT, joint, strict=False):
+        compared.append((f"{NAO}, predictor {name}", sampler, generators[NAO]))
     rows = []
-    for name, generator in {"whole space, ranked": WholeSpace(), **generators}.items():
+    for name, sampler, generator in compared:
         form = "resampling" if generator.guidable else "none"
         summary = sampler.sample(
             RETURNED, generator=generator, guidance=form, steps=GUIDED_STEPS

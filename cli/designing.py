@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..errors import UsageError
+from ..errors import UnknownNameError, UsageError
 from ._app import (
     Column,
     Data,
@@ -175,9 +175,11 @@ def train(
 ) -> None:
     """Train a generator for a space; run it again to go on after an interruption."""
     from ..generators.nao import train_nao
-    from ..generators.recipe import source_of, train_generator
+    from ..generators.recipe import PROCESSES, source_of, train_generator
     from ..spaces import space as find
 
+    if process not in (*PROCESSES, "nao"):
+        raise UnknownNameError.of("process", process, (*PROCESSES, "nao"))
     target = find(space)
     source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
     if tasks:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..encoders.layout import RELATIONS, Layout, Vocabulary
+from ..encoders.schema import Schema
 from ..errors import UnknownNameError, UsageError
 from ..spaces import Space, Variable
 
@@ -31,11 +32,8 @@ def schema_of(space: Space) -> dict[str, Any]:
     Args:
         space: The space.
     """
-    variables = [
-        {"name": v.name, "choices": list(v.choices), "kind": v.kind, "place": list(v.place)}
-        for v in space.variables
-    ]
-    return {"space": space.name, "variables": variables}
+    schema = Schema.of(space).to_json()
+    return {key: schema[key] for key in ("space", "variables")}
 
 
 def marks(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor, " B"]:

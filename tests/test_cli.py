@@ -192,12 +192,30 @@ def test_train_saves_a_generator_that_samples(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     code, out, _ = run("train", "nasbench201", "--out", folder, "--rows", rows, "--steps", 3)
     assert code == 0
-    assert "params, macs, depth" in out
+    assert "Conditions: params, macs, depth" in out
     assert not list(tmp_path.glob(".*checkpoint"))
     code, out, _ = run("sample", "nasbench201", "--generator", folder, "--format", "json")
     result = json.loads(out)
     assert code == 0
     assert result["summary"]["novel"] > 0.9
+
+
+def test_train_takes_nao_too(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    code, out, err = run(
+        "train", "nas-bench-graph", "--process", "nao", "--steps", 20, "--out", folder
+    )
+    assert code == 0, err
+    assert "--generator" in out
+    assert "Conditions" not in out
+    code, out, _ = run(
+        "sample", "nas-bench-graph", "--generator", folder, "-n", 5, "--target", "params<=1M",
+        "--format", "json",
+    )  # fmt: skip
+    result = json.loads(out)
+    assert code == 0
+    assert result["summary"]["generator"] == "nas-bench-graph nao"
+    assert all(each["exact"]["params"] <= 1e6 for each in result["architectures"])
 
 
 def test_a_space_declared_in_yaml_samples(run: Run) -> None:
@@ -238,7 +256,10 @@ class _Malicious:
         (("evaluate", "nasbench201", "[0,1,2,1]|gcn|gin|fc|cheb"), "nor_conv_3x3"),
         (("evaluate", "nas-bench-graph", "[0,3,2,1]|gcn|gin|fc|cheb"), "[0,3,2,1]"),
         (("draw", "nasbench201", "rubbish"), "rubbish"),
-        (("train", "nasbench201", "--out", "x", "--process", "alchemy"), "absorbing"),
+        (
+            ("train", "nasbench201", "--out", "x", "--process", "alchemy"),
+            "absorbing, continuous, nao, uniform",
+        ),
     ],
 )
 def test_a_mistake_gives_one_clear_message_and_exit_2(
