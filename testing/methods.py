@@ -117,8 +117,8 @@ class MethodContract:
 
     @pytest.mark.parametrize("name", SPACES)
     def test_nothing_is_proposed_twice(self, make: Make, name: str) -> None:
-        history = search(make(), Problem(_space(name), quality_and_cost(), maximize="quality"), 16)
-        assert len(history) == 16
+        history = search(make(), Problem(_space(name), quality_and_cost(), maximize="quality"), 10)
+        assert len(history) == 10
         assert bool(history.problem.space.is_valid(history.everything).all())
         assert _distinct(history)
 
@@ -130,7 +130,7 @@ class MethodContract:
 
     def test_rows_are_canonical(self, make: Make) -> None:
         cells = space("nas-bench-graph")
-        history = search(make(), Problem(cells, quality_and_cost(), maximize="quality"), 16)
+        history = search(make(), Problem(cells, quality_and_cost(), maximize="quality"), 10)
         assert torch.equal(cells.canonical(history.everything), history.everything)
 
     def test_other_encodings_are_known(self, make: Make) -> None:
@@ -176,7 +176,7 @@ class MethodContract:
 
     def test_seeds_matter(self, make: Make) -> None:
         problem = Problem(space("mobilenetv3"), quality_and_cost(), maximize="quality")
-        one, two = (search(make(), problem, 12, seed=seed) for seed in (0, 1))
+        one, two = (search(make(), problem, 9, seed=seed) for seed in (0, 1))
         assert one.trials != two.trials
 
     def test_the_global_state_is_left_alone(self, make: Make, problem: Problem) -> None:
@@ -190,8 +190,8 @@ class MethodContract:
     def test_exact_constraints_hold(self, make: Make) -> None:
         for name, where in (("nasbench201", "params<=400k"), ("mobilenetv3", "macs<=180M")):
             problem = Problem(space(name), quality_and_cost(), maximize="quality", where=where)
-            history = search(make(), problem, 16)
-            assert len(history) == 16
+            history = search(make(), problem, 10)
+            assert len(history) == 10
             assert bool(problem.possible(history.everything).all())
 
     def test_only_rows_of_a_table(self, make: Make) -> None:

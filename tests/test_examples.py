@@ -20,9 +20,17 @@ MODULES = sorted(
     for info in pkgutil.walk_packages(vitruvius.__path__, "vitruvius.")
     if not re.match(r"vitruvius\.(tests|benchmarks|docs|generators\.pretrained)\b", info.name)
 )
+# Adapts a generator, as blocks of docs/transfer.md do.
+SLOW = {"vitruvius.transferring"}
 
 
-@pytest.mark.parametrize("name", ["vitruvius", *MODULES])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+        for name in ["vitruvius", *MODULES]
+    ],
+)
 def test_examples_of_docstrings_run(name: str) -> None:
     module = importlib.import_module(name)
     failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)

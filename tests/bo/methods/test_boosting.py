@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -10,4 +11,4 @@ from vitruvius.testing import MethodContract
 class TestContract(MethodContract):
     @pytest.fixture
     def make(self) -> Callable[[], Method]:
-        return BoostingSearch
+        return partial(BoostingSearch, members=2)
