@@ -3,7 +3,8 @@
 Kendall tau (b) of the predicted and the true value on 2,000 architectures that were held out, for
 random labels; the mean over draws. Every encoder by itself under a Gaussian process, ridge
 regression and boosted trees; then those predictors on all plain encoders, the others, and what
-`auto` chooses. Each draw of labels is the same for every row.
+`auto` chooses. Each draw of labels is the same for every row. Results are kept in
+`predictors-jobs.jsonl`, so that an interrupted benchmark goes on where it was.
 
     python benchmarks/predictors.py --draws 5 --out benchmarks/results
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
@@ -88,30 +90,32 @@ def table_of(data: str, folder: Path) -> tuple[Table, torch.Tensor]:
     return table, table.values(table.rows)["valid_perf"]
 
 
-def run(data: str, draw: int, names: list[str], folder: Path) -> list[dict[str, Any]]:
-    """Every predictor on one draw of labels."""
+Row = tuple[str, int]
+
+
+def run(data: str, draw: int, rows: list[Row], folder: Path) -> list[dict[str, Any]]:
+    """Some predictors, each with some number of labels, on one draw of labels."""
     table, values = table_of(data, folder)
     generator = torch.Generator().manual_seed(draw)
     order = torch.randperm(len(table.rows), generator=generator)
     held = order[-HELD_OUT:]
     results = []
-    for labels in LABELS:
+    for name, labels in rows:
         known = order[:labels]
-        for name in names:
-            started = time.process_time()
-            fitted = fit_predictor(name, table.space, table.rows[known], values[known], seed=draw)
-            guess, _ = fitted.predict(table.rows[held])
-            results.append(
-                {
-                    "data": data,
-                    "draw": draw,
-                    "labels": labels,
-                    "predictor": name,
-                    "tau": float(kendalltau(guess.numpy(), values[held].numpy()).statistic),
-                    "cpu_seconds": time.process_time() - started,
-                    "chosen": fitted.name if name == "auto" else None,
-                }
-            )
+        started = time.process_time()
+        fitted = fit_predictor(name, table.space, table.rows[known], values[known], seed=draw)
+        guess, _ = fitted.predict(table.rows[held])
+        results.append(
+            {
+                "data": data,
+                "draw": draw,
+                "labels": labels,
+                "predictor": name,
+                "tau": float(kendalltau(guess.numpy(), values[held].numpy()).statistic),
+                "cpu_seconds": time.process_time() - started,
+                "chosen": fitted.name if name == "auto" else None,
+            }
+        )
     return results
 
 
@@ -129,20 +133,35 @@ def main() -> None:
     if not (arguments.data_folder / "nb201.npz").is_file():
         print(f"skipped, for nb201.npz is not there: {', '.join(CELLS)}", flush=True)
         wanted = [data for data in wanted if data not in CELLS]
-    cases = [(data, draw) for draw in range(arguments.draws) for data in wanted]
-    found: list[dict[str, Any]] = []
+    path = arguments.out / "predictors-jobs.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = {_key(result): result for result in map(json.loads, lines)}
     with ProcessPoolExecutor(
         arguments.workers, mp_context=get_context("spawn"), initializer=_one_thread
     ) as pool:
-        futures = [
-            pool.submit(run, data, draw, rows_of(data, arguments.encoders), arguments.data_folder)
-            for data, draw in cases
-        ]
-        for (data, draw), future in zip(cases, futures, strict=True):
-            found += future.result()
-            print(data, draw, flush=True)
-            text = "\n\n".join(table_text(name, found) for name in dict.fromkeys(wanted))
-            write(arguments.out, "predictors", {"runs": [json.dumps(r) for r in found]}, text)
+        futures = {}
+        for data, draw in product(wanted, range(arguments.draws)):
+            names = rows_of(data, arguments.encoders)
+            rows = [r for r in product(names, LABELS) if (data, draw, *r) not in found]
+            futures[pool.submit(run, data, draw, rows, arguments.data_folder)] = data, draw
+        for future in as_completed(futures):
+            print(*futures[future], flush=True)
+            with path.open("a") as kept:
+                for result in future.result():
+                    found[_key(result)] = result
+                    print(json.dumps(result), file=kept)
+    results = [
+        found[data, draw, name, labels]
+        for data, draw in product(wanted, range(arguments.draws))
+        for name, labels in product(rows_of(data, arguments.encoders), LABELS)
+    ]
+    text = "\n\n".join(table_text(name, results) for name in dict.fromkeys(wanted))
+    write(arguments.out, "predictors", {"runs": [json.dumps(r) for r in results]}, text)
+
+
+def _key(result: dict[str, Any]) -> tuple[str, int, str, int]:
+    return result["data"], result["draw"], result["predictor"], result["labels"]
 
 
 def _one_thread() -> None:

@@ -25,10 +25,10 @@ __all__ = ["AUTO", "cross_validate", "fit_predictor", "predictor_names"]
 
 AUTO = "auto"
 FOLDS = 3
-# With fewer labels than this, a cross-validated tau says next to nothing: the average is taken.
-# With more, another has to be better than the average by this much: what errs in three ways
-# misleads less at the top, where targets lie.
-ENOUGH, MARGIN = 40, 0.01
+# With fewer labels than this, a cross-validated tau says less than there is between predictors: the
+# average is taken. With more, another has to be better than the average by this much: what errs in
+# three ways misleads less at the top, where targets lie.
+ENOUGH, MARGIN = 150, 0.01
 _SINGLE: tuple[type[Predictor], ...] = (GaussianProcess, Ridge, Boosting, GraphNetwork)
 _CLASSES: tuple[type[Predictor], ...] = (*_SINGLE, Average)
 # By name alone: three networks a fold would cost `auto` several times what it costs now.
@@ -50,7 +50,7 @@ def fit_predictor(
 ) -> Predictor:
     """Fits the predictor of that name.
 
-    ``auto`` takes the average of a Gaussian process, boosted trees and graph networks; from 40
+    ``auto`` takes the average of a Gaussian process, boosted trees and graph networks; from 150
     labels on the best of `cross_validate`, where that is better than the average.
 
     Args:

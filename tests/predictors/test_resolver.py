@@ -23,7 +23,7 @@ def test_every_name_fits_and_predicts() -> None:
 
 
 def test_auto_takes_the_best_of_cross_validation() -> None:
-    x = CELLS.sample(60, 1)
+    x = CELLS.sample(resolver.ENOUGH, 1)
     values = CELLS.statistics(x)["macs"]
     scores = cross_validate(CELLS, x, values, seed=2)
     assert set(scores) == {"gp", "ridge", "lightgbm", "gnn", "average"}
@@ -47,7 +47,7 @@ def test_the_average_is_taken_where_it_comes_close(
     monkeypatch: pytest.MonkeyPatch, scores: dict[str, float], expected: str
 ) -> None:
     monkeypatch.setattr(resolver, "cross_validate", lambda *_, **__: scores)
-    x = CELLS.sample(40, 1)
+    x = CELLS.sample(resolver.ENOUGH, 1)
     assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == expected
 
 
