@@ -17,6 +17,8 @@ from .predictor import Predictor
 __all__ = ["AVERAGED", "Average", "mixture"]
 
 AVERAGED: tuple[type[Predictor], ...] = (GaussianProcess, Boosting, GraphNetwork)
+# Labels from which on trees have a say: with fewer they hardly find a split that holds.
+SPLIT = 75
 
 
 class Average(Predictor):
@@ -24,7 +26,8 @@ class Average(Predictor):
 
     Its mean is the mean of theirs, its variance that of the mixture: the mean of theirs plus the
     variance of their means. Kernels, trees and networks err differently, so that the mixture is
-    rarely worse than the best of them; it costs as much as all three.
+    rarely worse than the best of them; it costs as much as all three. With fewer than 75 labels
+    trees are left out.
 
     Args:
         space: The space.
@@ -42,11 +45,16 @@ class Average(Predictor):
 
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space, seed=seed)
-        self.members = tuple(member(space, seed=seed) for member in AVERAGED)
+        self.members: tuple[Predictor, ...] = ()
 
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
         # In the unit of the labels, so that each member can also be asked by itself.
         values = self.scores.inverse(z)
+        self.members = tuple(
+            member(self.space, seed=self.seed)
+            for member in AVERAGED
+            if member is not Boosting or len(x) >= SPLIT
+        )
         for member in self.members:
             member.fit(x, values)
 

@@ -50,7 +50,7 @@ def fit_predictor(
 ) -> Predictor:
     """Fits the predictor of that name.
 
-    ``auto`` takes the average of a Gaussian process, boosted trees and graph networks; from 150
+    ``auto`` takes the `Average` of a Gaussian process, boosted trees and graph networks; from 150
     labels on the best of `cross_validate`, where that is better than the average.
 
     Args:

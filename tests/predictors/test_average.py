@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from vitruvius.predictors import Average, GraphNetwork, Predictor
+from vitruvius.predictors import Average, Boosting, GraphNetwork, Predictor
 from vitruvius.predictors.average import mixture
 from vitruvius.spaces import space
 from vitruvius.testing import PredictorContract
@@ -40,3 +40,11 @@ def test_members_answer_in_the_unit_of_the_labels() -> None:
     for member in average.members:
         mean, _ = member.predict(x)
         assert 0.3 < float(mean.median() / params.median()) < 3
+
+
+def test_trees_have_a_say_where_there_are_labels_to_split() -> None:
+    x = CELLS.sample(80, 0)
+    average = Average(CELLS)
+    for count, said in ((70, False), (80, True)):
+        average.fit(x[:count], CELLS.statistics(x)["params"][:count])
+        assert any(isinstance(member, Boosting) for member in average.members) == said
