@@ -14,11 +14,10 @@ from .gaussian_process import GaussianProcess
 from .graph_network import GraphNetwork
 from .predictor import Predictor
 
-__all__ = ["AVERAGED", "Average", "mixture"]
+__all__ = ["Average", "averaged", "mixture"]
 
-AVERAGED: tuple[type[Predictor], ...] = (GaussianProcess, Boosting, GraphNetwork)
-# Labels from which on trees have a say: with fewer they hardly find a split that holds.
-SPLIT = 75
+# Labels from which on trees have a say: with fewer they hardly find splits that hold.
+SPLIT = 150
 
 
 class Average(Predictor):
@@ -26,8 +25,8 @@ class Average(Predictor):
 
     Its mean is the mean of theirs, its variance that of the mixture: the mean of theirs plus the
     variance of their means. Kernels, trees and networks err differently, so that the mixture is
-    rarely worse than the best of them; it costs as much as all three. With fewer than 75 labels
-    trees are left out.
+    rarely worse than the best of them; it costs as much as all three. With fewer than 150
+    labels trees are left out.
 
     Args:
         space: The space.
@@ -50,11 +49,7 @@ class Average(Predictor):
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
         # In the unit of the labels, so that each member can also be asked by itself.
         values = self.scores.inverse(z)
-        self.members = tuple(
-            member(self.space, seed=self.seed)
-            for member in AVERAGED
-            if member is not Boosting or len(x) >= SPLIT
-        )
+        self.members = tuple(kind(self.space, seed=self.seed) for kind in averaged(len(x)))
         for member in self.members:
             member.fit(x, values)
 
@@ -67,6 +62,17 @@ class Average(Predictor):
             x: Choice indices.
         """
         return mixture([member.predict_scores(x) for member in self.members])
+
+
+def averaged(labels: int) -> tuple[type[Predictor], ...]:
+    """Returns what is averaged, given how many labels there are.
+
+    Args:
+        labels: Their number.
+    """
+    if labels < SPLIT:
+        return GaussianProcess, GraphNetwork
+    return GaussianProcess, Boosting, GraphNetwork
 
 
 def mixture(

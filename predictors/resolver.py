@@ -13,7 +13,7 @@ from .._options import check_options, split_options
 from .._seeding import derive_seed
 from ..errors import UnknownNameError
 from ..spaces import Space
-from .average import AVERAGED, Average, mixture
+from .average import Average, averaged, mixture
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .graph_network import GraphNetwork
@@ -50,8 +50,8 @@ def fit_predictor(
 ) -> Predictor:
     """Fits the predictor of that name.
 
-    ``auto`` takes the `Average` of a Gaussian process, boosted trees and graph networks; from 150
-    labels on the best of `cross_validate`, where that is better than the average.
+    ``auto`` takes the `Average` of a Gaussian process and graph networks, from 150 labels on of
+    boosted trees, too; or, from there on, what is better than that by `cross_validate`.
 
     Args:
         name: One of `predictor_names`; options may follow, as in ``"ridge:views=path+counts"``.
@@ -126,7 +126,7 @@ def cross_validate(
             for cls in _SINGLE
         }
         # The members of the average are the single ones; they need no second fit.
-        parts[Average.name] = mixture([parts[cls.name] for cls in AVERAGED])
+        parts[Average.name] = mixture([parts[cls.name] for cls in averaged(int((~held).sum()))])
         for name, (mean, _) in parts.items():
             tau = kendalltau(mean.numpy(), values[held].numpy()).statistic
             totals[name] += (0.0 if tau != tau else float(tau)) / FOLDS

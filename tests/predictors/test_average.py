@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vitruvius.predictors import Average, Boosting, GraphNetwork, Predictor
-from vitruvius.predictors.average import mixture
+from vitruvius.predictors.average import SPLIT, mixture
 from vitruvius.spaces import space
 from vitruvius.testing import PredictorContract
 
@@ -43,8 +43,8 @@ def test_members_answer_in_the_unit_of_the_labels() -> None:
 
 
 def test_trees_have_a_say_where_there_are_labels_to_split() -> None:
-    x = CELLS.sample(80, 0)
+    x = CELLS.sample(SPLIT, 0)
     average = Average(CELLS)
-    for count, said in ((70, False), (80, True)):
+    for count, said in ((SPLIT - 1, False), (SPLIT, True)):
         average.fit(x[:count], CELLS.statistics(x)["params"][:count])
         assert any(isinstance(member, Boosting) for member in average.members) == said
