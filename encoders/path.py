@@ -73,7 +73,7 @@ class PathEncoding:
         Args:
             x: Valid choice indices.
         """
-        hashes = self.hashes(x)
+        hashes = self.hashes(x).contiguous()
         counts = torch.zeros(len(x), len(self._known))
         if not len(self._known):
             return counts
