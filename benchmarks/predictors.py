@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from _report import markdown, write
+from _search_jobs import done
 from scipy.stats import kendalltau
 
 from vitruvius import evaluator, space
@@ -90,10 +91,7 @@ def table_of(data: str, folder: Path) -> tuple[Table, torch.Tensor]:
     return table, table.values(table.rows)["valid_perf"]
 
 
-Row = tuple[str, int]
-
-
-def run(data: str, draw: int, rows: list[Row], folder: Path) -> list[dict[str, Any]]:
+def run(data: str, draw: int, rows: list[tuple[str, int]], folder: Path) -> list[dict[str, Any]]:
     """Some predictors, each with some number of labels, on one draw of labels."""
     table, values = table_of(data, folder)
     generator = torch.Generator().manual_seed(draw)
@@ -107,6 +105,7 @@ def run(data: str, draw: int, rows: list[Row], folder: Path) -> list[dict[str, A
         guess, _ = fitted.predict(table.rows[held])
         results.append(
             {
+                "key": _key(data, draw, name, labels),
                 "data": data,
                 "draw": draw,
                 "labels": labels,
@@ -135,24 +134,23 @@ def main() -> None:
         wanted = [data for data in wanted if data not in CELLS]
     path = arguments.out / "predictors-jobs.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = path.read_text().splitlines() if path.exists() else []
-    found = {_key(result): result for result in map(json.loads, lines)}
+    found = done(path)
     with ProcessPoolExecutor(
         arguments.workers, mp_context=get_context("spawn"), initializer=_one_thread
     ) as pool:
         futures = {}
         for data, draw in product(wanted, range(arguments.draws)):
             names = rows_of(data, arguments.encoders)
-            rows = [r for r in product(names, LABELS) if (data, draw, *r) not in found]
+            rows = [r for r in product(names, LABELS) if _key(data, draw, *r) not in found]
             futures[pool.submit(run, data, draw, rows, arguments.data_folder)] = data, draw
         for future in as_completed(futures):
             print(*futures[future], flush=True)
             with path.open("a") as kept:
                 for result in future.result():
-                    found[_key(result)] = result
+                    found[result["key"]] = result
                     print(json.dumps(result), file=kept)
     results = [
-        found[data, draw, name, labels]
+        found[_key(data, draw, name, labels)]
         for data, draw in product(wanted, range(arguments.draws))
         for name, labels in product(rows_of(data, arguments.encoders), LABELS)
     ]
@@ -160,8 +158,8 @@ def main() -> None:
     write(arguments.out, "predictors", {"runs": [json.dumps(r) for r in results]}, text)
 
 
-def _key(result: dict[str, Any]) -> tuple[str, int, str, int]:
-    return result["data"], result["draw"], result["predictor"], result["labels"]
+def _key(data: str, draw: int, name: str, labels: int) -> str:
+    return f"{data} {draw} {name} {labels}"
 
 
 def _one_thread() -> None:

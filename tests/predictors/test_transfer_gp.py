@@ -89,17 +89,21 @@ def test_a_shuffled_table_is_dropped_and_costs_nothing(seed: int) -> None:
     assert taus[0] > taus[1] - 0.02
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_labels_overrule_a_source_where_the_target_departs_from_it(seed: int) -> None:
+def test_labels_overrule_a_source_where_the_target_departs_from_it() -> None:
     """A source that is right but for one choice; labels of the other side mend it."""
 
     def biased(x: torch.Tensor) -> torch.Tensor:
         return truth(x) + 2.0 * (CELLS.canonical(x)[:, 5] == 3)
 
-    (x, z), held = labels(60, seed), CELLS.sample(500, 9)
-    gp = transfer({"biased": biased}, seed=seed).fit(views()(x), z)
-    corrected = kendalltau(gp.marginals(views()(held))[0].mean(0), truth(held)).statistic
-    assert corrected > kendalltau(biased(held), truth(held)).statistic + 0.05
+    held, corrected = CELLS.sample(500, 9), []
+    for seed in range(4):
+        x, z = labels(60, seed)
+        gp = transfer({"biased": biased}, seed=seed).fit(views()(x), z)
+        mean = gp.marginals(views()(held))[0].mean(0)
+        corrected.append(kendalltau(mean, truth(held)).statistic)
+    uncorrected = kendalltau(biased(held), truth(held)).statistic
+    assert min(corrected) > uncorrected
+    assert sum(corrected) / 4 > uncorrected + 0.05
 
 
 def test_what_two_sources_say_together_tells_what_neither_does() -> None:
