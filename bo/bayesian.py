@@ -29,11 +29,10 @@ from .trial import History, Proposal
 
 __all__ = ["BayesianOptimization"]
 
-# Observations before which a surrogate says nothing.
-FEWEST = 2
+# Observations before which a surrogate says nothing, and before which none can tell which earlier
+# tasks to believe.
+FEWEST, AGREED = 2, 3
 FULL, LOWER = "full", "lower-first"
-# Trials from which on every other proposal leaves earlier tasks out.
-HEDGED = 4
 
 
 class BayesianOptimization:
@@ -65,9 +64,7 @@ class BayesianOptimization:
             it costs.
         per_second: Whether improvement counts per second of predicted evaluation time.
         tasks: Earlier tasks on the same space, which are believed as far as labels bear them out
-            (see `TransferGP`); the first two proposals are what they agree is best. From the fifth
-            on every other proposal leaves them out, as what they lead to cannot tell what they
-            lead away from.
+            (see `TransferGP`); the first three proposals are what they agree is best.
 
     Raises:
         UnknownNameError: For an unknown acquisition function, view, generator or source.
@@ -113,10 +110,9 @@ class BayesianOptimization:
         self._last: _Setting | None = None
 
     def propose(self, history: History, seed: int) -> Proposal | None:
-        if len(history.ok) < FEWEST:
+        if len(history.ok) < (AGREED if self.tasks else FEWEST):
             return self._agreed(history, seed) or fresh_uniform(history, seed)
-        hedged = len(history) >= HEDGED and len(history) % 2 == 0
-        judge = self.judge(history, earlier=not hedged)
+        judge = self.judge(history)
         setting = self._setting(history.problem)
         if setting.whole is not None:
             candidates, hashes = setting.whole, setting.hashes
@@ -143,12 +139,11 @@ class BayesianOptimization:
         best = int(index[cheap.argmax()])
         return Proposal(tuple(candidates.x[best].tolist()), sources[best], lower)
 
-    def judge(self, history: History, *, earlier: bool = True) -> Judge:
+    def judge(self, history: History) -> Judge:
         """Fits surrogates to a history, ready to predict and to value any architecture.
 
         Args:
             history: At least two trials measured in full.
-            earlier: Whether earlier tasks have a say.
         """
         function = acquisition(self.acquisition, objectives=len(history.problem.objectives))
         if (self.per_second or self.fidelity == LOWER) and not function.logarithmic:
@@ -166,7 +161,6 @@ class BayesianOptimization:
             choice=self._setting(history.problem).choice,
             fidelity=self._lower(history.problem),
             per_second=self.per_second,
-            earlier=earlier,
             seed=seed,
         )
 

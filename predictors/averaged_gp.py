@@ -162,18 +162,7 @@ class AveragedGP:
         Args:
             settings: How many.
         """
-        return self._under(self._parts.bincount().argsort(descending=True, stable=True)[:settings])
-
-    def keeping(self, settings: int) -> AveragedGP:
-        """Returns the process averaged over the first of its settings only.
-
-        Args:
-            settings: How many.
-        """
-        return self._under(self._parts[:settings])
-
-    def _under(self, parts: Int[Tensor, " S"]) -> AveragedGP:
-        """The same process under some of its settings, by number; one may stand twice."""
+        parts = self._parts.bincount().argsort(descending=True, stable=True)[:settings]
         some = copy(self)
         some.kept = len(parts)
         used, some._parts = parts.unique(return_inverse=True)
