@@ -128,7 +128,7 @@ class Judge:
 
     @property
     def weights(self) -> dict[str, dict[str, float]]:
-        """Share of every earlier task in what candidates are compared by, by metric."""
+        """Share of the votes for every earlier task, by metric."""
         return {
             name: process.weights
             for name, process in self._processes.items()

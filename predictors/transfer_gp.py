@@ -28,14 +28,14 @@ class TransferGP(AveragedGP):
     What did alike on earlier tasks is expected to do alike here, as far as the labels bear it out:
     how much this view counts beside those of the DAG is a setting like any other, averaged over.
     Sources are judged as in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv
-    1802.02219). Every bootstrap of the target's labels votes for the source that misranks the
-    fewest pairs of them, and votes weigh what the source says; a source that misranks more than
-    the target's own leave-one-out predictions do, nearly always, is dropped. Without any left this
-    is the process that knows of no earlier task.
+    1802.02219): every bootstrap of the target's labels votes for the source that misranks the
+    fewest pairs of them, which tells a user who helps, and a source that misranks more than the
+    target's own leave-one-out predictions do, nearly always, is dropped. Without any left this is
+    the process that knows of no earlier task.
 
-    The ensemble of that paper adds predictions up. Here sources are compared by instead, as none
-    need rank the target as it is: a source can be right about what belongs together and wrong
-    about which of it is good.
+    The ensemble of that paper adds up predictions, by votes. Here sources are what architectures
+    are compared by, all that are believed alike: what two of them agree on is told apart from what
+    they do not, and how good it is on the target is left to the labels.
 
     Args:
         names: Of the sources.
@@ -44,9 +44,7 @@ class TransferGP(AveragedGP):
         seed: Of bootstraps and settings.
 
     Attributes:
-        weights: Share of each source in what the view compares, after `fit`; 0 for all where none
-            is believed.
-        dropped: Sources that were found to mislead.
+        weights: Share of the votes for each source, after `fit`; 0 for all where none is believed.
 
     Example:
         >>> from vitruvius.encoders.views import Views
@@ -77,13 +75,10 @@ class TransferGP(AveragedGP):
         chance = make_generator(derive_seed(self.seed, "bootstraps"))
         draws = torch.randint(len(z), (BOOTSTRAPS, len(z)), generator=chance)
         loss = _misranked(said, z.double(), draws)
-        believed = (loss[:, :-1] > loss[:, -1:]).double().mean(0) < CERTAIN
-        self.dropped = tuple(
-            name for name, kept in zip(self.names, believed.tolist(), strict=True) if not kept
-        )
+        self._believed = (loss[:, :-1] > loss[:, -1:]).double().mean(0) < CERTAIN
         votes = torch.zeros(len(self.names), dtype=torch.float64)
-        if bool(believed.any()):
-            loss = loss[:, :-1].masked_fill(~believed, torch.inf)
+        if bool(self._believed.any()):
+            loss = loss[:, :-1].masked_fill(~self._believed, torch.inf)
             # Ties share a vote.
             best = (loss == loss.min(1, keepdim=True).values).double()
             votes = (best / best.sum(1, keepdim=True)).mean(0)
@@ -91,13 +86,18 @@ class TransferGP(AveragedGP):
         super().fit(self._embed(data), z, task)
         return self
 
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Sources that were found to mislead."""
+        pairs = zip(self.names, self._believed.tolist(), strict=True)
+        return tuple(name for name, believed in pairs if not believed)
+
     def _embed(self, data: Encoded) -> Encoded:
         """Adds what the believed sources say, so scaled that two draws are at distance 1."""
-        weights = torch.tensor(list(self.weights.values()))
-        believed = weights > 0
-        if not bool(believed.any()):
+        count = int(self._believed.sum())
+        if not count:
             return data
-        view = self._told(data).float()[:, believed] * (weights[believed] / 2).sqrt()
+        view = self._told(data).float()[:, self._believed] / (2 * count) ** 0.5
         return Encoded(data.x, (*data.features, view))
 
 

@@ -62,7 +62,7 @@ class Transferred(Predictor):
 
     @property
     def weights(self) -> dict[str, float]:
-        """Share of every earlier task (see `TransferGP`); empty before `fit`."""
+        """Share of the votes for every earlier task (see `TransferGP`); empty before `fit`."""
         return self._process.weights if self._process else {}
 
     @property
