@@ -18,6 +18,7 @@ from _transfer_tasks import TRANSFER, from_earlier
 
 from vitruvius._seeding import derive_seed
 from vitruvius.bo import initial_design
+from vitruvius.bo.from_earlier import FromEarlier
 from vitruvius.bo.method import Method
 from vitruvius.bo.methods import method
 from vitruvius.bo.problem import Problem
@@ -91,6 +92,7 @@ def run(job: Job) -> dict[str, Any]:
             break
     x = torch.tensor([trial.proposal.row for trial in trials])
     exact = {name: column.tolist() for name, column in problem.exact(x).items()}
+    told = searcher.report(History(problem, trials)) if isinstance(searcher, FromEarlier) else {}
     return {
         "key": job.key,
         "case": job.case,
@@ -100,6 +102,7 @@ def run(job: Job) -> dict[str, Any]:
         "sources": [trial.proposal.source for trial in trials],
         "metrics": {**exact, **{m: [each[m] for each in measured] for m in measured[0]}},
         "cpu_seconds": [round(value, 4) for value in seconds],
+        **told,
     }
 
 

@@ -169,7 +169,7 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
             doubt = row.get(f"error @{n}")
             row[f"after {n}"] = f"{row[f'@{n}']:.4f}" + (f" ± {doubt:.4f}" if doubt else "")
     columns = ["case", "method", "seeds", *(f"after {n}" for n in AT)]
-    columns += ["to optimum", "reached", "worst"]
+    columns += ["to optimum", "reached", "worst", "dropped"]
     shown = table("Searches from earlier tasks and from scratch: what is searched", columns, rows)
     columns = ["case", "method", *(f"{what} @{n}" for what in ("reported", "met") for n in AT)]
     graphs = [row for row in rows if row["case"] not in (*NB201, *TASKS)]
@@ -200,8 +200,15 @@ def progress(
     )
     found["to optimum"] = (order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2
     found["reached"] = mean(best in values for values in searched)
+    if all("earlier" in run for run in runs):
+        found["dropped"] = mean(_all_dropped(run["earlier"]) for run in runs)
     found["worst"] = order[-1]
     return found
+
+
+def _all_dropped(earlier: dict[str, dict[str, Any]]) -> bool:
+    """Whether no earlier task was believed at the end."""
+    return all(set(told["dropped"]) == set(told["weights"]) for told in earlier.values())
 
 
 def compared(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
