@@ -8,6 +8,7 @@ from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import UserTable
+from vitruvius.predictors.source_task import SourceTask
 from vitruvius.spaces import Space, space
 
 CELLS = space("nasbench201")
@@ -51,6 +52,16 @@ def test_lower_first_looks_cheaply_and_then_evaluates_the_best_in_full(table: Us
     assert len(set(full)) == len(full) > 0
     best = float(table.values(table.rows)["acc"].max())
     assert max(t.metrics["acc"] for t in trials if t.proposal.fidelity is None) == best
+
+
+def test_an_earlier_task_is_judged_at_every_fidelity(table: UserTable) -> None:
+    """One that is right is believed, and cheap looks are taken beside it."""
+    alike = SourceTask("alike", CELLS, table.rows, {"acc": table.values(table.rows)["acc"]})
+    method = BayesianOptimization(fidelity="lower-first", tasks=[alike])
+    trials = run(table, method, 15)
+    assert any(t.proposal.fidelity == 12 for t in trials)
+    history = History(Problem.of(table, maximize="acc"), trials)
+    assert method.judge(history).weights == {"acc": {"alike": 1.0}}
 
 
 @pytest.mark.parametrize("options", [{"per_second": True}, {"fidelity": "lower-first"}])
