@@ -106,18 +106,20 @@ def hits(data: str, seed: int, generators: dict[str, Generator]) -> list[dict[st
     """The task of `conditional.py` for every generator, on one set of labels."""
     graphs = space("nas-bench-graph")
     table = evaluator(graphs, data)
-    average, *joint = (
-        Sampler(
-            graphs, data=table, target=target_of(table), labels=LABELS, predictor=name, seed=seed
+    target = target_of(table)
+
+    def labelled(predictor: str) -> Sampler:
+        return Sampler(
+            graphs, data=table, target=target, labels=LABELS, predictor=predictor, seed=seed
         )
-        for name in ("average", *(JOINT if NAO in generators else ()))
-    )
-    compared = [
-        (name, average, generator)
-        for name, generator in {"whole space, ranked": WholeSpace(), **generators}.items()
-    ]
-    for name, sampler in zip(JOINT, joint, strict=False):
-        compared.append((f"{NAO}, predictor {name}", sampler, generators[NAO]))
+
+    average = labelled("average")
+    compared = [("whole space, ranked", average, WholeSpace())]
+    compared += [(name, average, generator) for name, generator in generators.items()]
+    if NAO in generators:
+        compared += [
+            (f"{NAO}, predictor {name}", labelled(name), generators[NAO]) for name in JOINT
+        ]
     rows = []
     for name, sampler, generator in compared:
         form = "resampling" if generator.guidable else "none"
