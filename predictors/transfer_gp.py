@@ -18,27 +18,31 @@ __all__ = ["Told", "TransferGP"]
 # the bootstraps (Feurer et al., section 4.2).
 CERTAIN = 0.95
 BOOTSTRAPS = 64
+# How much the slope of the mean function is held to 1, in squared scores.
+HELD = 1.0
 
 Told = Callable[[Encoded], Float[Tensor, "B K"]]
 
 
 class TransferGP(AveragedGP):
-    """An `AveragedGP` with one more view: what the believed earlier tasks say.
+    """An `AveragedGP` that starts from what earlier tasks say, and has that as one more view.
 
-    What did alike on earlier tasks is expected to do alike here, as far as the labels bear it out:
-    how much this view counts beside those of the DAG is a setting like any other, averaged over.
-    Sources are judged as in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv
-    1802.02219): every bootstrap of the target's labels votes for the source that misranks the
-    fewest pairs of them, which tells a user who helps, and a source that misranks more than the
-    target's own leave-one-out predictions do, nearly always, is dropped. Without any left this is
-    the process that knows of no earlier task.
+    The last source, which stands for all, is the mean function, with a slope that is held to 1
+    while labels are few; the process learns where the target departs from it. There, what did alike
+    on earlier tasks is expected to do alike, as far as the labels bear it out: how much this view
+    counts beside those of the DAG is a setting like any other, averaged over. Sources are judged as
+    in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every bootstrap of
+    the target's labels votes for the source that misranks the fewest pairs of them, which tells a
+    user who helps, and a source that misranks more than the target's own leave-one-out predictions
+    do, nearly always, is dropped. Without any left this is the process that knows of no earlier
+    task.
 
     The ensemble of that paper adds up predictions, by votes. Here sources are what architectures
     are compared by, all that are believed alike: what two of them agree on is told apart from what
-    they do not, and how good it is on the target is left to the labels.
+    they do not, and how good it is on the target is more and more left to the labels.
 
     Args:
-        names: Of the sources.
+        names: Of the sources; the last is the mean function, where it is believed.
         told: Normal scores within each of them, one column a source.
         kept: As for `AveragedGP`.
         seed: Of bootstraps and settings.
@@ -70,11 +74,12 @@ class TransferGP(AveragedGP):
     def fit(
         self, data: Encoded, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
     ) -> TransferGP:
+        z, told = z.double(), self._told(data).double()
         alone = AveragedGP(kept=self.kept, seed=self.seed).fit(data, z, task)
-        said = torch.cat([self._told(data).double().T, alone.leave_one_out()[0][None]])
+        said = torch.cat([told.T, alone.leave_one_out()[0][None]])
         chance = make_generator(derive_seed(self.seed, "bootstraps"))
         draws = torch.randint(len(z), (BOOTSTRAPS, len(z)), generator=chance)
-        loss = _misranked(said, z.double(), draws)
+        loss = _misranked(said, z, draws)
         self._believed = (loss[:, :-1] > loss[:, -1:]).double().mean(0) < CERTAIN
         votes = torch.zeros(len(self.names), dtype=torch.float64)
         if bool(self._believed.any()):
@@ -83,14 +88,40 @@ class TransferGP(AveragedGP):
             best = (loss == loss.min(1, keepdim=True).values).double()
             votes = (best / best.sum(1, keepdim=True)).mean(0)
         self.weights = dict(zip(self.names, votes.tolist(), strict=True))
-        super().fit(self._embed(data), z, task)
+        self._slope, self._centre = 0.0, float(told[:, -1].mean())
+        if bool(self._believed[-1]):
+            centred = told[:, -1] - self._centre
+            slope = ((centred * z).sum() + HELD) / (centred.square().sum() + HELD)
+            self._slope = max(float(slope), 0.0)
+        self._before = self._prior(data)
+        super().fit(self._embed(data), z - self._before, task)
         return self
+
+    def marginals(
+        self, data: Encoded, task: int = 0
+    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
+        mean, variance = super().marginals(data, task)
+        return mean + self._prior(data), variance
+
+    def joint(
+        self, data: Encoded, task: int = 0
+    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P P"]]:
+        mean, covariance = super().joint(data, task)
+        return mean + self._prior(data), covariance
+
+    def leave_one_out(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+        mean, variance = super().leave_one_out()
+        return mean + self._before, variance
 
     @property
     def dropped(self) -> tuple[str, ...]:
         """Sources that were found to mislead."""
         pairs = zip(self.names, self._believed.tolist(), strict=True)
         return tuple(name for name, believed in pairs if not believed)
+
+    def _prior(self, data: Encoded) -> Float[Tensor, " P"]:
+        """The mean function."""
+        return self._slope * (self._told(data)[:, -1].double() - self._centre)
 
     def _embed(self, data: Encoded) -> Encoded:
         """Adds what the believed sources say, so scaled that two draws are at distance 1."""
