@@ -140,8 +140,8 @@ def transfer(
             of theirs (``"table.npz:accuracy=c10"``). By default those that the generator was
             trained across, else all that are known but the new one.
         earlier: Folders of finished runs, which are earlier tasks too.
-        predictor: What tells, from labels and earlier tasks, what to adapt to: ``transfer`` (votes
-            of tasks, see `Transferred`) or ``multi-task`` (see `MultiTask`).
+        predictor: What tells, from labels and earlier tasks, what to adapt to: ``transfer`` (see
+            `Transferred`) or ``multi-task`` (see `MultiTask`).
         n: How many architectures to return.
         metrics: Metrics of ``data`` where that is a user's table, ``"accuracy=column"``.
         out: Folder to save the result in; an interrupted search goes on from there.

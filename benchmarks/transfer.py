@@ -200,9 +200,10 @@ def progress(
     )
     found["to optimum"] = (order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2
     found["reached"] = mean(best in values for values in searched)
-    if all("earlier" in run for run in runs):
-        found["dropped"] = mean(_all_dropped(run["earlier"]) for run in runs)
     found["worst"] = order[-1]
+    judged = [run["earlier"] for run in runs if "earlier" in run]
+    if judged:
+        found["dropped"] = mean(_all_dropped(earlier) for earlier in judged)
     return found
 
 

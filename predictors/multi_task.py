@@ -29,8 +29,8 @@ class MultiTask(Transferred):
     """BoTorch's multi-task process (Bonilla et al., NIPS 2007): all tasks are learnt at once.
 
     One kernel says how alike architectures are, a matrix how alike tasks are, and both are fitted
-    to the labels of all tasks together. Where `TransferGP` weighs what each earlier task says by
-    votes, this learns correlations (positive ones only, as BoTorch has it).
+    to the labels of all tasks together. Where `TransferGP` takes what the earlier tasks say as
+    given, this learns how they correlate (positively only, as BoTorch has it).
 
     Args:
         tasks: As for `Transferred`.

@@ -1,8 +1,9 @@
-"""A Gaussian process that compares architectures by what earlier tasks say of them, too."""
+"""A Gaussian process that starts from what earlier tasks say, and compares by it, too."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -93,8 +94,7 @@ class TransferGP(AveragedGP):
             centred = told[:, -1] - self._centre
             slope = ((centred * z).sum() + HELD) / (centred.square().sum() + HELD)
             self._slope = max(float(slope), 0.0)
-        self._before = self._prior(data)
-        super().fit(self._embed(data), z - self._before, task)
+        super().fit(self._embed(data), z - self._prior(data), task)
         return self
 
     def marginals(
@@ -111,7 +111,7 @@ class TransferGP(AveragedGP):
 
     def leave_one_out(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
         mean, variance = super().leave_one_out()
-        return mean + self._before, variance
+        return mean + self._prior(self.data), variance
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class TransferGP(AveragedGP):
         if not count:
             return data
         view = self._told(data).float()[:, self._believed] / (2 * count) ** 0.5
-        return Encoded(data.x, (*data.features, view))
+        return replace(data, features=(*data.features, view))
 
 
 def _misranked(

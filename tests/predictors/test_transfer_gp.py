@@ -157,3 +157,12 @@ def test_the_same_seed_gives_the_same() -> None:
     )
     assert torch.equal(first[0], again[0])
     assert not torch.equal(first[0], other[0])
+
+
+def test_each_label_is_told_from_the_others_and_the_source() -> None:
+    """Three labels say little of a fourth; the source, which is right, nearly all."""
+    x, z = labels(4)
+    gp = transfer({"right": truth}).fit(views()(x), z)
+    alone = AveragedGP().fit(views()(x), z)
+    ours, theirs = (float((p.leave_one_out()[0] - z).abs().mean()) for p in (gp, alone))
+    assert ours < theirs / 2
