@@ -77,10 +77,9 @@ def cases() -> dict[str, Case]:
     ):
         for mode, searched in (("", "test"), ("-valid", "valid")):
             found.append(_nasbench201(name + mode, column, title, searched))
-    for name in GRAPHS:
+    for name in (*GRAPHS, *OTHER_GRAPHS):
         for mode, searched in (("-oracle", "test_perf"), ("", "valid_perf")):
             found.append(_graphs(f"nbg-{name}{mode}", name, searched))
-    found += [_graphs(f"nbg-{name}", name, "valid_perf") for name in OTHER_GRAPHS]
     found += [_transnas(name) for name in TRANSNAS]
     found.append(_mobilenetv3())
     for name in GRAPHS:

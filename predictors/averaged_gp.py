@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -28,9 +28,10 @@ TOGETHER = 16
 JUDGED = 200
 # Logarithm of a length scale: standard deviation around that of two random architectures.
 SPREAD = 1.0
-# Variance of the noise as a share of the signal's; of the constant mean.
+# Variance of the noise as a share of the signal's.
 NOISE = (1e-3, 0.3)
-MEAN_VARIANCE = 0.25
+# Mean and variance of the constant.
+CONSTANT = (0.0, 0.25)
 JITTER, JOINT_JITTER = 1e-8, 1e-6
 
 
@@ -98,6 +99,8 @@ class AveragedGP:
     and noise are drawn from their posterior (see `posterior_draws`), so that which view matters is
     averaged over, not chosen, while labels are few. Several tasks (fidelities of one metric) share
     the kernel, times a correlation that is averaged over too (Bonilla et al., NIPS 2007).
+    The mean function is linear in basis functions with Gaussian weights (Rasmussen & Williams,
+    2006, section 2.7), whose most probable values are plugged in; here it is a constant.
 
     Values shall be about standard normal, such as normal scores by rank.
 
@@ -135,6 +138,7 @@ class AveragedGP:
         self.data = data
         self.task = torch.zeros(len(data), dtype=torch.long) if task is None else task
         self.z = z.double()
+        basis = self._basis(data)
         few: Tensor | slice = slice(None)
         if len(data) > JUDGED:
             few = torch.linspace(0, len(data) - 1, JUDGED).long()
@@ -143,7 +147,8 @@ class AveragedGP:
         def likelihood(normal: Float[Tensor, "S D"]) -> Float[Tensor, " S"]:
             hyper = Hyperparameters.of(normal)
             kernel = self._kernel(hyper, distances, self.task[few], self.task[few])
-            return _solve(_cholesky(kernel, hyper.noise), self.z[few])[0]
+            factor = _cholesky(kernel, hyper.noise)
+            return _solve(factor, self.z[few], basis[few], self._weight_prior)[0]
 
         size = 2 * len(data.features) + 3
         settings = posterior_draws(likelihood, size, self.kept, self.seed)
@@ -153,7 +158,7 @@ class AveragedGP:
         distances = _distances(data.double(), data.double())
         kernel = self._kernel(self.hyper, distances, self.task, self.task)
         self._factor = _cholesky(kernel, self.hyper.noise)
-        _, self._mean, self._alpha = _solve(self._factor, self.z)
+        _, self._weight, self._alpha = _solve(self._factor, self.z, basis, self._weight_prior)
         return self
 
     def coarse(self, settings: int = 2) -> AveragedGP:
@@ -167,7 +172,7 @@ class AveragedGP:
         some.kept = len(parts)
         used, some._parts = parts.unique(return_inverse=True)
         some.hyper, some._factor = self.hyper[used], self._factor[used]
-        some._mean, some._alpha = self._mean[used], self._alpha[used]
+        some._weight, some._alpha = self._weight[used], self._alpha[used]
         return some
 
     def noise(self) -> Float[Tensor, " S"]:
@@ -240,6 +245,15 @@ class AveragedGP:
         """What kernels compare."""
         return data
 
+    @property
+    def _weight_prior(self) -> Sequence[tuple[float, float]]:
+        """Mean and variance of the weight of each basis function."""
+        return (CONSTANT,)
+
+    def _basis(self, data: Encoded) -> Float[Tensor, "P D"]:
+        """What the mean function is linear in."""
+        return torch.ones(len(data), 1, dtype=torch.float64)
+
     def _project(
         self, data: Encoded, task: int
     ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S n P"]]:
@@ -247,7 +261,8 @@ class AveragedGP:
         tasks = torch.full((len(data),), task)
         # In single precision, which halves the cost of what is by far the most work.
         cross = self._kernel(self.hyper, distances, self.task, tasks)
-        mean = self._mean[:, None] + (self._alpha[:, None].float() @ cross)[:, 0].double()
+        mean = self._weight @ self._basis(data).T
+        mean += (self._alpha[:, None].float() @ cross)[:, 0].double()
         projected = torch.linalg.solve_triangular(self._factor.float(), cross, upper=False)
         return mean, projected.double()
 
@@ -287,16 +302,21 @@ def _cholesky(kernel: Float[Tensor, "S n n"], noise: Float[Tensor, " S"]) -> Flo
 
 
 def _solve(
-    factor: Float[Tensor, "S n n"], z: Float[Tensor, " n"]
-) -> tuple[Float[Tensor, " S"], Float[Tensor, " S"], Float[Tensor, "S n"]]:
-    """Log-likelihood, posterior constant mean, and ``K^-1 (z - mean)``."""
-    right = torch.stack([z, torch.ones_like(z)], 1).expand(len(factor), -1, -1)
-    solved = torch.cholesky_solve(right, factor)
-    mean = solved[..., 0].sum(1) / (solved[..., 1].sum(1) + 1 / MEAN_VARIANCE)
-    alpha = solved[..., 0] - mean[:, None] * solved[..., 1]
-    centred = z - mean[:, None]
-    fit = -0.5 * (centred * alpha).sum(1) - 0.5 * mean.square() / MEAN_VARIANCE
-    return fit - factor.diagonal(dim1=1, dim2=2).log().sum(1), mean, alpha
+    factor: Float[Tensor, "S n n"],
+    z: Float[Tensor, " n"],
+    basis: Float[Tensor, "n D"],
+    prior: Sequence[tuple[float, float]],
+) -> tuple[Float[Tensor, " S"], Float[Tensor, "S D"], Float[Tensor, "S n"]]:
+    """Log-likelihood, weights of the mean function, and ``K^-1 (z - mean)``."""
+    expected, variance = torch.tensor(prior, dtype=z.dtype).T
+    right = torch.cat([(z - basis @ expected)[:, None], basis], 1)
+    solved = torch.cholesky_solve(right.expand(len(factor), -1, -1), factor)
+    seen = basis.T @ solved
+    gap = torch.linalg.solve(seen[..., 1:] + torch.diag(1 / variance), seen[..., :1])
+    alpha = solved[..., 0] - (solved[..., 1:] @ gap)[..., 0]
+    weight = expected + gap[..., 0]
+    fit = ((z - weight @ basis.T) * alpha).sum(1) + (gap[..., 0].square() / variance).sum(1)
+    return -0.5 * fit - factor.diagonal(dim1=1, dim2=2).log().sum(1), weight, alpha
 
 
 def posterior_draws(

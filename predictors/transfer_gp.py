@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._seeding import derive_seed, make_generator
 from ..encoders.views import Encoded
-from .averaged_gp import KEPT, AveragedGP
+from .averaged_gp import CONSTANT, KEPT, AveragedGP
 
 __all__ = ["Told", "TransferGP"]
 
@@ -19,8 +19,9 @@ __all__ = ["Told", "TransferGP"]
 # the bootstraps (Feurer et al., section 4.2).
 CERTAIN = 0.95
 BOOTSTRAPS = 64
-# How much the slope of the mean function is held to 1, in squared scores.
-HELD = 1.0
+# Mean and variance of the weight in the mean function of what all tasks together say. Scores of
+# one task, told by others, keep about half of their size.
+SLOPE = (0.5, 0.25**2)
 
 Told = Callable[[Encoded], Float[Tensor, "B K"]]
 
@@ -28,11 +29,11 @@ Told = Callable[[Encoded], Float[Tensor, "B K"]]
 class TransferGP(AveragedGP):
     """An `AveragedGP` that starts from what earlier tasks say, and has that as one more view.
 
-    The last source, which stands for all, is the mean function, with a slope that is held to 1
-    while labels are few; the process learns where the target departs from it. There, what did alike
-    on earlier tasks is expected to do alike, as far as the labels bear it out: how much this view
-    counts beside those of the DAG is a setting like any other, averaged over. Sources are judged as
-    in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every bootstrap of
+    The last source, which stands for all, is in the mean function, where it is expected to count
+    half; the process learns where the target departs from it. There, what did alike on earlier
+    tasks is expected to do alike, as far as the labels bear it out: how much this view counts
+    beside those of the DAG is a setting like any other, averaged over. Sources are judged as
+    in the ranking-prior ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every bootstrap of
     the target's labels votes for the source that misranks the fewest pairs of them, which tells a
     user who helps, and a source that misranks more than the target's own leave-one-out predictions
     do, nearly always, is dropped. Without any left this is the process that knows of no earlier
@@ -43,7 +44,7 @@ class TransferGP(AveragedGP):
     they do not, and how good it is on the target is more and more left to the labels.
 
     Args:
-        names: Of the sources; the last is the mean function, where it is believed.
+        names: Of the sources; the last is in the mean function, where it is believed.
         told: Normal scores within each of them, one column a source.
         kept: As for `AveragedGP`.
         seed: Of bootstraps and settings.
@@ -89,39 +90,15 @@ class TransferGP(AveragedGP):
             best = (loss == loss.min(1, keepdim=True).values).double()
             votes = (best / best.sum(1, keepdim=True)).mean(0)
         self.weights = dict(zip(self.names, votes.tolist(), strict=True))
-        self._slope, self._centre = 0.0, float(told[:, -1].mean())
-        if bool(self._believed[-1]):
-            centred = told[:, -1] - self._centre
-            slope = ((centred * z).sum() + HELD) / (centred.square().sum() + HELD)
-            self._slope = max(float(slope), 0.0)
-        super().fit(self._embed(data), z - self._prior(data), task)
+        self._centre = float(told[:, -1].mean())
+        super().fit(self._embed(data), z, task)
         return self
-
-    def marginals(
-        self, data: Encoded, task: int = 0
-    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
-        mean, variance = super().marginals(data, task)
-        return mean + self._prior(data), variance
-
-    def joint(
-        self, data: Encoded, task: int = 0
-    ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P P"]]:
-        mean, covariance = super().joint(data, task)
-        return mean + self._prior(data), covariance
-
-    def leave_one_out(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
-        mean, variance = super().leave_one_out()
-        return mean + self._prior(self.data), variance
 
     @property
     def dropped(self) -> tuple[str, ...]:
         """Sources that were found to mislead."""
         pairs = zip(self.names, self._believed.tolist(), strict=True)
         return tuple(name for name, believed in pairs if not believed)
-
-    def _prior(self, data: Encoded) -> Float[Tensor, " P"]:
-        """The mean function."""
-        return self._slope * (self._told(data)[:, -1].double() - self._centre)
 
     def _embed(self, data: Encoded) -> Encoded:
         """Adds what the believed sources say, so scaled that two draws are at distance 1."""
@@ -130,6 +107,16 @@ class TransferGP(AveragedGP):
             return data
         view = self._told(data).float()[:, self._believed] / (2 * count) ** 0.5
         return replace(data, features=(*data.features, view))
+
+    @property
+    def _weight_prior(self) -> Sequence[tuple[float, float]]:
+        return (CONSTANT, SLOPE) if bool(self._believed[-1]) else (CONSTANT,)
+
+    def _basis(self, data: Encoded) -> Float[Tensor, "P D"]:
+        constant = super()._basis(data)
+        if not bool(self._believed[-1]):
+            return constant
+        return torch.cat([constant, self._told(data)[:, -1:].double() - self._centre], 1)
 
 
 def _misranked(

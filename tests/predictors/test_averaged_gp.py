@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 from vitruvius.encoders.views import Encoded, Views
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.averaged_gp import (
+    CONSTANT,
     JITTER,
-    MEAN_VARIANCE,
     AveragedGP,
     Hyperparameters,
     _cholesky,
@@ -66,7 +66,7 @@ def plain_mean(covariance: np.ndarray, z: np.ndarray) -> float:
     """The posterior mean of the constant."""
     ones = np.ones(len(z))
     inverse = np.linalg.inv(covariance)
-    return float(ones @ inverse @ z / (ones @ inverse @ ones + 1 / MEAN_VARIANCE))
+    return float(ones @ inverse @ z / (ones @ inverse @ ones + 1 / CONSTANT[1]))
 
 
 @settings(max_examples=15, deadline=None)
@@ -99,6 +99,28 @@ def test_posterior_equals_the_textbook(setting: int) -> None:
     np.testing.assert_allclose(ours[setting].numpy(), posterior, atol=1e-3)
 
 
+def test_weights_of_a_mean_function_are_the_most_probable() -> None:
+    """Given the labels, as numpy has them from the density of both together."""
+    z, generator = targets(6), torch.Generator().manual_seed(1)
+    root, basis = (
+        torch.randn(6, size, generator=generator, dtype=torch.float64) for size in (6, 2)
+    )
+    covariance = root @ root.T + torch.eye(6)
+    prior = ((0.3, 0.5), (-1.0, 2.0))
+    expected, variance = np.array(prior).T
+    h, inverse = basis.numpy(), np.linalg.inv(covariance.numpy())
+    curvature = h.T @ inverse @ h + np.diag(1 / variance)
+    best = np.linalg.solve(curvature, h.T @ inverse @ z.numpy() + expected / variance)
+    factor = torch.linalg.cholesky(covariance)[None]
+    fit, weight, alpha = _solve(factor, z, basis, prior)
+    np.testing.assert_allclose(weight[0].numpy(), best)
+    gap = z.numpy() - h @ best
+    np.testing.assert_allclose(alpha[0].numpy(), inverse @ gap)
+    quadratic = gap @ inverse @ gap + ((best - expected) ** 2 / variance).sum()
+    density = -0.5 * (quadratic + np.linalg.slogdet(covariance.numpy())[1])
+    assert float(fit[0]) == pytest.approx(density)
+
+
 def test_posterior_equals_gpytorch() -> None:
     data, new, z = observed(), observed(seed=5, n=8), targets()
     gp = AveragedGP(kept=1, seed=3).fit(data, z)
@@ -111,7 +133,7 @@ def test_posterior_equals_gpytorch() -> None:
             super().__init__(x, y, likelihood)
             likelihood.noise = gp.hyper.noise[0]
             self.mean_module = gpytorch.means.ConstantMean()
-            self.mean_module.constant = float(gp._mean[0])
+            self.mean_module.constant = float(gp._weight[0])
             parts, start = [], 0
             for v, view in enumerate(data.features):
                 columns = tuple(range(start, start + view.shape[1]))
@@ -154,7 +176,7 @@ def test_leave_one_out_equals_leaving_out() -> None:
     """With the settings and the constant mean kept as they are."""
     data, z = observed(), targets()
     gp = AveragedGP(kept=1).fit(data, z)
-    noise, constant = gp.hyper.noise[0].item(), float(gp._mean[0])
+    noise, constant = gp.hyper.noise[0].item(), float(gp._weight[0])
     kernel = plain_kernel(gp, 0, data, data)
     mean, variance = gp.leave_one_out()
     for i in range(15):
@@ -174,7 +196,7 @@ def test_leave_one_out_averages_over_settings() -> None:
     for index in gp._parts.tolist():
         one = gp.coarse()
         one.hyper, one._factor = gp.hyper[torch.tensor([index])], gp._factor[[index]]
-        one._mean, one._alpha = gp._mean[[index]], gp._alpha[[index]]
+        one._weight, one._alpha = gp._weight[[index]], gp._alpha[[index]]
         one._parts = torch.tensor([0])
         alone.append(one.leave_one_out())
     means, variances = (torch.stack(part) for part in zip(*alone, strict=True))
@@ -197,7 +219,8 @@ def test_equal_weights_stand_for_those_given(weight: list[float], kept: int) -> 
 def log_likelihood(data: Encoded, z: torch.Tensor, hyper: Hyperparameters) -> torch.Tensor:
     task, exact = torch.zeros(len(z), dtype=torch.long), data.double()
     kernel = AveragedGP()._kernel(hyper, _distances(exact, exact), task, task)
-    return _solve(_cholesky(kernel, hyper.noise), z)[0]
+    basis = torch.ones(len(z), 1, dtype=torch.float64)
+    return _solve(_cholesky(kernel, hyper.noise), z, basis, (CONSTANT,))[0]
 
 
 def test_one_setting_is_the_likeliest() -> None:
@@ -219,7 +242,7 @@ def test_likelihood_is_that_of_gaussian_data() -> None:
         covariance = plain_kernel(gp, setting, data, data) + noise
         constant = plain_mean(covariance, z.numpy())
         gap = z.numpy() - constant
-        quadratic = gap @ np.linalg.solve(covariance, gap) + constant**2 / MEAN_VARIANCE
+        quadratic = gap @ np.linalg.solve(covariance, gap) + constant**2 / CONSTANT[1]
         expected.append(-0.5 * (quadratic + np.linalg.slogdet(covariance)[1]))
     ours = log_likelihood(data, z, gp.hyper).numpy()
     np.testing.assert_allclose(np.diff(ours), np.diff(expected), atol=1e-4)
