@@ -13,6 +13,8 @@ import argparse
 import json
 import time
 from functools import cache
+from itertools import product
+from math import hypot
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -164,25 +166,57 @@ def searches(names: list[str], arguments: argparse.Namespace) -> None:
             if runs:
                 told = progress(problem_of(case, arguments.data_folder), case, runs, best)
                 rows.append({"case": name, "method": method, **told})
-    rows += [*compared(rows, GRAPH_CASES), *compared(rows, ORACLE)]
+    oracle = [row for row in rows if row["case"] in (*ORACLE, *NB201, *TASKS)]
+    oracle += compared(rows, ORACLE)
+    honest = [row for row in rows if row not in oracle] + compared(rows, GRAPH_CASES)
+    ends = ["to optimum", "reached", "worst", "dropped"]
+    shown = [
+        over_time("Validation is searched, test reported", honest, "reported ", ["dropped"]),
+        over_time("Oracle: test accuracy is searched", oracle, "", ends),
+        over_time("Validation of the best, where that is searched", honest, "", ends),
+    ]
+    write(
+        arguments.out,
+        "transfer-search",
+        {"rows": [*honest, *oracle]},
+        "\n\n".join(part for part in shown if part),
+    )
+
+
+def over_time(title: str, rows: list[dict[str, Any]], what: str, ends: list[str]) -> str:
+    """A table of what was found after so many evaluations."""
+    if not rows:
+        return ""
+    told = []
     for row in rows:
-        for n in AT:
-            doubt = row.get(f"error @{n}")
-            row[f"after {n}"] = f"{row[f'@{n}']:.4f}" + (f" ± {doubt:.4f}" if doubt else "")
-    columns = ["case", "method", "seeds", *(f"after {n}" for n in AT)]
-    columns += ["to optimum", "reached", "worst", "dropped"]
-    oracle = [row for row in rows if "oracle" in row["case"]]
-    honest = [row for row in rows if row not in oracle]
-    title = "Searches from earlier tasks and from scratch: what is searched"
-    shown = [table(title, columns, honest)]
-    graphs = [row for row in honest if row["case"] not in (*NB201, *TASKS)]
-    if graphs:
-        title = "Test of the best by validation (reported), and the best test met so far"
-        both = [f"{what} @{n}" for what in ("reported", "met") for n in AT]
-        shown.append(table(title, ["case", "method", *both], graphs))
-    if oracle:
-        shown.append(table("Oracle: test accuracy is searched", columns, oracle))
-    write(arguments.out, "transfer-search", {"rows": rows}, "\n\n".join(shown))
+        doubts = {n: row.get(f"{what}error @{n}") for n in AT}
+        after = {
+            f"after {n}": f"{row[f'{what}@{n}']:.4f}" + (f" ± {doubt:.4f}" if doubt else "")
+            for n, doubt in doubts.items()
+        }
+        told.append(row | after)
+    columns = ["case", "method", "seeds", *(f"after {n}" for n in AT), *ends]
+    return f"{table(title, columns, told)}\n\n{worse(rows, what)}".strip()
+
+
+def worse(rows: list[dict[str, Any]], what: str) -> str:
+    """Where `transfer` is below from-scratch by more than a standard error of the difference."""
+    found = {(row["case"], row["method"]): row for row in rows if "seeds" in row}
+    both = [case for case, method in found if method == TRANSFER and (case, "bo") in found]
+    below = []
+    for case, n in product(both, AT[1:]):
+        ours, theirs = found[case, TRANSFER], found[case, "bo"]
+        doubt = hypot(*(row[f"{what}error @{n}"] or 0.0 for row in (ours, theirs)))
+        if ours[f"{what}@{n}"] < theirs[f"{what}@{n}"] - doubt:
+            below.append(f"{case} @{n}")
+    if not both:
+        return ""
+    where = f": {', '.join(below)}." if below else "."
+    return (
+        f"{len(below)} of {len(both) * len(AT[1:])} means after {', '.join(map(str, AT[1:]))} "
+        "evaluations from earlier tasks are below those from scratch by more than one standard "
+        f"error of the difference{where}"
+    )
 
 
 def progress(
@@ -190,17 +224,18 @@ def progress(
 ) -> dict[str, Any]:
     """Mean and standard error of the best so far, and the evaluations to the optimum."""
     searched = [run["metrics"][problem.objectives[0].metric] for run in runs]
+    reported = [run["metrics"][case.report] for run in runs]
     found: dict[str, Any] = {"seeds": len(runs)}
     for n in AT:
-        values = [max(values[:n]) for values in searched]
-        found[f"@{n}"], found[f"error @{n}"] = mean(values), error(values)
-    reported = [run["metrics"][case.report] for run in runs]
-    for n in AT:
-        found[f"reported @{n}"] = mean(
-            told[values.index(max(values[:n]))]
-            for told, values in zip(reported, searched, strict=True)
-        )
-        found[f"met @{n}"] = mean(max(told[:n]) for told in reported)
+        after = {
+            "": [max(values[:n]) for values in searched],
+            "reported ": [
+                told[values.index(max(values[:n]))]
+                for told, values in zip(reported, searched, strict=True)
+            ],
+        }
+        for what, values in after.items():
+            found[f"{what}@{n}"], found[f"{what}error @{n}"] = mean(values), error(values)
     order = sorted(
         values.index(best) + 1 if best in values else case.budget + 1 for values in searched
     )
@@ -225,11 +260,10 @@ def compared(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[st
         for name in names
         if {TRANSFER, "bo"} <= {row["method"] for row in rows if row["case"] == name}
     ]
-    mode = ", oracle" if names == ORACLE else ""
-    numbers = [f"{what}@{n}" for what in ("", "reported ", "met ") for n in AT]
+    numbers = [f"{what}@{n}" for what in ("", "reported ") for n in AT]
     return [
         {
-            "case": f"mean of {len(both)} graphs{mode}",
+            "case": f"mean of {len(both)} graphs",
             "method": method,
             **{
                 key: mean(r[key] for r in rows if r["case"] in both and r["method"] == method)

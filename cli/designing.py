@@ -180,6 +180,11 @@ def train(
 
     if process not in (*PROCESSES, "nao"):
         raise UnknownNameError.of("process", process, (*PROCESSES, "nao"))
+    if process == "nao" and tasks:
+        raise UsageError(
+            "NAO learns the architectures of a space, not the tasks of --tasks.",
+            f"Leave --tasks out, or take one of {', '.join(PROCESSES)}.",
+        )
     target = find(space)
     source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
     if tasks:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .._checkpoint import Checkpoint
 from .._progress import progress_bar
 from .._seeding import derive_seed, make_generator
 from ..errors import UsageError
@@ -27,6 +29,8 @@ LABELLED, OTHERS = 128, 64
 BATCH = 192
 # Architectures that a network learns to reconstruct where nothing else is said.
 ROWS = 10_000
+# Steps between two checkpoints.
+EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def train_autoencoder(
     steps: int = 1000,
     learning_rate: float = 3e-3,
     seed: int = 0,
+    checkpoint: Path | None = None,
     show: bool = False,
 ) -> list[float]:
     """Trains encoder, performance predictor and decoder together.
@@ -95,6 +100,7 @@ def train_autoencoder(
         steps: Optimiser steps.
         learning_rate: Peak of the warm-up and cosine schedule.
         seed: Of every random draw.
+        checkpoint: Folder to keep the state in; training goes on from there if it holds one.
         show: Whether to show a progress bar.
 
     Returns:
@@ -102,6 +108,7 @@ def train_autoencoder(
 
     Raises:
         UsageError: For less than one step or architecture.
+        CheckpointError: Where the checkpoint is of another training or cannot be read.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -120,10 +127,16 @@ def train_autoencoder(
     device = network.choices.device
     few = 0 if labelled is None else min(LABELLED, len(labelled.x))
     losses: list[float] = []
+    kept = None
+    if checkpoint is not None:
+        kept = Checkpoint(checkpoint, {"seed": seed, "steps": steps, "architectures": len(rows)})
+        losses, more = kept.restore(network, optimizer)
+        if more:
+            generator.set_state(more["generator"])
     network.train()
     with progress_bar(show=show) as bar:
-        task = bar.add_task("train", total=steps)
-        for step in range(steps):
+        task = bar.add_task("train", total=steps, completed=len(losses))
+        for step in range(len(losses), steps):
             warmup = min(1.0, (step + 1) / min(50, steps))
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * warmup * 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -147,6 +160,8 @@ def train_autoencoder(
             optimizer.step()
             losses.append(float(loss.detach()))
             bar.update(task, advance=1, description=f"train {losses[-1]:.3f}")
+            if kept is not None and len(losses) % EVERY == 0:
+                kept.save(network, optimizer, losses, {"generator": generator.get_state()})
     network.eval()
     return losses
 

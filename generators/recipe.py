@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from .._checkpoint import Checkpoint
 from .._device import resolve_device
 from .._seeding import derive_seed, make_generator
-from ..errors import OutputError, UnknownNameError
+from ..errors import UnknownNameError
 from ..spaces import Space
 from .card import model_card
 from .diffusion import GraphDiffusion
@@ -113,13 +114,7 @@ def train_generator(
     if process not in PROCESSES:
         raise UnknownNameError.of("diffusion process", process, PROCESSES)
     folder = Path(folder)
-    checkpoint = folder.with_name(f".{folder.name}-checkpoint")
-    try:
-        checkpoint.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write to {folder.parent}: {error.strerror}.", "Choose another folder."
-        ) from error
+    checkpoint = Checkpoint.beside(folder)
     denoiser = new_denoiser(sources, process=process, seed=seed).to(resolve_device(device))
     started = time.process_time()
     losses = Trainer(denoiser, sources, steps=steps, seed=seed, checkpoint=checkpoint).run()
@@ -140,7 +135,5 @@ def train_generator(
     }
     (folder / "training.json").write_text(json.dumps(details, indent=2) + "\n")
     (folder / "README.md").write_text(model_card(details))
-    for file in checkpoint.glob("*"):
-        file.unlink()
-    checkpoint.rmdir()
+    Checkpoint.remove(checkpoint)
     return generator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,14 +11,13 @@ import torch
 import torch.nn.functional as F
 from diffusers.training_utils import EMAModel
 from jaxtyping import Bool, Float, Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from .._checkpoint import Checkpoint
 from .._progress import progress_bar
 from .._seeding import Seed, derive_seed, make_generator
 from ..encoders.layout import family
-from ..errors import CheckpointError, UsageError
+from ..errors import UsageError
 from ..spaces import Space
 from .continuous import relax
 from .denoiser import GraphDenoiser, marks, schema_of
@@ -236,7 +234,8 @@ class Trainer:
         self.denoiser, self.sources = denoiser, list(sources)
         self.steps, self.batch, self.seed = steps, batch, seed
         self.learning_rate, self.every, self.show = learning_rate, every, show
-        self.checkpoint = checkpoint
+        settings = {"seed": seed, "steps": steps, "batch": batch}
+        self._checkpoint = None if checkpoint is None else Checkpoint(checkpoint, settings)
         self.optimizer = torch.optim.AdamW(
             denoiser.parameters(), lr=learning_rate, weight_decay=1e-2
         )
@@ -249,8 +248,12 @@ class Trainer:
         Raises:
             CheckpointError: Where the checkpoint is of another training or cannot be read.
         """
-        if self.checkpoint is not None and (self.checkpoint / "state.json").exists():
-            self._load(self.checkpoint)
+        if self._checkpoint is not None:
+            self.losses, averages = self._checkpoint.restore(self.denoiser, self.optimizer)
+            for i, average in averages.items():
+                shadow = self.ema.shadow_params[int(i)]
+                self.ema.shadow_params[int(i)] = average.to(shadow.device)
+            self.ema.optimization_step = len(self.losses)
         self.denoiser.train()
         with progress_bar(show=self.show) as bar:
             task = bar.add_task("train", total=self.steps, completed=len(self.losses))
@@ -258,8 +261,9 @@ class Trainer:
                 self.losses.append(self._step(len(self.losses)))
                 bar.update(task, advance=1, description=f"train {self.losses[-1]:.3f}")
                 # Between two steps only: an interruption may strike in the middle of one.
-                if self.checkpoint is not None and len(self.losses) % self.every == 0:
-                    self._save(self.checkpoint)
+                if self._checkpoint is not None and len(self.losses) % self.every == 0:
+                    averages = {str(i): value for i, value in enumerate(self.ema.shadow_params)}
+                    self._checkpoint.save(self.denoiser, self.optimizer, self.losses, averages)
         self.ema.copy_to(self.denoiser.parameters())
         self.denoiser.eval()
         return self.losses
@@ -296,61 +300,6 @@ class Trainer:
         everything = (torch.rand((len(scores), 1), generator=generator) < DROP_ALL) & ~keep[:, None]
         dropped = each & ~(keep & each.all(1))[:, None] | everything
         return scores.masked_fill(dropped.to(scores.device), math.nan)
-
-    def _save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"model.{k}": v for k, v in self.denoiser.state_dict().items()}
-        for i, (parameter, shadow) in enumerate(
-            zip(self.denoiser.parameters(), self.ema.shadow_params, strict=True)
-        ):
-            tensors[f"ema.{i}"] = shadow
-            for name, value in self.optimizer.state[parameter].items():
-                tensors[f"optimizer.{i}.{name}"] = value
-        # Written beside and then renamed, so that an interruption never leaves half a checkpoint.
-        tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-        save_file(tensors, folder / "next.safetensors")
-        state = {"losses": self.losses, "seed": self.seed, "steps": self.steps, "batch": self.batch}
-        (folder / "next.json").write_text(json.dumps(state))
-        (folder / "next.safetensors").replace(folder / f"state-{len(self.losses)}.safetensors")
-        (folder / "next.json").replace(folder / "state.json")
-        for old in folder.glob("state-*.safetensors"):
-            if old.name != f"state-{len(self.losses)}.safetensors":
-                old.unlink()
-
-    def _load(self, folder: Path) -> None:
-        hint = "Use another folder, or the settings it was started with."
-        expected = {"seed": self.seed, "steps": self.steps, "batch": self.batch}
-        try:
-            state = json.loads((folder / "state.json").read_text())
-            found = {name: state[name] for name in expected}
-            losses = list(state["losses"])
-            tensors = load_file(folder / f"state-{len(losses)}.safetensors")
-        except (SafetensorError, LookupError, OSError, TypeError, ValueError) as error:
-            message = f"The checkpoint in {folder} is damaged: {error}"
-            raise CheckpointError(message, hint) from error
-        model = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        if found != expected or _shapes(model) != _shapes(self.denoiser.state_dict()):
-            raise CheckpointError(
-                f"The checkpoint in {folder} is of another training: expected {expected} and a "
-                f"denoiser of the same size, got {found}.",
-                hint,
-            )
-        self.losses = losses
-        self.denoiser.load_state_dict(model)
-        for i, parameter in enumerate(self.denoiser.parameters()):
-            self.ema.shadow_params[i] = tensors[f"ema.{i}"].to(parameter.device)
-            prefix = f"optimizer.{i}."
-            self.optimizer.state[parameter] = {
-                # The count of steps is a scalar and stays where it is.
-                k.removeprefix(prefix): v.to(parameter.device) if v.dim() else v
-                for k, v in tensors.items()
-                if k.startswith(prefix)
-            }
-        self.ema.optimization_step = len(self.losses)
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def denoising_loss(

@@ -185,6 +185,14 @@ def test_draw_writes_svg(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").read_text().lstrip().startswith("<svg")
 
 
+def test_nao_does_not_take_tasks(run: Run, tmp_path: Path) -> None:
+    code, _, err = run(
+        "train", "nas-bench-graph", "--out", tmp_path, "--process", "nao", "--tasks", "cora"
+    )
+    assert code == 2
+    assert "Leave --tasks out" in err
+
+
 def test_train_saves_a_generator_that_samples(run: Run, tmp_path: Path) -> None:
     cells = space("nasbench201")
     rows = tmp_path / "rows.txt"

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ..._checkpoint import Checkpoint
 from ..._device import resolve_device
 from ..._seeding import derive_seed
 from ...encoders.autoencoding import train_autoencoder
 from ...encoders.schema import Schema
-from ...errors import OutputError
 from ...spaces import Space
 from .generator import NAO
 from .network import NAONetwork
@@ -35,6 +35,9 @@ def train_nao(
 ) -> NAO:
     """Trains encoder and decoder on architectures alone, which costs no label.
 
+    While it trains, a checkpoint is kept beside the folder; called again with the same arguments
+    it goes on from there.
+
     Args:
         space: The space.
         rows: Architectures to learn from.
@@ -48,6 +51,7 @@ def train_nao(
     Raises:
         UsageError: For fewer than one step or architecture.
         OutputError: Where the folder cannot be written.
+        CheckpointError: Where the checkpoint beside the folder is of another training.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -56,13 +60,7 @@ def train_nao(
         >>> bool(generator.seen(cells, cells.sample(2, 0)).all())
         True
     """
-    if folder is not None:
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"Cannot write to {folder}: {error.strerror}.", "Choose another folder."
-            ) from error
+    checkpoint = None if folder is None else Checkpoint.beside(Path(folder))
     seen = space.hashes(rows).unique()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights"))
@@ -70,7 +68,9 @@ def train_nao(
     network.seen.copy_(seen)
     network.to(resolve_device(device))
     started = time.process_time()
-    losses = train_autoencoder(network.autoencoder, space, rows, steps=steps, seed=seed, show=show)
+    losses = train_autoencoder(
+        network.autoencoder, space, rows, steps=steps, seed=seed, checkpoint=checkpoint, show=show
+    )
     few = torch.linspace(0, len(rows) - 1, min(len(rows), 20_000)).long()
     network.fit_density(space.canonical(rows[few]))
     generator = NAO(network)
@@ -87,6 +87,8 @@ def train_nao(
         generator.save_pretrained(folder)
         (Path(folder) / "training.json").write_text(json.dumps(details, indent=2) + "\n")
         (Path(folder) / "README.md").write_text(_card(details))
+    if checkpoint is not None:
+        Checkpoint.remove(checkpoint)
     return generator
 
 

@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from scipy.stats import kendalltau
+from torch import Tensor
 
+from vitruvius.encoders import autoencoding
 from vitruvius.encoders.autoencoder import Autoencoder
 from vitruvius.encoders.autoencoding import (
     Labelled,
@@ -31,6 +35,40 @@ def trained(cells: Space, seed: int = 0, **options: float) -> Autoencoder:
         network, cells, cells.enumerate(), labelled=labelled(cells), steps=8, seed=seed, **options
     )
     return network
+
+
+@pytest.mark.parametrize("labels", [0, 60])
+def test_resumed_training_ends_as_a_straight_run(
+    cells: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: int
+) -> None:
+    """Interrupted right after a checkpoint, and some steps after it."""
+    monkeypatch.setattr(autoencoding, "EVERY", 3)
+    told = labelled(cells, labels) if labels else None
+
+    def train(network: Autoencoder, checkpoint: Path | None = None) -> list[float]:
+        return train_autoencoder(
+            network, cells, cells.enumerate(), labelled=told, steps=8, checkpoint=checkpoint
+        )
+
+    straight, shuffles = new_autoencoder(cells, width=8), []
+    losses = train(straight)
+
+    def interrupted(x: Tensor, generator: torch.Generator) -> Tensor:
+        shuffles.append(len(x))
+        if len(shuffles) in (5, 9):
+            raise KeyboardInterrupt
+        return shuffle(x, generator)
+
+    shuffle = cells.shuffle
+    with monkeypatch.context() as patch:
+        patch.setattr(cells, "shuffle", interrupted)
+        for seed in (0, 1):
+            with pytest.raises(KeyboardInterrupt):
+                train(new_autoencoder(cells, width=8, seed=seed), tmp_path)
+    resumed = new_autoencoder(cells, width=8, seed=2)
+    assert train(resumed, tmp_path) == losses
+    for ours, theirs in zip(resumed.parameters(), straight.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_the_same_seed_gives_the_same_network(cells: Space) -> None:

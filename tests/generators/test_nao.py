@@ -151,6 +151,7 @@ def test_training_writes_a_card(cells: Space, tmp_path: Path) -> None:
     train_nao(cells, cells.enumerate(), tmp_path / "new", steps=1, width=8, show=False)
     assert (tmp_path / "new" / "README.md").read_text().startswith("---")
     assert json.loads((tmp_path / "new" / "training.json").read_text())["steps"] == 1
+    assert not list(tmp_path.glob(".*checkpoint"))
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         train_nao(cells, cells.enumerate(), tmp_path / "file" / "new", steps=1)
