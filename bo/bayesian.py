@@ -64,7 +64,9 @@ class BayesianOptimization:
             it costs.
         per_second: Whether improvement counts per second of predicted evaluation time.
         tasks: Earlier tasks on the same space, which are believed as far as labels bear them out
-            (see `TransferGP`); the first three proposals are what they agree is best.
+            (see `TransferGP`); the first three proposals are what they agree is best. From the
+            fifth on every other one leaves them out, as what they lead to cannot tell what they
+            lead away from.
 
     Raises:
         UnknownNameError: For an unknown acquisition function, view, generator or source.
@@ -112,7 +114,8 @@ class BayesianOptimization:
     def propose(self, history: History, seed: int) -> Proposal | None:
         if len(history.ok) < (AGREED if self.tasks else FEWEST):
             return self._agreed(history, seed) or fresh_uniform(history, seed)
-        judge = self.judge(history)
+        hedged = len(history) > AGREED and len(history) % 2 == 0
+        judge = self.judge(history, earlier=not hedged)
         setting = self._setting(history.problem)
         if setting.whole is not None:
             candidates, hashes = setting.whole, setting.hashes
@@ -139,11 +142,12 @@ class BayesianOptimization:
         best = int(index[cheap.argmax()])
         return Proposal(tuple(candidates.x[best].tolist()), sources[best], lower)
 
-    def judge(self, history: History) -> Judge:
+    def judge(self, history: History, *, earlier: bool = True) -> Judge:
         """Fits surrogates to a history, ready to predict and to value any architecture.
 
         Args:
             history: At least two trials measured in full.
+            earlier: Whether earlier tasks have a say.
         """
         function = acquisition(self.acquisition, objectives=len(history.problem.objectives))
         if (self.per_second or self.fidelity == LOWER) and not function.logarithmic:
@@ -161,6 +165,7 @@ class BayesianOptimization:
             choice=self._setting(history.problem).choice,
             fidelity=self._lower(history.problem),
             per_second=self.per_second,
+            earlier=earlier,
             seed=seed,
         )
 

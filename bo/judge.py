@@ -48,6 +48,7 @@ class Judge:
         choice: Who chooses, and remembers it; anew each time by default.
         fidelity: A lower one whose observations are learnt from too, as a second task.
         per_second: Whether values are per second of predicted evaluation time.
+        earlier: Whether earlier tasks have a say, where the views know of any.
         seed: Of the settings of the surrogates.
 
     Example:
@@ -78,6 +79,7 @@ class Judge:
         choice: Choice | None = None,
         fidelity: int | None = None,
         per_second: bool = False,
+        earlier: bool = True,
         seed: int = 0,
     ) -> None:
         self.problem, self.function = history.problem, function
@@ -95,7 +97,7 @@ class Judge:
         if lower is not None:
             data = data.join(views(lower.x))
             task = torch.cat([task, torch.ones(len(lower.x), dtype=torch.long)])
-        told = views.names if isinstance(views, TaskViews) else {}
+        told = views.names if earlier and isinstance(views, TaskViews) else {}
         columns = []
         for name, sign in signs.items():
             value = history.values[name] * sign

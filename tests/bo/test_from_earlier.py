@@ -84,3 +84,17 @@ def test_a_source_that_misleads_is_given_up() -> None:
     history = History(Problem.of(truth, maximize="acc"), trials)
     assert method.judge(history).dropped == {"acc": ("opposed",)}
     assert method.propose(history, 0) == BayesianOptimization().propose(history, 0)
+
+
+def test_every_other_proposal_leaves_earlier_tasks_out() -> None:
+    """However well they are believed."""
+    truth = table(PARAMS)
+    problem = Problem.of(truth, maximize="acc")
+    method = FromEarlier(SourceTasks([task("deep", DEPTH)]), "acc")
+    trials = run(method, truth, 7)
+    same = []
+    for count in (3, 4, 5, 6):
+        history = History(problem, trials[:count])
+        assert method.judge(history).dropped == {"acc": ()}
+        same.append(method.propose(history, 0) == BayesianOptimization().propose(history, 0))
+    assert same == [False, True, False, True]
