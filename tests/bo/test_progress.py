@@ -1,0 +1,98 @@
+"""What a search reports while it runs, by a clock that the tests set."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from rich.console import Console
+
+from vitruvius.bo import progress as module
+from vitruvius.bo.problem import Problem
+from vitruvius.bo.progress import LiveProgress, PlainProgress, Progress, Silent, Snapshot, progress
+from vitruvius.bo.trial import Proposal, Trial
+from vitruvius.spaces import space
+
+CELLS = space("nasbench201")
+ROW = tuple(CELLS.sample(1, 0)[0].tolist())
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def snapshot(evaluated: int, best: int = 1, **options: str) -> Snapshot:
+    problem = Problem(CELLS, {}, **(options or {"minimize": "params"}))
+    trials = [Trial(i, Proposal(ROW, "initial"), "ok") for i in range(best)]
+    return Snapshot(problem, trials, evaluated, running=2, failed=1, budget=100)
+
+
+def test_a_line_says_what_was_found_and_what_is_left(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """20 evaluations in 10 seconds: the other 70 take 35."""
+    plain = PlainProgress()
+    plain.show(snapshot(10))
+    clock.now += 10
+    plain.show(snapshot(30))
+    lines = capsys.readouterr().err.splitlines()
+    params = int(CELLS.statistics(torch.tensor([ROW]))["params"][0])
+    assert lines[0].endswith("0/s, – to go")
+    assert lines[1] == (
+        f"30/100 evaluated, 1 failed, best: params {params:.6g}, 2/s, 0:00:35 to go"
+    )
+
+
+def test_lines_come_now_and_then_and_at_the_end(clock: Clock) -> None:
+    plain = PlainProgress()
+    assert plain.wants()
+    plain.show(snapshot(1))
+    assert not plain.wants()
+    assert plain.wants(last=True)
+    clock.now += module.LINE
+    assert plain.wants()
+
+
+@pytest.mark.parametrize(
+    ("best", "options", "text"),
+    [
+        (0, {"minimize": "params"}, "none feasible yet"),
+        (3, {"minimize": "params", "maximize": "depth"}, "front of 3"),
+    ],
+)
+def test_headlines(best: int, options: dict[str, str], text: str) -> None:
+    assert snapshot(3, best, **options).headline() == text
+
+
+def test_a_terminal_shows_a_table_until_it_is_over(clock: Clock) -> None:
+    screen = io.StringIO()
+    live = LiveProgress(Console(file=screen, force_terminal=True, width=100))
+    with live:
+        live.show(snapshot(10))
+        clock.now += 3600
+        live.show(snapshot(20))
+        assert "20/100" in screen.getvalue()
+        assert "8:00:00" in screen.getvalue()
+
+
+def test_who_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal gets the table; a file gets lines; nobody gets nothing."""
+    assert isinstance(progress(), PlainProgress)
+    monkeypatch.setattr(module, "Console", lambda **_: Console(force_terminal=True))
+    assert isinstance(progress(), LiveProgress)
+    assert not Silent().wants(last=True)
+    assert Progress().wants()
