@@ -53,7 +53,7 @@ def main() -> None:
             continue
         found = [measured(case, arguments.data_folder, draw) for draw in range(arguments.draws)]
         feasible, labels = found[0][:2]
-        ranks = [median(each[i] for each in found) for i in (2, 3)]
+        ranks = [round(median(each[i] for each in found)) for i in (2, 3)]
         rows.append([case.name, feasible, labels, *ranks, mean(each[4] for each in found)])
         print(*rows[-1], flush=True)
     results = [dict(zip(columns, row, strict=True)) for row in rows]
