@@ -48,8 +48,9 @@ class BayesianOptimization:
        with what is pending, where anything is (or the acquisition function looks at noise).
 
     Args:
-        surrogate: ``gp``, ``deep-kernel``, ``ensemble``, or ``auto`` to choose by cross-validated
-            rank correlation whenever the number of observations has doubled.
+        surrogate: ``gp``; ``average``, its mixture with graph networks, which costs three times as
+            much; ``deep-kernel``, ``ensemble``, ``latent``; or ``auto`` to choose by
+            cross-validated rank correlation whenever the number of observations has doubled.
         acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``; for
             several objectives ``logehvi`` or ``lognehvi``.
         views: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``; by
@@ -99,7 +100,7 @@ class BayesianOptimization:
     ) -> None:
         if fidelity not in (FULL, LOWER):
             raise UnknownNameError.of("fidelity", fidelity, (FULL, LOWER))
-        if fidelity == LOWER and surrogate in ("auto", "ensemble"):
+        if fidelity == LOWER and surrogate in ("auto", "average", "ensemble"):
             raise UsageError(
                 f"The surrogate {surrogate!r} does not know how fidelities depend on each other.",
                 "Use gp or deep-kernel.",

@@ -18,7 +18,8 @@ from .acquisition import Acquisition
 from .ranking import rank
 from .situation import Bound, Situation
 from .surrogates.pool_model import Belief, Known, PoolModel
-from .surrogates.resolver import AUTO, Choice, Surrogate, surrogate
+from .surrogates.resolver import AUTO, Choice, surrogate
+from .surrogates.surrogate import Surrogate
 from .trial import History
 
 __all__ = ["Judge"]

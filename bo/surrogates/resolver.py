@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.stats import kendalltau
 from torch import Tensor
 
@@ -13,41 +11,24 @@ from ..._seeding import derive_seed, make_generator
 from ...encoders.views import Encoded
 from ...errors import UnknownNameError
 from ...predictors.averaged_gp import KEPT, AveragedGP
+from ...predictors.boosting import Boosting
+from ...predictors.graph_network import GraphNetwork
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from .deep_kernel import DeepKernelGP
-from .ensemble import Ensemble
 from .latent import LatentGP
-from .pool_model import Belief
+from .mixture import Independent, Mixture
+from .surrogate import Surrogate
 
-__all__ = ["AUTO", "Choice", "Surrogate", "surrogate", "surrogate_names"]
+__all__ = ["AUTO", "Choice", "surrogate", "surrogate_names"]
 
 AUTO = "auto"
 # What `auto` chooses among; the latent space is known before any label, and has to be asked for.
-_TRIED = ("gp", "deep-kernel", "ensemble")
+_TRIED = ("gp", "average", "deep-kernel", "ensemble")
 FOLDS = 5
 # Rank correlation by which another must be better than the Gaussian process, which alone knows
 # how points depend on each other; and observations from which on others are tried.
 MARGIN, FEWEST = 0.03, 20
-
-
-@runtime_checkable
-class Surrogate(Belief, Protocol):
-    """A belief that is fitted to observations."""
-
-    def fit(
-        self, data: Encoded, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
-    ) -> Surrogate:
-        """Fits to observations.
-
-        Args:
-            data: What was observed.
-            z: Values, about standard normal.
-            task: Number of the task of each; all 0 by default.
-        """
-
-    def coarse(self) -> Belief:
-        """Returns a belief that is cheaper, for a first look."""
 
 
 def surrogate_names() -> list[str]:
@@ -55,7 +36,7 @@ def surrogate_names() -> list[str]:
 
     Example:
         >>> surrogate_names()
-        ['auto', 'gp', 'deep-kernel', 'ensemble', 'latent']
+        ['auto', 'gp', 'average', 'deep-kernel', 'ensemble', 'latent']
     """
     return [AUTO, *_TRIED, "latent"]
 
@@ -64,7 +45,9 @@ def surrogate(name: str, space: Space, *, kept: int = KEPT, seed: int = 0) -> Su
     """Returns an unfitted surrogate.
 
     Args:
-        name: ``gp``, ``deep-kernel``, ``ensemble`` or ``latent``.
+        name: ``gp``; ``average``, its even mixture with graph networks; ``deep-kernel``;
+            ``ensemble``, that of boosted trees and graph networks, for thousands of labels, where
+            exact Gaussian processes grow slow; or ``latent``.
         space: The space.
         kept: Most settings that Gaussian processes average over.
         seed: Of everything random.
@@ -76,8 +59,12 @@ def surrogate(name: str, space: Space, *, kept: int = KEPT, seed: int = 0) -> Su
         return AveragedGP(kept=kept, seed=seed)
     if name == "deep-kernel":
         return DeepKernelGP(space, kept=kept, seed=seed)
+    if name == "average":
+        networks = Independent(GraphNetwork(space, seed=seed))
+        return Mixture(AveragedGP(kept=kept, seed=seed), networks)
     if name == "ensemble":
-        return Ensemble(space, seed=seed)
+        trees = Independent(Boosting(space, seed=seed, members=4))
+        return Mixture(trees, Independent(GraphNetwork(space, seed=seed)))
     if name == "latent":
         return LatentGP(space, kept=kept, seed=seed)
     raise UnknownNameError.of("surrogate", name, surrogate_names())
