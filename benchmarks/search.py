@@ -31,6 +31,7 @@ METHODS = (
     "nao",
     "nao:semi=true",
     "bo:surrogate=latent",
+    "bo:surrogate=average",
     "bo",
 )
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
