@@ -60,6 +60,13 @@ def test_help_and_the_list_of_commands_do_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_package_runs_as_the_command() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "vitruvius", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "sample" in told.stdout
+
+
 def test_sample_prints_json_with_the_documented_keys_and_repeats_by_seed(run: Run) -> None:
     arguments = ("sample", "nasbench201", "--target", "params<=0.3M, depth>=20", "-n", 7)
     code, out, _ = run(*arguments, "--seed", 4, "--format", "json")

@@ -1,0 +1,6 @@
+"""``python -m vitruvius`` is the command ``vitruvius``."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()
