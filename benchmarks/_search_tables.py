@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -60,6 +61,28 @@ def summary(case: Case, runs: list[dict[str, Any]], folder: Path) -> dict[str, A
         "held_out": vars(fitted.held_out) if isinstance(fitted, FittedTruth) else None,
         "median_curves": {method: _median(each) for method, each in curves.items()},
         "runs": rows,
+    }
+
+
+def joined(now: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Adds the runs of methods that were not run now; they say which revision they are of."""
+    if before["truth"] != json.loads(json.dumps(now["truth"])):
+        return now  # They were measured by something else.
+    new = {run["method"] for run in now["runs"]}
+    kept = [
+        {
+            "revision": before["provenance"]["revision"],
+            **run,
+            "at": {int(n): value for n, value in run["at"].items()},
+        }
+        for run in before["runs"]
+        if run["method"] not in new
+    ]
+    curves = {name: c for name, c in before["median_curves"].items() if name not in new}
+    return {
+        **now,
+        "median_curves": {**curves, **now["median_curves"]},
+        "runs": [*kept, *now["runs"]],
     }
 
 

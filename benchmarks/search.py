@@ -4,19 +4,21 @@
 
 Five random architectures, the same for every method, begin each search and are counted. Results
 are kept one by one in `search-jobs.jsonl`, so that an interrupted benchmark goes on where it was;
-tables and plots are made of everything in there that was asked for. Methods take options:
+tables and plots are made of everything in there that was asked for; methods that were not, or whose
+jobs are gone, keep their rows. Methods take options:
 `--methods random "evolution:population=20;tournament=5"`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from _report import write
 from _search_cases import cases
 from _search_jobs import Job, done, run_all, seeds_of
-from _search_tables import plot, summary, table_of
+from _search_tables import joined, plot, summary, table_of
 
 # Where nothing is said: the single-objective baselines learn ranks at best on a front.
 FRONT_METHODS = ("random", "evolution", "nsga2", "bo")
@@ -72,6 +74,9 @@ def main() -> None:
         if not runs:
             continue
         rows = summary(case, runs, arguments.data_folder)
+        before = arguments.out / f"search-{case.name}.json"
+        if before.is_file():
+            rows = joined(rows, json.loads(before.read_text()))
         write(arguments.out, f"search-{case.name}", rows, table_of(case, rows))
         plot(case, rows, arguments.out / f"search-{case.name}.svg")
 
