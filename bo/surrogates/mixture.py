@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -16,6 +17,8 @@ from .pool_model import Belief
 from .surrogate import Surrogate
 
 __all__ = ["Blend", "Independent", "Mixture"]
+
+B = TypeVar("B", bound=Belief)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Independent:
         return mean, torch.diag_embed(variance)
 
 
-class Blend:
+class Blend(Generic[B]):
     """The even mixture of some beliefs, which count alike however many settings each has.
 
     Args:
@@ -87,7 +90,7 @@ class Blend:
                 [5., 4.]], dtype=torch.float64)
     """
 
-    def __init__(self, *beliefs: Belief) -> None:
+    def __init__(self, *beliefs: B) -> None:
         self.beliefs = beliefs
 
     def noise(self) -> Float[Tensor, " S"]:
@@ -102,11 +105,11 @@ class Blend:
         return mean, covariance
 
 
-class Mixture(Blend):
+class Mixture(Blend[Surrogate]):
     """The even mixture of some surrogates, over which acquisition functions average.
 
     Args:
-        members: At least one.
+        beliefs: At least one.
 
     Example:
         >>> from vitruvius.encoders.views import Views
@@ -121,27 +124,23 @@ class Mixture(Blend):
         torch.Size([32, 5])
     """
 
-    def __init__(self, *members: Surrogate) -> None:
-        super().__init__(*members)
-        self.members = members
-
     def fit(
         self, data: Encoded, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
     ) -> Mixture:
-        """Fits every member.
+        """Fits all of them.
 
         Args:
             data: What was observed.
             z: Values, about standard normal.
             task: Number of the task of each; all 0 by default.
         """
-        for member in self.members:
-            member.fit(data, z, task)
+        for belief in self.beliefs:
+            belief.fit(data, z, task)
         return self
 
-    def coarse(self) -> Blend:
+    def coarse(self) -> Blend[Belief]:
         """Returns the mixture of cheaper beliefs, for a first look."""
-        return Blend(*(member.coarse() for member in self.members))
+        return Blend(*(belief.coarse() for belief in self.beliefs))
 
 
 def _alike(parts: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

@@ -73,8 +73,9 @@ def test_costs_need_a_logarithmic_acquisition(table: UserTable, options: dict) -
 def test_options_are_checked() -> None:
     with pytest.raises(UnknownNameError, match="lower-first"):
         BayesianOptimization(fidelity="lower")
-    with pytest.raises(UsageError, match="gp or deep-kernel"):
-        BayesianOptimization(fidelity="lower-first", surrogate="ensemble")
+    for name in ("auto", "average", "ensemble"):
+        with pytest.raises(UsageError, match="gp or deep-kernel"):
+            BayesianOptimization(fidelity="lower-first", surrogate=name)
 
 
 def test_counted_objectives_need_no_cheap_look() -> None:

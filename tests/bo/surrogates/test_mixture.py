@@ -30,7 +30,7 @@ def mixture(data: Encoded, z: torch.Tensor) -> Mixture:
 def test_members_count_alike_however_many_settings_they_have(
     mixture: Mixture, data: Encoded
 ) -> None:
-    process, ridge = (member.marginals(data[:4])[0] for member in mixture.members)
+    process, ridge = (member.marginals(data[:4])[0] for member in mixture.beliefs)
     assert len(process) == 16
     assert len(ridge) == 1
     mean, variance = mixture.marginals(data[:4])

@@ -5,6 +5,8 @@ from vitruvius.bo.surrogates import resolver
 from vitruvius.bo.surrogates.resolver import Choice, surrogate, surrogate_names
 from vitruvius.encoders.views import Views
 from vitruvius.errors import UnknownNameError
+from vitruvius.predictors.averaged_gp import AveragedGP
+from vitruvius.predictors.graph_network import GraphNetwork
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -21,6 +23,14 @@ def test_every_surrogate_fits_and_tells_the_good_from_the_bad(name: str) -> None
     )
     assert bool((mean.mean(0)[0] > mean.mean(0)[1] + 1).all())
     assert bool((variance > 0).all())
+
+
+def test_the_average_is_of_the_process_and_graph_networks() -> None:
+    data, z = VIEWS(CELLS.sample(20, 0)), torch.linspace(-2, 2, 20, dtype=torch.float64)
+    average = surrogate("average", CELLS, seed=3).fit(data, z).marginals(data)[0].mean(0)
+    process = AveragedGP(seed=3).fit(data, z).marginals(data)[0].mean(0)
+    networks = GraphNetwork(CELLS, seed=3).fit(data.x, z).predict_scores(data.x)[0]
+    torch.testing.assert_close(average, (process + networks.double()) / 2)
 
 
 def test_an_unknown_surrogate_names_the_choices() -> None:
