@@ -12,18 +12,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import bo, encoders, evaluators, generators, predictors, reports, spaces
-    from .errors import VitruviusError
+    from . import bo, datasets, encoders, evaluators, generators, predictors, reports, spaces
+    from .core.errors import VitruviusError
     from .evaluators import evaluator
-    from .sampling import sample
-    from .searching import resume, search
     from .spaces import Architecture, space
-    from .transferring import transfer
+    from .verbs.sample import sample
+    from .verbs.search import resume, search
+    from .verbs.transfer import transfer
 
 __all__ = [
     "Architecture",
     "VitruviusError",
     "bo",
+    "datasets",
     "encoders",
     "evaluator",
     "evaluators",
@@ -42,13 +43,13 @@ __version__ = "0.1.0"
 # Loaded on first use: `vitruvius --help` must answer without importing torch.
 _HOMES = {
     "Architecture": "spaces",
-    "VitruviusError": "errors",
+    "VitruviusError": "core.errors",
     "evaluator": "evaluators",
-    "resume": "searching",
-    "sample": "sampling",
-    "search": "searching",
+    "resume": "verbs.search",
+    "sample": "verbs.sample",
+    "search": "verbs.search",
     "space": "spaces",
-    "transfer": "transferring",
+    "transfer": "verbs.transfer",
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from vitruvius.evaluators.metric import Metric
-from vitruvius.evaluators.table import Table
+from vitruvius.evaluators.tables.table import Table
 from vitruvius.spaces.cnn.mobilenetv3 import DEPTHS, EXPANSIONS, KERNELS, RESOLUTIONS, MobileNetV3
 
 ACCURACY = Metric("top1", "%", "higher", (0.0, 100.0))

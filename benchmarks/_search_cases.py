@@ -14,7 +14,7 @@ from _transnas import transnas
 from vitruvius import evaluator, space
 from vitruvius.bo.measures import hypervolume
 from vitruvius.bo.problem import Problem
-from vitruvius.evaluators.fitted_truth import FittedTruth
+from vitruvius.evaluators.tables.surrogate_benchmark import SurrogateBenchmark
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 
 GRAPHS = ("cora", "pubmed", "arxiv", "physics")
@@ -236,7 +236,7 @@ def _mobilenetv3() -> Case:
     def make(folder: Path) -> Problem:
         # All accuracies are at this resolution.
         nets = MobileNetV3(resolutions=(224,))
-        truth = FittedTruth(read(folder / "ofa_mbv3_accuracy.npz", nets), "top1")
+        truth = SurrogateBenchmark(read(folder / "ofa_mbv3_accuracy.npz", nets), "top1")
         return Problem.of(truth, maximize="top1", where=where)
 
     return Case(

@@ -16,13 +16,13 @@ import torch
 from _search_cases import INITIAL, cases, known, look_up, problem_of, seen
 from _transfer_tasks import TRANSFER, from_earlier
 
-from vitruvius._seeding import derive_seed
 from vitruvius.bo import initial_design
-from vitruvius.bo.from_earlier import FromEarlier
 from vitruvius.bo.method import Method
 from vitruvius.bo.methods import method
+from vitruvius.bo.methods.warm_start import WarmStart
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.core.seeding import derive_seed
 
 # Bump a method's number when what it proposes has changed; its jobs then run anew.
 VERSIONS = {"bo": 3, "transfer": 6}
@@ -92,7 +92,7 @@ def run(job: Job) -> dict[str, Any]:
             break
     x = torch.tensor([trial.proposal.row for trial in trials])
     exact = {name: column.tolist() for name, column in problem.exact(x).items()}
-    told = searcher.report(History(problem, trials)) if isinstance(searcher, FromEarlier) else {}
+    told = searcher.report(History(problem, trials)) if isinstance(searcher, WarmStart) else {}
     return {
         "key": job.key,
         "case": job.case,

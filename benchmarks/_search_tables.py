@@ -15,7 +15,7 @@ from _search_cases import Case, Known, known, problem_of, seen
 from vitruvius.bo.measures import hypervolume, incumbents
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
-from vitruvius.evaluators.fitted_truth import FittedTruth
+from vitruvius.evaluators.tables.surrogate_benchmark import SurrogateBenchmark
 
 SINGLE_AT, FRONT_AT = (10, 25, 50, 100, 192), (25, 50, 100, 200)
 # "Within 0.1 %" of the optimum, relative.
@@ -58,7 +58,7 @@ def summary(case: Case, runs: list[dict[str, Any]], folder: Path) -> dict[str, A
         "case": case.name,
         "title": case.title,
         "truth": vars(truth),
-        "held_out": vars(fitted.held_out) if isinstance(fitted, FittedTruth) else None,
+        "held_out": vars(fitted.held_out) if isinstance(fitted, SurrogateBenchmark) else None,
         "median_curves": {method: _median(each) for method, each in curves.items()},
         "runs": rows,
     }

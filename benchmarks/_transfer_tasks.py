@@ -9,10 +9,10 @@ import torch
 from _transnas import transnas
 
 from vitruvius import evaluator, space
-from vitruvius.bo.from_earlier import FromEarlier
-from vitruvius.encoders.task_description import describe_task
+from vitruvius.bo.methods.warm_start import WarmStart
+from vitruvius.encoders.tasks.task_description import describe_task
 from vitruvius.evaluators import Evaluator
-from vitruvius.evaluators.table import Table
+from vitruvius.evaluators.tables.table import Table
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.predictors.source_tasks import SourceTasks
 
@@ -24,12 +24,12 @@ GRAPHS = (
 TRANSNAS = ("class_scene", "class_object", "jigsaw")
 
 
-def from_earlier(case: str, method: str, folder: Path, seed: int) -> FromEarlier:
+def from_earlier(case: str, method: str, folder: Path, seed: int) -> WarmStart:
     """The method for a case: from its earlier tasks, or from one whose values are shuffled."""
     tasks, metric = earlier(case, folder, seed)
     if method == SHUFFLED:
         tasks = SourceTasks([_shuffled(tasks.tasks[0], metric, seed)], tasks.description)
-    return FromEarlier(tasks, metric)
+    return WarmStart(tasks, metric)
 
 
 def earlier(case: str, folder: Path, seed: int) -> tuple[SourceTasks, str]:

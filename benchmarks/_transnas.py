@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from vitruvius import space
+from vitruvius.core.npz import read_npz
 from vitruvius.evaluators.metric import Metric
-from vitruvius.evaluators.npz import read_npz
-from vitruvius.evaluators.table import Table
+from vitruvius.evaluators.tables.table import Table
 
 # Edges in the order of NAS-Bench-201's variables, and its choices for none, skip, 1x1, 3x3.
 EDGES = ("0_1", "0_2", "1_2", "0_3", "1_3", "2_3")

@@ -22,7 +22,7 @@ import torch
 from _report import markdown, write
 
 from vitruvius import evaluator, space
-from vitruvius.evaluators.table import Table
+from vitruvius.evaluators.tables.table import Table
 from vitruvius.generators import (
     GraphDiffusion,
     Guidance,
@@ -32,8 +32,8 @@ from vitruvius.generators import (
     load,
     new_denoiser,
 )
-from vitruvius.generators.recipe import half
-from vitruvius.sampling import Sampler
+from vitruvius.generators.recipe import hold_out_split
+from vitruvius.verbs.sample import Sampler
 
 DATA = ("cora", "pubmed", "arxiv", "physics")
 FORMS = ("none", "resampling")
@@ -62,7 +62,7 @@ class WholeSpace:
 
 def conditioned(sampler: Sampler, seed: int) -> GraphDiffusion:
     """Trains a generator with the predicted metrics as conditions; spends no further label."""
-    rows, _ = half(sampler.space)
+    rows, _ = hold_out_split(sampler.space)
     properties = {m: model.predict(rows)[0] for m, model in sampler.goal.predictors.items()}
     sources = [Source(sampler.space, rows, properties)]
     denoiser = new_denoiser(sources, seed=seed)

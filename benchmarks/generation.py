@@ -26,7 +26,7 @@ from _report import markdown, write
 from vitruvius import sample, space
 from vitruvius.evaluators.targets import exact_metrics, parse_targets
 from vitruvius.generators import Generator, Gradient, Guidance, Resampling, load, shipped
-from vitruvius.generators.recipe import half
+from vitruvius.generators.recipe import hold_out_split
 from vitruvius.predictors import GaussianProcess, Goal, GraphNetwork
 from vitruvius.spaces import Space
 
@@ -57,7 +57,7 @@ def total_variation(p: torch.Tensor, q: torch.Tensor) -> float:
 @cache
 def held_joints(name: str) -> torch.Tensor:
     """Joints of the held-out half of a space."""
-    return joints(space(name), half(space(name))[1])
+    return joints(space(name), hold_out_split(space(name))[1])
 
 
 def cpu_milliseconds(work: Callable[[], Any], n: int) -> float:
@@ -74,7 +74,7 @@ def quality(
     target: Space, name: str, generator: Generator, steps: int, seeds: int
 ) -> dict[str, Any]:
     """One row of the quality table, averaged over seeds."""
-    train, _ = half(target)
+    train, _ = hold_out_split(target)
     wanted = held_joints(target.name)
     valid, unique, ideal, novel, chance, tv, own = [], [], [], [], [], [], []
     for seed in range(seeds):

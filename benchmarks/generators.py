@@ -37,10 +37,10 @@ from vitruvius.generators import (
     load,
 )
 from vitruvius.generators.continuous import CONTINUOUS
-from vitruvius.generators.recipe import half
-from vitruvius.sampling import Sampler
-from vitruvius.searching import new_search
+from vitruvius.generators.recipe import hold_out_split
 from vitruvius.spaces import Space
+from vitruvius.verbs.sample import Sampler
+from vitruvius.verbs.search import new_search
 
 # The label of NAO's folder; and the predictors that are trained together with such a decoder.
 NAO, JOINT = "nao", ("nao", "seminas")
@@ -50,7 +50,7 @@ DISCRETE_STEPS, CONTINUOUS_STEPS, GUIDED_STEPS = (16,), (10, 20, 50), 16
 @cache
 def trained_on(name: str) -> torch.Tensor:
     """Hashes of the half that generators were trained on."""
-    return space(name).hashes(half(space(name))[0])
+    return space(name).hashes(hold_out_split(space(name))[0])
 
 
 @dataclass(frozen=True)

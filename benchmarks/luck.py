@@ -17,8 +17,8 @@ import torch
 from _report import markdown, write
 from _search_cases import Case, cases, problem_of
 
-from vitruvius._seeding import derive_seed, make_generator
-from vitruvius.encoders.views import fitting_views
+from vitruvius.core.seeding import derive_seed, make_generator
+from vitruvius.encoders.feature_sets import fitting_sets
 from vitruvius.predictors.gaussian_process import GaussianProcess
 from vitruvius.predictors.predictor import NormalScores
 
@@ -72,7 +72,7 @@ def measured(case: Case, folder: Path, draw: int) -> tuple[int, int, float, floa
     chance = make_generator(derive_seed(draw, "luck"))
     learnt = torch.randperm(len(x), generator=chance)
     learnt = learnt[~torch.isin(learnt, best)][: min(LABELS, len(x) // 2)]
-    process = GaussianProcess(problem.space, seed=draw, views=fitting_views(problem.space))
+    process = GaussianProcess(problem.space, seed=draw, views=fitting_sets(problem.space))
     process.fit(x[learnt], scores[learnt])
     told, deviation = process.predict_scores(x)
     told = told.masked_fill(~feasible, -torch.inf)

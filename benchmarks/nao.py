@@ -25,12 +25,12 @@ from _report import markdown, write
 from scipy.stats import kendalltau
 
 from vitruvius import evaluator, space
-from vitruvius._seeding import derive_seed
+from vitruvius.core.seeding import derive_seed
 from vitruvius.encoders.ascent import ascend
 from vitruvius.encoders.autoencoder import decode
 from vitruvius.encoders.autoencoding import Labelled, new_autoencoder, train_autoencoder
 from vitruvius.encoders.latent_head import LatentHead
-from vitruvius.generators.recipe import half
+from vitruvius.generators.recipe import hold_out_split
 from vitruvius.predictors import fit_predictor
 from vitruvius.predictors.predictor import NormalScores
 
@@ -79,7 +79,7 @@ def main() -> None:
 def reconstruction(name: str) -> dict[str, Any]:
     """Trains on half of a space, or on 100,000 draws of a large one, and decodes the other."""
     target = space(name)
-    rows, held = half(target)
+    rows, held = hold_out_split(target)
     held = held[:HELD_OUT]
     network = new_autoencoder(target)
     started = time.process_time()
@@ -109,7 +109,7 @@ def optimised(x: torch.Tensor, y: torch.Tensor, draws: int) -> list[dict[str, An
         return y[order[torch.searchsorted(hashes, cells.hashes(rows))]]
 
     shared = new_autoencoder(cells)
-    train_autoencoder(shared, cells, half(cells)[0], steps=STEPS[cells.name])
+    train_autoencoder(shared, cells, hold_out_split(cells)[0], steps=STEPS[cells.name])
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     for draw in range(draws):
         few = _draw(len(x), draw)[:LABELS]
@@ -117,7 +117,7 @@ def optimised(x: torch.Tensor, y: torch.Tensor, draws: int) -> list[dict[str, An
         joint = new_autoencoder(cells, seed=draw)
         labelled = Labelled(x[few], z.float(), torch.ones(LABELS))
         train_autoencoder(
-            joint, cells, half(cells)[0], labelled=labelled, steps=JOINT_STEPS, seed=draw
+            joint, cells, hold_out_split(cells)[0], labelled=labelled, steps=JOINT_STEPS, seed=draw
         )
         with torch.no_grad():
             embedding = shared.encode(x[few])

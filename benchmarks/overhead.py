@@ -64,11 +64,11 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
     import torch
 
     from vitruvius import space
-    from vitruvius.bo.bayesian import BayesianOptimization
+    from vitruvius.bo.methods.bayesian import BayesianOptimization
     from vitruvius.bo.problem import Problem
     from vitruvius.bo.trial import History, Proposal, Trial
     from vitruvius.evaluators.metric import Metric
-    from vitruvius.evaluators.table import Table
+    from vitruvius.evaluators.tables.table import Table
 
     torch.set_num_threads(1)
     cells = space("nas-bench-graph")

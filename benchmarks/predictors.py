@@ -29,7 +29,7 @@ from scipy.stats import kendalltau
 
 from vitruvius import evaluator, space
 from vitruvius.encoders import encoder_names
-from vitruvius.evaluators.table import Table
+from vitruvius.evaluators.tables.table import Table
 from vitruvius.predictors import fit_predictor
 
 LABELS = (25, 50, 100, 400)

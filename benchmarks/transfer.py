@@ -26,12 +26,12 @@ from _search_jobs import Job, done, run_all
 from _transfer_tasks import GRAPHS, SHUFFLED, TRANSFER, earlier
 
 from vitruvius import transfer
-from vitruvius._seeding import derive_seed, make_generator
 from vitruvius.bo.problem import Problem
-from vitruvius.evaluators.table import Table
+from vitruvius.core.seeding import derive_seed, make_generator
+from vitruvius.evaluators.tables.table import Table
 from vitruvius.generators import generator_for
 from vitruvius.predictors.transferred import Transferred
-from vitruvius.sampling import Sampler
+from vitruvius.verbs.sample import Sampler
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 NB201 = ("nb201-c10", "nb201-c100")
@@ -242,15 +242,15 @@ def progress(
     found["to optimum"] = (order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2
     found["reached"] = mean(best in values for values in searched)
     found["worst"] = order[-1]
-    judged = [run["earlier"] for run in runs if "earlier" in run]
+    judged = [run["warm_start"] for run in runs if "warm_start" in run]
     if judged:
         found["dropped"] = mean(_all_dropped(earlier) for earlier in judged)
     return found
 
 
-def _all_dropped(earlier: dict[str, dict[str, Any]]) -> bool:
+def _all_dropped(warm_start: dict[str, dict[str, Any]]) -> bool:
     """Whether no earlier task was believed at the end."""
-    return all(set(told["dropped"]) == set(told["weights"]) for told in earlier.values())
+    return all(set(told["dropped"]) == set(told["weights"]) for told in warm_start.values())
 
 
 def compared(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .design import initial_design
+from .methods.design import initial_design
 
 __all__ = ["initial_design"]

@@ -13,13 +13,13 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
-from .._seeding import derive_seed, make_generator
+from ..core.seeding import derive_seed, make_generator
 from ..evaluators.metric import Metric
 from ..spaces import Architecture, Space
 from ..spaces import space as space_named
 from .method import Method
 from .methods import method as method_named
-from .methods._candidates import fresh_uniform
+from .methods.neighbourhood import fresh_uniform
 from .problem import Problem
 from .trial import History, Proposal, State, Trial
 

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError, UsageError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
-from ..evaluators.table import Table
+from ..evaluators.tables.table import Table
 from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..spaces import Space
 

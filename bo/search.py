@@ -10,8 +10,8 @@ from dataclasses import replace
 from jaxtyping import Int
 from torch import Tensor
 
-from .._seeding import derive_seed
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import derive_seed
 from ..evaluators.evaluation import Evaluation
 from ..spaces import ArchitectureLike
 from .executors import Executor, Finished, Task
@@ -19,9 +19,10 @@ from .executors import executor as make_executor
 from .method import Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Silent, Snapshot
-from .proposing import Proposer
+from .proposer import Proposer
 from .result import SearchResult, best_trials, summarise
 from .store import Entry, Run, RunConfig, TrialLog
+from .store.external import ExternalResult
 from .store.log import PRIOR
 from .trial import History, Proposal, Trial
 
@@ -200,6 +201,32 @@ class Search:
                 f"Trial {trial.number} got its result from elsewhere.", "This one does not count."
             )
         return trial
+
+    def tell_all(self, results: Sequence[ExternalResult]) -> dict[str, int]:
+        """Takes many results; those of architectures that have one already are left out.
+
+        Args:
+            results: As read by `parse_results`.
+
+        Returns:
+            How many were ``told``, how many of these ``failed``, and how many were ``known``.
+
+        Raises:
+            UsageError: For a number that is no trial's or metrics that are missing.
+            ArchitectureError: For what is not an architecture of the space.
+        """
+        counts = {"told": 0, "failed": 0, "known": 0}
+        for result in results:
+            what = result.number if result.architecture is None else result.architecture
+            assert what is not None
+            if self.has_result(what):
+                counts["known"] += 1
+                continue
+            metrics = result.metrics if result.status == "ok" else None
+            trial = self.tell(what, metrics, reason=result.reason, seconds=result.seconds)
+            counts["told"] += 1
+            counts["failed"] += trial.state == "failed"
+        return counts
 
     def has_result(self, what: int | ArchitectureLike) -> bool:
         """Whether a trial, or any trial of an architecture, is done.

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import UsageError, VitruviusError
+from ..core.errors import UsageError, VitruviusError
 
 __all__ = [
     "Column",

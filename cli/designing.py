@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError, UsageError
 from ._app import (
     Column,
     Data,
@@ -29,7 +29,7 @@ from ._app import (
 
 if TYPE_CHECKING:
     from ..generators.generator import Generator
-    from ..sampling import SampleResult
+    from ..verbs.sample import SampleResult
 
 __all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
 
@@ -70,7 +70,7 @@ def sample(
     output: Output = Format.table,
 ) -> None:
     """Sample architectures that meet target properties, at once, without a search."""
-    from ..sampling import sample as run
+    from ..verbs.sample import sample as run
 
     data, others = first_table(data, table)
     with talk.status("Sampling"):

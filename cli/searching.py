@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from ._app import (
     Column,
     Format,
@@ -75,9 +75,13 @@ def search(
             show_default=False,
         ),
     ] = None,
-    earlier: Annotated[
+    warm_start: Annotated[
         list[str] | None,
-        typer.Option("--from", help="An earlier run on the same space to start from; repeatable."),
+        typer.Option(
+            "--warm-start",
+            "--from",
+            help="An earlier run on the same space to start from; repeatable.",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Evaluations at the same time, here.")] = 1,
     executor: Annotated[str, typer.Option(help="auto, serial, process or ray.")] = "auto",
@@ -105,7 +109,7 @@ def search(
         "method": method,
         "batch": workers if batch is None else batch,
         "initial": initial,
-        "earlier": earlier or (),
+        "warm_start": warm_start or (),
         "workers": workers,
         "executor": executor,
         "timeout": timeout,
@@ -117,7 +121,7 @@ def search(
         "tables": others,
     }
     if evaluator is None:
-        from ..searching import new_search
+        from ..verbs.search import new_search
 
         made = new_search(space, **settings)
         typer.echo(
@@ -125,7 +129,7 @@ def search(
         )
         return
     from ..bo.progress import progress
-    from ..searching import search as run_search
+    from ..verbs.search import search as run_search
 
     with _resumable(kept, storage):
         result = run_search(space, **settings, progress=progress())
@@ -144,7 +148,7 @@ def resume(
 ) -> None:
     """Go on with a run: after an interruption, beside other processes, or with more budget."""
     from ..bo.progress import progress
-    from ..searching import resume as go_on
+    from ..verbs.search import resume as go_on
 
     with _resumable(run, storage):
         result = go_on(
@@ -201,7 +205,7 @@ def ask(
     output: Output = Format.table,
 ) -> None:
     """Ask a run what to evaluate next, to evaluate it elsewhere."""
-    from ..searching import open_search
+    from ..verbs.search import open_search
 
     made = open_search(run, storage)
     space = made.problem.space
@@ -234,7 +238,7 @@ def score(
     output: Output = Format.table,
 ) -> None:
     """Score architectures of your own by what a run has learnt, without evaluating them."""
-    from ..searching import open_search
+    from ..verbs.search import open_search
 
     made = open_search(run, storage)
     space = made.problem.space
@@ -271,11 +275,11 @@ def tell(
     output: Output = Format.table,
 ) -> None:
     """Tell a run results: of what was asked for, or of anything evaluated before."""
-    from ..bo.told import parse_told, tell_all
-    from ..searching import open_search
+    from ..bo.store.external import parse_results
+    from ..verbs.search import open_search
 
-    results = parse_told(sys.stdin.read() if file == "-" else _read(Path(file)))
-    told = tell_all(open_search(run, storage), results)
+    results = parse_results(sys.stdin.read() if file == "-" else _read(Path(file)))
+    told = open_search(run, storage).tell_all(results)
     if output is Format.json:
         typer.echo(json.dumps(told))
     else:

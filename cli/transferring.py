@@ -13,7 +13,7 @@ from ._app import Device, Format, Metrics, Output, Seed, app, print_table, talk
 from .designing import print_samples
 
 if TYPE_CHECKING:
-    from ..transferring import TransferResult
+    from ..verbs.transfer import TransferResult
 
 __all__ = ["transfer"]
 
@@ -54,9 +54,11 @@ def transfer(
             "default those the generator knows, or all."
         ),
     ] = None,
-    earlier: Annotated[
+    warm_start: Annotated[
         list[str] | None,
-        typer.Option("--from", help="A finished run to take as an earlier task; repeatable."),
+        typer.Option(
+            "--warm-start", "--from", help="A finished run to take as an earlier task; repeatable."
+        ),
     ] = None,
     predictor: Annotated[
         str, typer.Option(help="What learns from labels and earlier tasks: transfer or multi-task.")
@@ -72,7 +74,7 @@ def transfer(
 ) -> None:
     """Take a trained generator to a new data set, with few labels of it or none."""
     from ..bo.progress import progress
-    from ..transferring import transfer as run
+    from ..verbs.transfer import transfer as run
 
     result = run(
         space,
@@ -84,7 +86,7 @@ def transfer(
         target=target,
         maximize=maximize,
         sources=source,
-        earlier=earlier or (),
+        warm_start=warm_start or (),
         predictor=predictor,
         n=n,
         metrics=metrics,

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from .encoder import Encoder
+from .feature_sets import FeatureSets
 from .features import Counts, OneHot, one_hot, statistics
-from .graph_task import describe_graph
-from .image_task import ImageSetEncoder, describe_images, train_image_encoder
 from .layout import Layout, Vocabulary
 from .learned import LearnedEncoder
 from .message_graph import MessageGraph
 from .path import PathEncoding
-from .probes import describe_probes, probe_design
 from .resolver import encoder, encoder_names
-from .task_description import TaskDescription, distances
-from .views import Views
+from .tasks.graph_task import describe_graph
+from .tasks.image_task import ImageSetEncoder, describe_images, train_image_encoder
+from .tasks.probes import describe_probes, probe_design
+from .tasks.task_description import TaskDescription, distances
 from .weisfeiler_lehman import WeisfeilerLehman
 
 __all__ = [
     "Counts",
     "Encoder",
+    "FeatureSets",
     "ImageSetEncoder",
     "Layout",
     "LearnedEncoder",
@@ -26,7 +27,6 @@ __all__ = [
     "OneHot",
     "PathEncoding",
     "TaskDescription",
-    "Views",
     "Vocabulary",
     "WeisfeilerLehman",
     "describe_graph",

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .._checkpoint import Checkpoint
-from .._progress import progress_bar
-from .._seeding import derive_seed, make_generator
-from ..errors import UsageError
+from ..core.checkpoint import Checkpoint
+from ..core.errors import UsageError
+from ..core.progress import progress_bar
+from ..core.seeding import derive_seed, make_generator
 from ..spaces import Space
 from .autoencoder import Autoencoder
 from .schema import Schema

@@ -83,7 +83,7 @@ class AttentionLayer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.hearer, self.speaker = nn.Linear(width, 2 * HEADS), nn.Linear(width, 2 * HEADS)
+        self.target, self.source = nn.Linear(width, 2 * HEADS), nn.Linear(width, 2 * HEADS)
         self.value, self.out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(
@@ -92,8 +92,8 @@ class AttentionLayer(nn.Module):
         """Passes messages along edges (from row to column) and against them."""
         size, nodes, width = h.shape
         value = self.value(h).view(size, nodes, 2 * HEADS, -1).transpose(1, 2)
-        hearer, speaker = self.hearer(h).transpose(1, 2), self.speaker(h).transpose(1, 2)
-        score = F.leaky_relu(hearer[..., None] + speaker[:, :, None], 0.2)
+        target, source = self.target(h).transpose(1, 2), self.source(h).transpose(1, 2)
+        score = F.leaky_relu(target[..., None] + source[:, :, None], 0.2)
         itself = torch.eye(nodes, dtype=h.dtype, device=h.device)
         ways = torch.stack([edges.transpose(1, 2) + itself, edges + itself], 1)
         weight = ways.clamp(min=0.0).repeat_interleave(HEADS, 1)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .._seeding import derive_seed, make_generator
+from ..core.seeding import derive_seed, make_generator
 from ..spaces import Space
 from .graph_encoder import GraphEncoder
 from .graph_layers import AttentionLayer, GINLayer, GraphLayer, TransformerLayer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import UnknownNameError
+from ..core.errors import UnknownNameError
 from ..spaces import Space
 from .encoder import Encoder
 from .features import Counts, OneHot

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from .analog_nasbench import AnalogNASBench
+from ..datasets.raw_data import RawGraph, RawImages, load_raw
 from .evaluation import Evaluation
 from .evaluator import Evaluator
-from .fitted_truth import FittedTruth
 from .metric import Metric
-from .nas_bench_graph import NASBenchGraphTable
-from .raw_data import RawGraph, RawImages, load_raw
 from .resolver import data_sets, evaluator
-from .table import Table
+from .tables.analog_nasbench import AnalogNASBench
+from .tables.nas_bench_graph import NASBenchGraphTable
+from .tables.surrogate_benchmark import SurrogateBenchmark
+from .tables.table import Table
+from .tables.user_table import UserTable
 from .targets import Target, Targets, exact_metrics, parse_targets
-from .user_table import UserTable
 
 __all__ = [
     "AnalogNASBench",
     "Evaluation",
     "Evaluator",
-    "FittedTruth",
     "Metric",
     "NASBenchGraphTable",
     "RawGraph",
     "RawImages",
+    "SurrogateBenchmark",
     "Table",
     "Target",
     "Targets",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from ..spaces import Architecture, ArchitectureLike, Space, Task
 from .evaluation import Evaluation
 from .evaluator import Evaluator
 from .metric import Metric
+from .tables.user_table import metric_of
 from .targets import exact_metrics
-from .user_table import metric_of
 
 __all__ = ["FunctionEvaluator", "metrics_named"]
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 
 __all__ = ["Better", "Metric"]
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import cloudpickle
 
-from ..errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError, UsageError
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import FunctionEvaluator

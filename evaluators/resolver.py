@@ -7,12 +7,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from ..errors import UnknownNameError
+from ..core.errors import UnknownNameError
 from ..spaces import Space
-from .analog_nasbench import AnalogNASBench
 from .evaluator import Evaluator
-from .nas_bench_graph import NASBenchGraphTable
-from .user_table import UserTable
+from .tables.analog_nasbench import AnalogNASBench
+from .tables.nas_bench_graph import NASBenchGraphTable
+from .tables.user_table import UserTable
 
 __all__ = ["ENTRY_POINT_GROUP", "NamedEvaluator", "data_sets", "evaluator"]
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from ..errors import TargetError, UnknownNameError
+from ..core.errors import TargetError, UnknownNameError
 from ..spaces import Space
 from .metric import Metric
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ..encoders.task_description import TaskDescription
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..encoders.tasks.task_description import TaskDescription
 from ..predictors.source_tasks import SourceTasks
 from ..spaces import Space
 from .diffusion import GraphDiffusion

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from .._seeding import derive_seed, make_generator
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import derive_seed, make_generator
 from ..spaces import Space
 from .diffusion import GraphDiffusion
 from .training import Source, Trainer

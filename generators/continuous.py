@@ -11,7 +11,7 @@ from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, ScoreSdeVeSche
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..errors import UnknownNameError
+from ..core.errors import UnknownNameError
 
 __all__ = ["CONTINUOUS", "ContinuousRun", "ContinuousScheduler", "continuous_scheduler", "relax"]
 

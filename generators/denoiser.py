@@ -13,12 +13,12 @@ from diffusers.configuration_utils import register_to_config
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ..core.errors import UnknownNameError, UsageError
 from ..encoders.layout import RELATIONS, Layout, Vocabulary
 from ..encoders.schema import Schema
-from ..errors import UnknownNameError, UsageError
 from ..spaces import Space, Variable
 
-__all__ = ["GraphDenoiser", "marks", "schema_of"]
+__all__ = ["GraphDenoiser", "fingerprints", "schema_of"]
 
 # Positions are learned per node number; product spaces of the shipped ones stay far below.
 MAX_NODES = 128
@@ -36,7 +36,7 @@ def schema_of(space: Space) -> dict[str, Any]:
     return {key: schema[key] for key in ("space", "variables")}
 
 
-def marks(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor, " B"]:
+def fingerprints(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor, " B"]:
     """Returns the numbers by which a checkpoint remembers the architectures it was trained on.
 
     Args:

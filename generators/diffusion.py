@@ -18,15 +18,15 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .._seeding import Seed, make_generator
-from ..errors import CheckpointError, UsageError
+from ..core.errors import CheckpointError, UsageError
+from ..core.seeding import Seed, make_generator
 from ..spaces import Space
 from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
-from .denoiser import GraphDenoiser, marks, schema_of
+from .denoiser import GraphDenoiser, fingerprints, schema_of
 from .generator import Proposals, check_counts
 from .guidance import Guidance, Resampling, systematic
 from .reading import UNREADABLE, first_line, read_json
-from .schedulers import MASK, AbsorbingScheduler, settle
+from .schedulers import MASK, AbsorbingScheduler, clamp_known
 
 __all__ = ["GraphDiffusion"]
 
@@ -106,7 +106,7 @@ class GraphDiffusion(DiffusionPipeline):
         """
         hashes = self.denoiser.get_buffer("seen").cpu()
         number = self.denoiser.space_index(space.name)
-        return torch.isin(marks(space, x, number), hashes) if len(hashes) else None
+        return torch.isin(fingerprints(space, x, number), hashes) if len(hashes) else None
 
     @torch.no_grad()
     def propose(
@@ -188,7 +188,9 @@ class GraphDiffusion(DiffusionPipeline):
                 logits, i, state, generator=generator, allowed=allowed
             ).prev_sample
             if guidance.resampling is not None and not last:
-                keep, value = guidance.resampling.resample(settle(logits, state), value, generator)
+                keep, value = guidance.resampling.resample(
+                    clamp_known(logits, state), value, generator
+                )
                 state, scores = state[keep], None if scores is None else scores[keep]
         return state
 
@@ -298,7 +300,7 @@ class GraphDiffusion(DiffusionPipeline):
             logits = torch.where(free.isinf(), free, free + scale * (logits - free))
         if guidance.gradient is not None:
             absorbing = self.denoiser.config.process == "absorbing"
-            seen = settle(logits, state) if absorbing else logits
+            seen = clamp_known(logits, state) if absorbing else logits
             logits = logits + guidance.gradient.shift(seen)
         return logits
 

@@ -8,8 +8,8 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from .._seeding import Seed
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import Seed
 from ..spaces import Space
 from .guidance import Guidance
 

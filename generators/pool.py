@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
+from ..core.seeding import derive_seed, make_generator
 from ..predictors.goal import Goal
 from ..spaces import Space
 from .generator import Generator

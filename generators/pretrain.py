@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from .._seeding import derive_seed
+from ..core.seeding import derive_seed
 from ..predictors.source_tasks import named_tasks
 from ..spaces import Space, space
 from .across_tasks import source_across
-from .recipe import LARGE, PROCESSES, half, train_generator
-from .training import Source, tilted
+from .recipe import LARGE, PROCESSES, hold_out_split, train_generator
+from .training import Source, tail_sample
 
 __all__ = ["MULTI", "RECIPES", "TASKS", "shipped_source"]
 
@@ -42,8 +42,8 @@ def shipped_source(target: Space, seed: int = 0) -> Source:
         target: The space.
         seed: Seed of the split.
     """
-    tails = None if target.enumerable else tilted(target, LARGE, derive_seed(seed, "tails"))
-    return Source(target, half(target, seed)[0], tails=tails)
+    tails = None if target.enumerable else tail_sample(target, LARGE, derive_seed(seed, "tails"))
+    return Source(target, hold_out_split(target, seed)[0], tails=tails)
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _sources(name: str, seed: int) -> list[Source]:
     if name in TASKS:
         target, data_sets = space(TASKS[name][0]), TASKS[name][1]
         tasks = named_tasks(target, data_sets)
-        return [source_across(target, half(target, seed)[0], tasks, tasks.metric())]
+        return [source_across(target, hold_out_split(target, seed)[0], tasks, tasks.metric())]
     single = [key for key in RECIPES if key != MULTI and key not in TASKS]
     return [shipped_source(space(key), seed) for key in (single if name == MULTI else [name])]
 

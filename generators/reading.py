@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from ..errors import CheckpointError
+from ..core.errors import CheckpointError
 
 __all__ = ["UNREADABLE", "first_line", "read_json"]
 

@@ -11,23 +11,23 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .._checkpoint import Checkpoint
-from .._device import resolve_device
-from .._seeding import derive_seed, make_generator
-from ..errors import UnknownNameError
+from ..core.checkpoint import Checkpoint
+from ..core.device import resolve_device
+from ..core.errors import UnknownNameError
+from ..core.seeding import derive_seed, make_generator
 from ..spaces import Space
 from .card import model_card
 from .diffusion import GraphDiffusion
-from .training import Source, Trainer, new_denoiser, tilted
+from .training import Source, Trainer, new_denoiser, tail_sample
 
-__all__ = ["LARGE", "PROCESSES", "half", "source_of", "train_generator"]
+__all__ = ["LARGE", "PROCESSES", "hold_out_split", "source_of", "train_generator"]
 
 # Architectures drawn from a space that is too large to list.
 LARGE = 100_000
 PROCESSES = ("absorbing", "uniform", "continuous")
 
 
-def half(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "H V"]]:
+def hold_out_split(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "H V"]]:
     """Splits a space at random into a half to train on and one held out.
 
     Of a space too large to list these are two sets of 100,000 uniform draws.
@@ -41,7 +41,7 @@ def half(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "
 
     Example:
         >>> from vitruvius.spaces import space
-        >>> [len(rows) for rows in half(space("nasbench201"))]
+        >>> [len(rows) for rows in hold_out_split(space("nasbench201"))]
         [3233, 3233]
     """
     if space.enumerable:
@@ -70,7 +70,7 @@ def source_of(space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 
         return Source(space, rows)
     if space.enumerable:
         return Source(space, space.enumerate())
-    tails = None if space.constrained else tilted(space, LARGE, derive_seed(seed, "tails"))
+    tails = None if space.constrained else tail_sample(space, LARGE, derive_seed(seed, "tails"))
     return Source(space, space.sample(LARGE, derive_seed(seed, "rows")), tails=tails)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UnknownNameError
+from ..core.errors import UnknownNameError
 from ..spaces import Space
 from .diffusion import GraphDiffusion
 from .generator import Generator

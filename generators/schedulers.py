@@ -13,7 +13,7 @@ from diffusers.utils import BaseOutput
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["MASK", "AbsorbingScheduler", "AbsorbingSchedulerOutput", "draw", "settle"]
+__all__ = ["MASK", "AbsorbingScheduler", "AbsorbingSchedulerOutput", "clamp_known", "draw"]
 
 MASK = -1
 
@@ -146,7 +146,7 @@ def draw(logits: Float[Tensor, "... C"], generator: torch.Generator | None) -> I
     return (logits - noise.clamp_(min=1e-20).log()).argmax(-1)
 
 
-def settle(logits: Float[Tensor, "B V C"], x: Int[Tensor, "B V"]) -> Float[Tensor, "B V C"]:
+def clamp_known(logits: Float[Tensor, "B V C"], x: Int[Tensor, "B V"]) -> Float[Tensor, "B V C"]:
     """Makes the logits of what is known certain: 0 for its choice and -inf for all others.
 
     Args:

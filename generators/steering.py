@@ -8,15 +8,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
-from ..errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError, UsageError
+from ..core.seeding import derive_seed, make_generator
 from ..predictors.goal import Goal
 from ..spaces import Space
 from .generator import Generator
 from .guidance import ClassifierFree, Gradient, Guidance, Resampling
-from .training import tilted
+from .training import tail_sample
 
-__all__ = ["FORMS", "REFERENCE_ROWS", "reference", "steer"]
+__all__ = ["FORMS", "REFERENCE_ROWS", "reference_set", "steer"]
 
 FORMS = ("classifier-free", "gradient", "resampling")
 # Uniform draws that stand for a large space: they estimate base rates to about 0.1 %.
@@ -27,7 +27,7 @@ ENOUGH = 64
 PREDICTED_ROWS = 2048
 
 
-def reference(space: Space, seed: int) -> Int[Tensor, "R V"]:
+def reference_set(space: Space, seed: int) -> Int[Tensor, "R V"]:
     """Returns architectures that stand for the space: all of it where it is small.
 
     Args:
@@ -39,7 +39,7 @@ def reference(space: Space, seed: int) -> Int[Tensor, "R V"]:
 
     Example:
         >>> from vitruvius.spaces import space
-        >>> len(reference(space("nasbench201"), 0)), len(reference(space("mobilenetv3"), 0))
+        >>> len(reference_set(space("nasbench201"), 0)), len(reference_set(space("mobilenetv3"), 0))
         (6466, 20000)
     """
     if space.architecture_count <= 5 * REFERENCE_ROWS:
@@ -119,9 +119,9 @@ def _conditions(
 ) -> Callable[[int, torch.Generator], dict[str, Tensor]]:
     """Draws conditions from architectures that meet the targets, or come closest."""
     space = goal.space
-    x = reference(space, seed)
+    x = reference_set(space, seed)
     if not space.constrained and not space.enumerable:
-        x = torch.cat([x, tilted(space, REFERENCE_ROWS, derive_seed(seed, "conditions"))])
+        x = torch.cat([x, tail_sample(space, REFERENCE_ROWS, derive_seed(seed, "conditions"))])
     if goal.predictors:
         few = torch.randperm(len(x), generator=make_generator(derive_seed(seed, "few")))
         x = x[few[:PREDICTED_ROWS]]

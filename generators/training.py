@@ -13,17 +13,17 @@ from diffusers.training_utils import EMAModel
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._checkpoint import Checkpoint
-from .._progress import progress_bar
-from .._seeding import Seed, derive_seed, make_generator
+from ..core.checkpoint import Checkpoint
+from ..core.errors import UsageError
+from ..core.progress import progress_bar
+from ..core.seeding import Seed, derive_seed, make_generator
 from ..encoders.layout import family
-from ..errors import UsageError
 from ..spaces import Space
 from .continuous import relax
-from .denoiser import GraphDenoiser, marks, schema_of
+from .denoiser import GraphDenoiser, fingerprints, schema_of
 from .schedulers import MASK, AbsorbingScheduler, draw
 
-__all__ = ["STATISTICS", "Source", "Trainer", "new_denoiser", "tilted"]
+__all__ = ["STATISTICS", "Source", "Trainer", "new_denoiser", "tail_sample"]
 
 STATISTICS = ("params", "macs", "depth")
 # Classifier-free dropout: all conditions at once, and each by itself, so that any subset works.
@@ -42,7 +42,7 @@ class Source:
         rows: Architectures to learn from, ``[A, V]``.
         properties: Further properties to condition on, ``[A]`` each, aligned with ``rows``; NaN
             where a row has none.
-        tails: Architectures that reach the tails of the properties (see `tilted`), ``[T, V]``.
+        tails: Architectures that reach the tails of the properties (see `tail_sample`), ``[T, V]``.
             Half of every batch comes from them, always with a condition, so that they widen what
             can be asked for and leave the unconditional distribution alone.
         tasks: Names of the tasks that further properties come from.
@@ -93,7 +93,7 @@ class Source:
         return x, {**self.space.statistics(x), **values}, torch.arange(n) >= n - tails
 
 
-def tilted(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
+def tail_sample(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
     """Draws architectures from the whole range of the properties rather than from its middle.
 
     Uniform draws of a large space concentrate: sums over many variables hardly vary. Here every
@@ -106,7 +106,7 @@ def tilted(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
 
     Example:
         >>> from vitruvius.spaces import space
-        >>> tilted(space("mobilenetv3"), 4, seed=0).shape
+        >>> tail_sample(space("mobilenetv3"), 4, seed=0).shape
         torch.Size([4, 46])
     """
     generator = make_generator(seed)
@@ -154,7 +154,7 @@ def new_denoiser(
     conditions = list(dict.fromkeys(name for entry in knots.values() for name in entry))
     seen = torch.cat(
         [
-            marks(source.space, part, number)
+            fingerprints(source.space, part, number)
             for number, source in enumerate(sources)
             for part in (source.rows, source.tails)
             if part is not None

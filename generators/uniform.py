@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from .._seeding import Seed, make_generator
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import Seed, make_generator
 from ..spaces import Space
 from .generator import Proposals, check_counts
 from .guidance import Guidance

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
-from ..encoders.views import Encoded
+from ..core.seeding import derive_seed, make_generator
+from ..encoders.feature_sets import Features
 
 __all__ = ["AveragedGP", "Hyperparameters", "posterior_draws"]
 
@@ -91,7 +91,7 @@ class Hyperparameters:
 class AveragedGP:
     """Exact Gaussian process whose posterior is averaged over hyper-parameters.
 
-    The kernel is a sum over views of an architecture (`Views`),
+    The kernel is a sum over views of an architecture (`FeatureSets`),
 
     ``k(x, x') = a sum_v w_v m(|x_v - x'_v|^2 / l_v)``,  ``m(s) = (1 + sqrt(3s)) exp(-sqrt(3s))``
 
@@ -109,10 +109,10 @@ class AveragedGP:
         seed: Of the settings drawn.
 
     Example:
-        >>> from vitruvius.encoders.views import Views
+        >>> from vitruvius.encoders.feature_sets import FeatureSets
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
-        >>> views = Views(cells)
+        >>> views = FeatureSets(cells)
         >>> gp = AveragedGP().fit(views(cells.sample(20, 0)), torch.linspace(-2, 2, 20))
         >>> mean, variance = gp.marginals(views(cells.sample(5, 1)))
         >>> mean.shape[1], bool((variance > 0).all())
@@ -124,7 +124,7 @@ class AveragedGP:
 
     def fit(
         self,
-        data: Encoded,
+        data: Features,
         z: Float[Tensor, " n"],
         task: Int[Tensor, " n"] | None = None,
     ) -> AveragedGP:
@@ -180,7 +180,7 @@ class AveragedGP:
         return self.hyper.noise[self._parts]
 
     def marginals(
-        self, data: Encoded, task: int = 0
+        self, data: Features, task: int = 0
     ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
         """Returns posterior means and variances (without noise) under every setting.
 
@@ -193,7 +193,7 @@ class AveragedGP:
         return mean[self._parts], variance.clamp(min=JITTER)[self._parts]
 
     def joint(
-        self, data: Encoded, task: int = 0
+        self, data: Features, task: int = 0
     ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P P"]]:
         """Returns posterior means and covariances (without noise) under every setting.
 
@@ -211,7 +211,7 @@ class AveragedGP:
         covariance.diagonal(dim1=1, dim2=2).add_(JOINT_JITTER)
         return mean[self._parts], covariance[self._parts]
 
-    def correlation(self, data: Encoded, task: int) -> Float[Tensor, " P"]:
+    def correlation(self, data: Features, task: int) -> Float[Tensor, " P"]:
         """Returns the posterior correlation of each architecture's values in two tasks.
 
         Near 1 where the other task would tell the value; near 0 where it told what it can.
@@ -241,7 +241,7 @@ class AveragedGP:
         mean = means.mean(0)
         return mean, (variance + (means - mean).square()).mean(0)
 
-    def _embed(self, data: Encoded) -> Encoded:
+    def _embed(self, data: Features) -> Features:
         """What kernels compare."""
         return data
 
@@ -250,12 +250,12 @@ class AveragedGP:
         """Mean and variance of the weight of each basis function."""
         return (CONSTANT,)
 
-    def _basis(self, data: Encoded) -> Float[Tensor, "P D"]:
+    def _basis(self, data: Features) -> Float[Tensor, "P D"]:
         """What the mean function is linear in."""
         return torch.ones(len(data), 1, dtype=torch.float64)
 
     def _project(
-        self, data: Encoded, task: int
+        self, data: Features, task: int
     ) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S n P"]]:
         distances = _distances(self.data, data)
         tasks = torch.full((len(data),), task)
@@ -286,7 +286,7 @@ class AveragedGP:
         return kernel
 
 
-def _distances(a: Encoded, b: Encoded) -> Float[Tensor, "W A B"]:
+def _distances(a: Features, b: Features) -> Float[Tensor, "W A B"]:
     pairs = zip(a.features, b.features, strict=True)
     return torch.stack([_squared_distance(u, v) for u, v in pairs])
 

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed
-from ..encoders.views import views_of
+from ..core.seeding import derive_seed
+from ..encoders.feature_sets import views_of
 from ..spaces import Space
 from .predictor import NOISE, Predictor
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed
-from ..encoders.views import VIEWS, views_of
+from ..core.seeding import derive_seed
+from ..encoders.feature_sets import VIEWS, views_of
 from ..spaces import Space
 from .averaged_gp import AveragedGP
 from .predictor import Predictor

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
+from ..core.seeding import derive_seed, make_generator
 from ..encoders.message_graph import MessageGraph
 from ..spaces import Space
 from .predictor import NOISE, Predictor, log_interval

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
+from ..core.seeding import derive_seed, make_generator
 from ..encoders.autoencoder import Autoencoder
 from ..encoders.autoencoding import Labelled, new_autoencoder, train_autoencoder
 from ..spaces import Space

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from ..spaces import Space
 
 __all__ = ["NOISE", "NormalScores", "Predictor", "log_interval"]

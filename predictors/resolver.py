@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from .._options import check_options, split_options
-from .._seeding import derive_seed
-from ..errors import UnknownNameError
+from ..core.errors import UnknownNameError
+from ..core.options import check_options, split_options
+from ..core.seeding import derive_seed
 from ..spaces import Space
 from .average import Average, averaged, mixture
 from .boosting import Boosting

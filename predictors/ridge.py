@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..encoders.views import VIEWS, views_of
+from ..encoders.feature_sets import VIEWS, views_of
 from ..spaces import Space
 from .predictor import NOISE, Predictor
 

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
-from ..encoders.task_description import TaskDescription
-from ..encoders.views import fitting_views
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import derive_seed, make_generator
+from ..encoders.feature_sets import fitting_sets
+from ..encoders.tasks.task_description import TaskDescription
 from ..spaces import Space
 from .gaussian_process import GaussianProcess
 from .predictor import NormalScores
@@ -133,7 +133,7 @@ class SourceTask:
             own = self._labels[metric]
             generator = make_generator(derive_seed(self.seed, "source", self.name))
             few = torch.randperm(len(own), generator=generator)[:LEARNT]
-            views = fitting_views(self.space)
+            views = fitting_sets(self.space)
             process = GaussianProcess(self.space, seed=self.seed, views=views)
             process.fit(self.x[few], own[few])
             self._processes[metric] = process

@@ -10,15 +10,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..encoders.task_description import TaskDescription, describe_task, distances
-from ..encoders.views import Encoded, Views
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..encoders.feature_sets import Features, FeatureSets
+from ..encoders.tasks.task_description import TaskDescription, describe_task, distances
 from ..evaluators.resolver import evaluator
-from ..evaluators.table import Table
+from ..evaluators.tables.table import Table
 from ..spaces import Space
 from .source_task import SourceTask
 
-__all__ = ["AVERAGE", "SourceTasks", "TaskViews", "named_tasks", "task_of"]
+__all__ = ["AVERAGE", "SourceTasks", "TaskFeatures", "named_tasks", "task_of"]
 
 # What the weights call the mean of all sources by how alike the tasks are.
 AVERAGE = "average"
@@ -201,8 +201,8 @@ def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
     return SourceTasks(tasks)
 
 
-class TaskViews:
-    """Views that also hold what earlier tasks say.
+class TaskFeatures:
+    """FeatureSets that also hold what earlier tasks say.
 
     Args:
         views: Encodes architectures.
@@ -214,12 +214,12 @@ class TaskViews:
         >>> cells = space("nasbench201")
         >>> x = cells.sample(40, 0)
         >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
-        >>> views = TaskViews(Views(cells), SourceTasks([task]), ["accuracy"])
+        >>> views = TaskFeatures(FeatureSets(cells), SourceTasks([task]), ["accuracy"])
         >>> views(x).told["accuracy"].shape
         torch.Size([40, 1])
     """
 
-    def __init__(self, views: Views, tasks: SourceTasks, metrics: Collection[str]) -> None:
+    def __init__(self, views: FeatureSets, tasks: SourceTasks, metrics: Collection[str]) -> None:
         self._views, self._tasks = views, tasks
         self._metrics = [metric for metric in metrics if tasks.having(metric)]
 
@@ -228,7 +228,7 @@ class TaskViews:
         """What the columns are, by metric."""
         return {metric: self._tasks.names(metric) for metric in self._metrics}
 
-    def __call__(self, x: Int[Tensor, "B V"]) -> Encoded:
+    def __call__(self, x: Int[Tensor, "B V"]) -> Features:
         """Encodes architectures.
 
         Args:

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed, make_generator
-from ..encoders.views import Encoded
+from ..core.seeding import derive_seed, make_generator
+from ..encoders.feature_sets import Features
 from .averaged_gp import CONSTANT, KEPT, AveragedGP
 
-__all__ = ["Told", "TransferGP"]
+__all__ = ["PriorMeans", "TransferGP"]
 
 # A source is dropped where it errs more than the target's own predictions do in this share of
 # the bootstraps (Feurer et al., section 4.2).
@@ -23,7 +23,7 @@ BOOTSTRAPS = 64
 # one task, told by others, keep about half of their size.
 SLOPE = (0.5, 0.25**2)
 
-Told = Callable[[Encoded], Float[Tensor, "B K"]]
+PriorMeans = Callable[[Features], Float[Tensor, "B K"]]
 
 
 class TransferGP(AveragedGP):
@@ -53,10 +53,10 @@ class TransferGP(AveragedGP):
         weights: Share of the votes for each source, after `fit`; 0 for all where none is believed.
 
     Example:
-        >>> from vitruvius.encoders.views import Views
+        >>> from vitruvius.encoders.feature_sets import FeatureSets
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
-        >>> data = Views(cells)(cells.sample(20, 0))
+        >>> data = FeatureSets(cells)(cells.sample(20, 0))
         >>> def told(data):
         ...     right = data.x.sum(1).double()
         ...     return torch.stack([right, -right], 1)
@@ -67,14 +67,14 @@ class TransferGP(AveragedGP):
     """
 
     def __init__(
-        self, names: Sequence[str], told: Told, *, kept: int = KEPT, seed: int = 0
+        self, names: Sequence[str], told: PriorMeans, *, kept: int = KEPT, seed: int = 0
     ) -> None:
         super().__init__(kept=kept, seed=seed)
         self.names = tuple(names)
         self._told = told
 
     def fit(
-        self, data: Encoded, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
+        self, data: Features, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
     ) -> TransferGP:
         z, told = z.double(), self._told(data).double()
         alone = AveragedGP(kept=self.kept, seed=self.seed).fit(data, z, task)
@@ -100,7 +100,7 @@ class TransferGP(AveragedGP):
         pairs = zip(self.names, self._believed.tolist(), strict=True)
         return tuple(name for name, believed in pairs if not believed)
 
-    def _embed(self, data: Encoded) -> Encoded:
+    def _embed(self, data: Features) -> Features:
         """Adds what the believed sources say, so scaled that two draws are at distance 1."""
         count = int(self._believed.sum())
         if not count:
@@ -112,7 +112,7 @@ class TransferGP(AveragedGP):
     def _weight_prior(self) -> Sequence[tuple[float, float]]:
         return (CONSTANT, SLOPE) if bool(self._believed[-1]) else (CONSTANT,)
 
-    def _basis(self, data: Encoded) -> Float[Tensor, "P D"]:
+    def _basis(self, data: Features) -> Float[Tensor, "P D"]:
         constant = super()._basis(data)
         if not bool(self._believed[-1]):
             return constant

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._seeding import derive_seed
-from ..encoders.views import Encoded, fitting_views, views_of
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import derive_seed
+from ..encoders.feature_sets import Features, fitting_sets, views_of
 from .predictor import NormalScores, Predictor
-from .source_tasks import SourceTasks, TaskViews
+from .source_tasks import SourceTasks, TaskFeatures
 from .transfer_gp import TransferGP
 
 __all__ = ["Transferred"]
@@ -57,8 +57,8 @@ class Transferred(Predictor):
         self.tasks, self.metric = tasks, metric
         self._process: TransferGP | None = None
         self.scores = NormalScores(torch.special.ndtri((torch.arange(100).double() + 0.5) / 100))
-        self._encode = views_of(self.space, fitting_views(self.space))
-        self._views = TaskViews(self._encode, tasks, [metric])
+        self._encode = views_of(self.space, fitting_sets(self.space))
+        self._views = TaskFeatures(self._encode, tasks, [metric])
 
     @property
     def weights(self) -> dict[str, float]:
@@ -71,7 +71,7 @@ class Transferred(Predictor):
         return self._process.dropped if self._process else ()
 
     def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        def told(data: Encoded) -> Float[Tensor, "B K"]:
+        def told(data: Features) -> Float[Tensor, "B K"]:
             return data.told[self.metric]
 
         names = self.tasks.names(self.metric)

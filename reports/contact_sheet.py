@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .drawing import CAPTION_SIZE, FONT, LINE, escaped, text_width
 
 __all__ = ["contact_sheet", "sheet_caption"]

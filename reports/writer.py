@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..core.errors import OutputError
 from .contact_sheet import contact_sheet
 
 __all__ = ["write_report", "write_text"]

@@ -13,8 +13,8 @@ from jaxtyping import Int
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from .._seeding import Seed, make_generator
-from ..errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError, UsageError
+from ..core.seeding import Seed, make_generator
 from .space import Space
 from .task import Task
 from .variable import Kind, Variable

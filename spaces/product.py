@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from .._seeding import Seed, make_generator
-from ..errors import ArchitectureError, UsageError
+from ..core.errors import ArchitectureError, UsageError
+from ..core.seeding import Seed, make_generator
 from .dag import DAG
 from .space import Space
 from .task import Task

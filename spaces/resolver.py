@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from ..errors import UnknownNameError
+from ..core.errors import UnknownNameError
 from .architecture import Architecture
 from .cnn.mobilenetv3 import MobileNetV3
 from .cnn.nasbench101 import NASBench101

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor, nn
 
-from .._seeding import Seed, make_generator
-from ..errors import ArchitectureError, UsageError
+from ..core.errors import ArchitectureError, UsageError
+from ..core.seeding import Seed, make_generator
 from .architecture import Architecture
 from .dag import DAG
 from .task import Task

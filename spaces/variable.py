@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 
 __all__ = ["KINDS", "Kind", "Variable"]
 

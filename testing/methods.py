@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .._seeding import derive_seed
-from ..bo.design import initial_design
 from ..bo.method import Method
+from ..bo.methods.design import initial_design
 from ..bo.problem import Problem
 from ..bo.trial import History, Proposal, State, Trial
+from ..core.seeding import derive_seed
 from ..evaluators.metric import Metric
-from ..evaluators.table import Table
+from ..evaluators.tables.table import Table
 from ..spaces import ProductSpace, Space, space
 
 __all__ = ["MethodContract", "search"]

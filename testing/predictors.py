@@ -12,8 +12,8 @@ from jaxtyping import Float, Int
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from .._seeding import make_generator
-from ..errors import UsageError
+from ..core.errors import UsageError
+from ..core.seeding import make_generator
 from ..predictors.predictor import Predictor
 from ..spaces import Space, space
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from .._seeding import Seed, make_generator
-from ..errors import ArchitectureError, UsageError
+from ..core.errors import ArchitectureError, UsageError
+from ..core.seeding import Seed, make_generator
 from ..spaces import Architecture, GraphTask, ImageTask, Space, Task, from_json, names
 
 __all__ = ["SpaceContract", "decode_at_random"]

@@ -345,7 +345,7 @@ def test_an_output_that_cannot_be_written_is_an_error_not_a_loss(run: Run, tmp_p
 def test_debug_shows_the_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vitruvius.errors import UnknownNameError
+    from vitruvius.core.errors import UnknownNameError
 
     monkeypatch.setattr(sys, "argv", ["vitruvius", "spaces", "nonesuch", "--debug"])
     with pytest.raises(UnknownNameError):
@@ -356,7 +356,7 @@ def test_an_interruption_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vitruvius.sampling.sample", interrupted)
+    monkeypatch.setattr("vitruvius.verbs.sample.sample", interrupted)
     code, _, err = run("sample", "nasbench201")
     assert code == 130
     assert "Interrupted" in err

@@ -21,7 +21,7 @@ MODULES = sorted(
     if not re.match(r"vitruvius\.(tests|benchmarks|docs|generators\.pretrained)\b", info.name)
 )
 # Adapts a generator, as blocks of docs/transfer.md do.
-SLOW = {"vitruvius.transferring"}
+SLOW = {"vitruvius.verbs.transfer"}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from typing import Any
 
 import cloudpickle
 
-from ...errors import UsageError
+from ...core.errors import UsageError
 from ...evaluators.evaluator import Evaluator
 from ._worker import work
 from .executor import Finished, Task

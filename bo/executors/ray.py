@@ -11,8 +11,8 @@ from typing import Any
 
 import cloudpickle
 
-from ..._optional import optional_import
-from ...errors import UsageError
+from ...core.errors import UsageError
+from ...core.optional import optional_import
 from ...evaluators.evaluator import Evaluator
 from .executor import Finished, Task, attempt
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import UnknownNameError, UsageError
+from ...core.errors import UnknownNameError, UsageError
 from ...evaluators.evaluator import Evaluator
 from .executor import Executor
 from .processes import ProcessExecutor

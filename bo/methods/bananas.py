@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..._seeding import derive_seed, make_generator
+from ...core.seeding import derive_seed, make_generator
 from ...encoders import PathEncoding, one_hot
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..ranking import merit
 from ..trial import History, Proposal
-from ._candidates import fresh_neighbours, fresh_uniform
+from .neighbourhood import fresh_neighbours, fresh_uniform
 
 __all__ = ["Bananas"]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...predictors import Boosting
 from ..ranking import merit
 from ..trial import History, Proposal
-from ._candidates import candidates, fresh_uniform
+from .neighbourhood import candidates, fresh_uniform
 
 __all__ = ["BoostingSearch"]
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import torch
 
-from ..._seeding import make_generator
+from ...core.seeding import make_generator
 from ..ranking import rank
 from ..trial import History, Proposal
-from ._candidates import fresh_neighbours, fresh_uniform
+from .neighbourhood import fresh_neighbours, fresh_uniform
 
 __all__ = ["RegularizedEvolution"]
 

@@ -14,7 +14,7 @@ from ...encoders import WeisfeilerLehman
 from ...predictors.predictor import NormalScores
 from ..ranking import merit
 from ..trial import History, Proposal
-from ._candidates import candidates, fresh_uniform
+from .neighbourhood import candidates, fresh_uniform
 
 __all__ = ["WeisfeilerLehmanSearch"]
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ..._seeding import make_generator
+from ...core.seeding import make_generator
 from ..ranking import rank
 from ..trial import History, Proposal
-from ._candidates import fresh_neighbours, fresh_uniform
+from .neighbourhood import fresh_neighbours, fresh_uniform
 
 __all__ = ["LocalSearch"]
 

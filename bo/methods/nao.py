@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..._seeding import derive_seed
+from ...core.seeding import derive_seed
 from ...encoders.ascent import ascend
 from ...encoders.autoencoder import Autoencoder
 from ...encoders.autoencoding import Labelled, pretrained, train_autoencoder
@@ -18,7 +18,7 @@ from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..ranking import merit
 from ..trial import History, Proposal
-from ._candidates import fresh_uniform
+from .neighbourhood import fresh_uniform
 
 __all__ = ["NAOSearch"]
 

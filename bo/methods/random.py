@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..trial import History, Proposal
-from ._candidates import fresh_uniform
+from .neighbourhood import fresh_uniform
 
 __all__ = ["RandomSearch"]
 

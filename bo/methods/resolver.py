@@ -6,8 +6,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
-from ..._options import check_options, split_options
-from ...errors import UnknownNameError
+from ...core.errors import UnknownNameError
+from ...core.options import check_options, split_options
 from ..method import Method
 from .bananas import Bananas
 from .boosting import BoostingSearch
@@ -73,7 +73,7 @@ def method(name: str, **options: Any) -> Method:
 def _factory(name: str) -> Callable[..., Method]:
     if name == BAYESIAN:
         # Brings surrogates, acquisition and generators with it.
-        from ..bayesian import BayesianOptimization
+        from .bayesian import BayesianOptimization
 
         return BayesianOptimization
     for kind in _SHIPPED:

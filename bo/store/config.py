@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["EarlierConfig", "EvaluatorConfig", "RunConfig"]
+__all__ = ["EvaluatorConfig", "RunConfig", "SourceConfig"]
 
 
 class EvaluatorConfig(BaseModel):
@@ -28,7 +28,7 @@ class EvaluatorConfig(BaseModel):
     metrics: str = ""
 
 
-class EarlierConfig(BaseModel):
+class SourceConfig(BaseModel):
     """The labels of an earlier task, kept with the run, which the earlier one may not outlive.
 
     Args:
@@ -58,7 +58,7 @@ class RunConfig(BaseModel):
         seed: Of everything random.
         batch: How many trials may be evaluated at the same time, over all processes.
         initial: Random architectures before the method decides.
-        earlier: Earlier tasks that the method starts from.
+        warm_start: Earlier tasks that the method starts from.
         budget: Evaluations, prior results not counted; the one thing that may grow.
         workers: Evaluations at the same time in one process, unless told otherwise.
         executor: What runs them, unless told otherwise.
@@ -84,7 +84,7 @@ class RunConfig(BaseModel):
     seed: int = 0
     batch: int = Field(default=1, ge=1)
     initial: int = Field(default=5, ge=0)
-    earlier: tuple[EarlierConfig, ...] = ()
+    warm_start: tuple[SourceConfig, ...] = ()
     budget: int = Field(default=0, ge=0)
     workers: int = Field(default=1, ge=1)
     executor: str = "process"

@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from ...errors import UsageError
+from ...core.errors import UsageError
 from ..problem import Objective
 from .config import RunConfig
 from .liveness import GONE, Owner

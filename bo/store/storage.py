@@ -13,7 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from ...errors import MissingExtraError, UsageError
+from ...core.errors import MissingExtraError, UsageError
 
 __all__ = ["open_storage", "printable"]
 

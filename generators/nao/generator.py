@@ -11,12 +11,12 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ..._seeding import Seed, make_generator
+from ...core.errors import CheckpointError, UnknownNameError, UsageError
+from ...core.seeding import Seed, make_generator
 from ...encoders.ascent import Worth, ascend
 from ...encoders.autoencoder import decode
 from ...encoders.latent_head import LatentHead
 from ...encoders.schema import Schema
-from ...errors import CheckpointError, UnknownNameError, UsageError
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..generator import Proposals, check_counts

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ..._checkpoint import Checkpoint
-from ..._device import resolve_device
-from ..._seeding import derive_seed
+from ...core.checkpoint import Checkpoint
+from ...core.device import resolve_device
+from ...core.seeding import derive_seed
 from ...encoders.autoencoding import train_autoencoder
 from ...encoders.schema import Schema
 from ...spaces import Space

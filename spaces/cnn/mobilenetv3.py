@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..._seeding import Seed, make_generator
-from ...errors import UsageError
+from ...core.errors import UsageError
+from ...core.seeding import Seed, make_generator
 from ..dag import DAG
 from ..space import Space
 from ..task import ImageTask, Task

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
-from ..._seeding import Seed, make_generator
-from ...errors import ArchitectureError
+from ...core.errors import ArchitectureError
+from ...core.seeding import Seed, make_generator
 from ..architecture import Architecture
 from ..dag import DAG
 from ..space import Space

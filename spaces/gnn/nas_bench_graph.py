@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ...errors import UsageError
+from ...core.errors import UsageError
 from ..dag import DAG
 from ..space import Space
 from ..task import GraphTask, Task

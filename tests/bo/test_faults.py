@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from vitruvius import searching
 from vitruvius.bo.search import Search
 from vitruvius.bo.store import Run
 from vitruvius.bo.trial import Trial
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
+from vitruvius.verbs import search as searching
 
 # A table that takes a while, as a training does.
 EVALUATOR = """
@@ -40,7 +40,7 @@ SEARCH = {"maximize": "valid_perf", "where": "params<=3M", "method": "local-sear
 # Forks real runs of the command line, so that each need not import all over.
 LAUNCHER = """
 import json, os, signal, sys
-import vitruvius.bo.executors, vitruvius.bo.methods, vitruvius.searching
+import vitruvius.bo.executors, vitruvius.bo.methods, vitruvius.verbs.search
 from vitruvius.cli import main
 
 for line in sys.stdin:
@@ -260,7 +260,7 @@ def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
 EIGHT = """
 import os, random, signal, sys, time
 from vitruvius.bo.methods import method
-from vitruvius.searching import search
+from vitruvius.verbs.search import search
 
 url, evaluator, budget = sys.argv[1:]
 method("local-search")

@@ -8,13 +8,13 @@ import time
 import cloudpickle
 import pytest
 
-from vitruvius import searching
 from vitruvius.bo.executors import executor
 from vitruvius.bo.methods import method
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.search import Search
 from vitruvius.bo.store import Run, RunConfig
 from vitruvius.evaluators import Evaluation, NASBenchGraphTable
+from vitruvius.verbs import search as searching
 
 pytestmark = pytest.mark.slow
 cloudpickle.register_pickle_by_value(sys.modules[__name__])

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from vitruvius.bo.optuna_sampler import VitruviusSampler, suggest
 from vitruvius.bo.trial import History, Proposal
-from vitruvius.errors import ArchitectureError, UnknownNameError
+from vitruvius.core.errors import ArchitectureError, UnknownNameError
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.spaces import Space, space
 
@@ -199,7 +199,7 @@ def test_an_exhausted_space_stops_the_study(recipe: Space) -> None:
 
 
 def test_other_encodings_of_the_same_are_known() -> None:
-    """Told in one encoding, an architecture is not proposed in another."""
+    """ExternalResult in one encoding, an architecture is not proposed in another."""
     cells = space("nasbench201")
     method = Remembering()
     study = optuna.create_study(sampler=VitruviusSampler(cells, method=method, initial=0))

@@ -14,7 +14,7 @@ from vitruvius.bo.problem import Problem
 from vitruvius.bo.result import best_trials, front
 from vitruvius.bo.search import Search
 from vitruvius.bo.trial import History, Proposal, Trial
-from vitruvius.errors import ArchitectureError, UsageError
+from vitruvius.core.errors import ArchitectureError, UsageError
 from vitruvius.evaluators import Evaluation
 from vitruvius.evaluators.function import FunctionEvaluator
 from vitruvius.spaces import Architecture, space

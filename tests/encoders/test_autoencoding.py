@@ -5,6 +5,7 @@ import torch
 from scipy.stats import kendalltau
 from torch import Tensor
 
+from vitruvius.core.errors import UsageError
 from vitruvius.encoders import autoencoding
 from vitruvius.encoders.autoencoder import Autoencoder
 from vitruvius.encoders.autoencoding import (
@@ -13,7 +14,6 @@ from vitruvius.encoders.autoencoding import (
     pretrained,
     train_autoencoder,
 )
-from vitruvius.errors import UsageError
 from vitruvius.spaces import Space, space
 
 

@@ -3,9 +3,9 @@ from functools import cache
 import pytest
 import torch
 
+from vitruvius.core.errors import UnknownNameError
 from vitruvius.encoders import Encoder, encoder, encoder_names
 from vitruvius.encoders.learned import LearnedEncoder
-from vitruvius.errors import UnknownNameError
 from vitruvius.spaces import space
 
 SPACES = ("nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3")

@@ -1,6 +1,6 @@
 import pytest
 
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
 from vitruvius.evaluators.metric import Metric
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from vitruvius.errors import TableError, UnknownNameError
+from vitruvius.core.errors import TableError, UnknownNameError
 from vitruvius.evaluators import Evaluator, Metric, Table, resolver
 from vitruvius.evaluators.resolver import data_sets, evaluator
-from vitruvius.evaluators.user_table import UserTable
+from vitruvius.evaluators.tables.user_table import UserTable
 from vitruvius.spaces import space
 from vitruvius.spaces.gnn.nas_bench_graph import TASKS
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from vitruvius.errors import TargetError, UnknownNameError
+from vitruvius.core.errors import TargetError, UnknownNameError
 from vitruvius.evaluators.metric import Metric
 from vitruvius.evaluators.targets import Target, Targets, exact_metrics, parse_targets
 from vitruvius.spaces import names, space

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from vitruvius.encoders.task_description import TaskDescription, describe_task
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
+from vitruvius.encoders.tasks.task_description import TaskDescription, describe_task
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.generators import load
 from vitruvius.generators.across_tasks import for_task, settle_conditions, source_across

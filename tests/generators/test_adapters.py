@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.generators import load
 from vitruvius.generators.adapters import adapt
 from vitruvius.generators.diffusion import GraphDiffusion

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from vitruvius.errors import CheckpointError, UnknownNameError, UsageError
+from vitruvius.core.errors import CheckpointError, UnknownNameError, UsageError
 from vitruvius.generators import (
     ClassifierFree,
     Gradient,

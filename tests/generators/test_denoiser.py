@@ -4,9 +4,9 @@ import math
 import pytest
 import torch
 
-from vitruvius.errors import UnknownNameError
+from vitruvius.core.errors import UnknownNameError
 from vitruvius.generators import Source, new_denoiser
-from vitruvius.generators.denoiser import GraphDenoiser, marks, schema_of
+from vitruvius.generators.denoiser import GraphDenoiser, fingerprints, schema_of
 from vitruvius.generators.schedulers import MASK
 from vitruvius.spaces import Space, space
 
@@ -144,6 +144,6 @@ def test_marks_of_two_spaces_do_not_meet() -> None:
     x = torch.tensor([[1, 1, 1, 1, 1, 1]])
     longer = torch.tensor([[1, 1, 1, 1, 1, 1, 0]])
     assert a.hashes(a.enumerate()).unique().numel() == 6466
-    assert marks(a, x, 0) != marks(b, longer, 1)
-    every = [marks(s, s.enumerate(), i) for i, s in enumerate((a, b))]
+    assert fingerprints(a, x, 0) != fingerprints(b, longer, 1)
+    every = [fingerprints(s, s.enumerate(), i) for i, s in enumerate((a, b))]
     assert torch.cat(every).unique().numel() == 6466 + 26_206

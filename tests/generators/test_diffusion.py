@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from vitruvius.errors import CheckpointError, UnknownNameError, UsageError
+from vitruvius.core.errors import CheckpointError, UnknownNameError, UsageError
 from vitruvius.generators import GraphDiffusion, Source, new_denoiser
 from vitruvius.spaces import DeclaredSpace, Space, space
 

@@ -10,7 +10,7 @@ from vitruvius.generators import (
     Resampling,
 )
 from vitruvius.generators.guidance import systematic
-from vitruvius.generators.schedulers import MASK, settle
+from vitruvius.generators.schedulers import MASK, clamp_known
 from vitruvius.spaces import Space
 
 
@@ -20,7 +20,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def certain(x: Tensor) -> Tensor:
     """Logits of architectures that are known."""
-    return settle(torch.zeros(*x.shape, int(x.max()) + 1), x)
+    return clamp_known(torch.zeros(*x.shape, int(x.max()) + 1), x)
 
 
 # -- systematic resampling ----------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_shift_of_a_product_depends_on_the_other_variable() -> None:
     torch.testing.assert_close(shift[0, 0, 1], expected[0, 1, 1])
     torch.testing.assert_close(shift[0, 1, 1], expected[0, 0, 1])
     # A known variable holds its choice, whatever the denoiser says.
-    known = guide.shift(settle(logits, torch.tensor([[MASK, 0]])))
+    known = guide.shift(clamp_known(logits, torch.tensor([[MASK, 0]])))
     assert known[0, 0, 1] == 0
     assert known[0, 1, 1] == 0.5
 
@@ -107,7 +107,7 @@ def test_steps_that_promise_too_much_are_shortened() -> None:
     """A steep value that is nearly met leaves little room; nothing to gain leaves none."""
     slope = torch.randn(6, 5, generator=seeded())
     logits = torch.randn(40, 6, 5, generator=seeded())
-    logits[:, 0] = settle(logits[:, :1], torch.zeros(40, 1, dtype=torch.long))[:, 0]
+    logits[:, 0] = clamp_known(logits[:, :1], torch.zeros(40, 1, dtype=torch.long))[:, 0]
     steep = Gradient(lambda p: 30 * (p * slope).sum((1, 2)), best=0.0)
     value = steep.value(logits.softmax(2))
     found, free = steep.shift(logits), 30 * slope.expand(40, -1, -1)
@@ -168,7 +168,7 @@ def test_resampling_values_what_the_denoiser_expects() -> None:
     sample = torch.stack([torch.full((4000,), MASK), kind], 1)
     logits = torch.full((4000, 2, 2), -torch.inf)
     logits[torch.arange(4000), 0, kind] = 0.0  # the first variable will be what the second is
-    keep, _ = guide.resample(settle(logits, sample), None, seeded())
+    keep, _ = guide.resample(clamp_known(logits, sample), None, seeded())
     share = sample[keep, 1].double().mean()
     assert share == pytest.approx(torch.tensor(3.0).sigmoid().item(), abs=0.01)
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vitruvius import sample
-from vitruvius.errors import CheckpointError, OutputError, UnknownNameError, UsageError
+from vitruvius.core.errors import CheckpointError, OutputError, UnknownNameError, UsageError
 from vitruvius.generators import ClassifierFree, Generator, Gradient, Guidance, Resampling, load
 from vitruvius.generators.nao import NAO, train_nao
 from vitruvius.spaces import Space, space

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vitruvius.generators import GraphDiffusion, pretrain, recipe
-from vitruvius.generators.recipe import half
+from vitruvius.generators.recipe import hold_out_split
 from vitruvius.spaces import Space, space
 
 
@@ -16,11 +16,11 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 
 
 def test_halves_share_nothing_and_miss_nothing(cells: Space) -> None:
-    train, held_out = half(cells)
+    train, held_out = hold_out_split(cells)
     assert len(train) == len(held_out) == 3233
     assert len(torch.cat([train, held_out]).unique(dim=0)) == 6466
-    assert torch.equal(half(cells)[0], train)
-    assert not torch.equal(half(cells, 1)[0], train)
+    assert torch.equal(hold_out_split(cells)[0], train)
+    assert not torch.equal(hold_out_split(cells, 1)[0], train)
 
 
 def test_large_spaces_are_drawn_and_reach_their_tails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ def test_a_trained_folder_is_complete(
     assert details["training_architectures"] == {"nasbench201": 3233}
     assert "trained for 2 steps with seed 5" in (folder / "README.md").read_text().lower()
     generator = GraphDiffusion.from_pretrained(folder)
-    train, held_out = half(cells, 5)
+    train, held_out = hold_out_split(cells, 5)
     assert generator.seen(cells, train).all()
     assert not generator.seen(cells, held_out).any()
     assert generator.propose(cells, 3, seed=0).valid.all()

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from vitruvius.errors import OutputError, UnknownNameError
+from vitruvius.core.errors import OutputError, UnknownNameError
 from vitruvius.generators import load
-from vitruvius.generators.recipe import half, source_of, train_generator
+from vitruvius.generators.recipe import hold_out_split, source_of, train_generator
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
 
 
 def test_halves_are_disjoint_and_make_up_the_space() -> None:
-    train, held = half(CELLS)
+    train, held = hold_out_split(CELLS)
     hashes = CELLS.hashes(torch.cat([train, held]))
     assert len(hashes.unique()) == CELLS.architecture_count == len(train) + len(held)
-    assert torch.equal(train, half(CELLS)[0])
-    assert not torch.equal(train, half(CELLS, seed=1)[0])
+    assert torch.equal(train, hold_out_split(CELLS)[0])
+    assert not torch.equal(train, hold_out_split(CELLS, seed=1)[0])
 
 
 def test_a_large_space_gets_tails_that_reach_further_than_uniform_draws() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitruvius import generators
-from vitruvius.errors import CheckpointError, UnknownNameError
+from vitruvius.core.errors import CheckpointError, UnknownNameError
 from vitruvius.generators import GraphDiffusion, Uniform, generator_for, load, shipped
 from vitruvius.spaces import names, space
 

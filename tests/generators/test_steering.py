@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators.targets import exact_metrics, parse_targets
 from vitruvius.generators import Uniform, load
-from vitruvius.generators.steering import reference, steer
+from vitruvius.generators.steering import reference_set, steer
 from vitruvius.predictors import GaussianProcess, Goal
 from vitruvius.spaces import space
 
@@ -65,7 +65,7 @@ def test_mistakes_are_named() -> None:
 
 
 def test_reference_is_the_space_where_it_is_small() -> None:
-    assert len(reference(CELLS, 0)) == CELLS.architecture_count
-    large = reference(space("mobilenetv3"), 0)
-    assert torch.equal(large, reference(space("mobilenetv3"), 0))
+    assert len(reference_set(CELLS, 0)) == CELLS.architecture_count
+    large = reference_set(space("mobilenetv3"), 0)
+    assert torch.equal(large, reference_set(space("mobilenetv3"), 0))
     assert len(large) == 20_000

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vitruvius.errors import CheckpointError, UsageError
+from vitruvius.core.errors import CheckpointError, UsageError
 from vitruvius.generators import (
     ClassifierFree,
     GraphDiffusion,
@@ -15,7 +15,7 @@ from vitruvius.generators import (
     new_denoiser,
 )
 from vitruvius.generators.denoiser import GraphDenoiser
-from vitruvius.generators.training import denoising_loss, tilted
+from vitruvius.generators.training import denoising_loss, tail_sample
 from vitruvius.spaces import Space, space
 
 
@@ -260,7 +260,7 @@ def test_half_of_a_batch_is_tails() -> None:
 
 def test_tails_keep_a_condition_and_the_rest_may_lose_all() -> None:
     nets = space("mobilenetv3")
-    source = Source(nets, nets.sample(200, 0), tails=tilted(nets, 200, 0))
+    source = Source(nets, nets.sample(200, 0), tails=tail_sample(nets, 200, 0))
     trainer = Trainer(fresh([source]), [source], steps=1, batch=400, show=False)
     generator = torch.Generator().manual_seed(0)
     _, values, keep = source.draw(400, generator)
@@ -283,11 +283,11 @@ def test_tails_have_no_further_properties() -> None:
 def test_tilted_draws_reach_further() -> None:
     nets = space("mobilenetv3")
     uniform, wide = (
-        nets.statistics(x)["params"] for x in (nets.sample(500, 0), tilted(nets, 500, 0))
+        nets.statistics(x)["params"] for x in (nets.sample(500, 0), tail_sample(nets, 500, 0))
     )
     assert wide.log().std() > 1.5 * uniform.log().std()
-    assert torch.equal(tilted(nets, 20, 0), tilted(nets, 20, 0))
-    assert nets.is_valid(tilted(nets, 100, 1)).all()
+    assert torch.equal(tail_sample(nets, 20, 0), tail_sample(nets, 20, 0))
+    assert nets.is_valid(tail_sample(nets, 100, 1)).all()
 
 
 def test_initial_weights_follow_the_seed(source: Source) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
 from vitruvius.generators import Guidance, Resampling, Uniform
 from vitruvius.spaces import space
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from vitruvius.encoders.views import Encoded, Views
+from vitruvius.encoders.feature_sets import Features, FeatureSets
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.averaged_gp import (
     CONSTANT,
@@ -29,11 +29,11 @@ SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3", "toy_r
 
 
 @cache
-def views(name: str) -> Views:
-    return Views(space(name))
+def views(name: str) -> FeatureSets:
+    return FeatureSets(space(name))
 
 
-def observed(name: str = "nasbench201", n: int = 15, seed: int = 0) -> Encoded:
+def observed(name: str = "nasbench201", n: int = 15, seed: int = 0) -> Features:
     """Distinct architectures."""
     encode = views(name)
     return encode(encode.space.sample(4 * n, seed).unique(dim=0)[:n])
@@ -50,7 +50,7 @@ def prior(n: int, views: int, seed: int) -> Hyperparameters:
     return Hyperparameters.of(normal)
 
 
-def plain_kernel(gp: AveragedGP, setting: int, a: Encoded, b: Encoded) -> np.ndarray:
+def plain_kernel(gp: AveragedGP, setting: int, a: Features, b: Features) -> np.ndarray:
     """The formula of the docstring in numpy."""
     total = np.zeros((len(a), len(b)))
     for v, (left, right) in enumerate(zip(a.features, b.features, strict=True)):
@@ -216,7 +216,7 @@ def test_equal_weights_stand_for_those_given(weight: list[float], kept: int) -> 
     assert float((counts - kept * log_weight.exp()).abs().max()) < 1 + 1e-6
 
 
-def log_likelihood(data: Encoded, z: torch.Tensor, hyper: Hyperparameters) -> torch.Tensor:
+def log_likelihood(data: Features, z: torch.Tensor, hyper: Hyperparameters) -> torch.Tensor:
     task, exact = torch.zeros(len(z), dtype=torch.long), data.double()
     kernel = AveragedGP()._kernel(hyper, _distances(exact, exact), task, task)
     basis = torch.ones(len(z), 1, dtype=torch.float64)

@@ -65,7 +65,7 @@ def test_spaces_without_statistics() -> None:
 
 def test_accuracies_on_cora() -> None:
     pytest.importorskip("nas_bench_graph")
-    from vitruvius.evaluators.nas_bench_graph import NASBenchGraphTable
+    from vitruvius.evaluators.tables.nas_bench_graph import NASBenchGraphTable
 
     table = NASBenchGraphTable("cora")
     x = table.rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.predictors import cross_validate, fit_predictor, predictor_names, resolver
 from vitruvius.spaces import space
 

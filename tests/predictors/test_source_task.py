@@ -2,10 +2,10 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from vitruvius.bo.bayesian import BayesianOptimization
+from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.spaces import space
@@ -59,7 +59,7 @@ def test_a_search_begins_with_what_earlier_tasks_agree_on() -> None:
         assert isinstance(proposal, Proposal)
         metrics = cora.evaluate(proposal.row).metrics
         trials.append(Trial(number, proposal).finish("ok", metrics))
-    assert [trial.proposal.source for trial in trials[:3]] == ["earlier tasks"] * 3
+    assert [trial.proposal.source for trial in trials[:3]] == ["warm start"] * 3
     assert len({trial.proposal.row for trial in trials}) == 4
     everything = cora.values(cora.rows)["valid_perf"]
     for trial in trials[:3]:

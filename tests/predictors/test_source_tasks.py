@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from vitruvius.encoders.task_description import TaskDescription
-from vitruvius.encoders.views import Views
+from vitruvius.encoders.feature_sets import FeatureSets
+from vitruvius.encoders.tasks.task_description import TaskDescription
 from vitruvius.predictors.source_task import SourceTask
-from vitruvius.predictors.source_tasks import AVERAGE, SourceTasks, TaskViews, _left_out
+from vitruvius.predictors.source_tasks import AVERAGE, SourceTasks, TaskFeatures, _left_out
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -58,7 +58,7 @@ def test_the_columns_are_the_tasks_that_have_the_metric_and_their_average() -> N
     assert tasks.names("unknown") == ()
     told = tasks.told("acc", X)
     torch.testing.assert_close(told[:, 2], tasks.prior("acc", X)[0])
-    views = TaskViews(Views(CELLS, ("one-hot",)), tasks, ["acc", "unknown"])
+    views = TaskFeatures(FeatureSets(CELLS, ("one-hot",)), tasks, ["acc", "unknown"])
     assert views.names == {"acc": tasks.names("acc")}
     assert torch.equal(views(X[:7]).told["acc"], tasks.told("acc", X[:7]))
 

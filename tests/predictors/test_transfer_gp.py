@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from vitruvius.encoders.views import Encoded, Views, views_of
+from vitruvius.encoders.feature_sets import Features, FeatureSets, views_of
 from vitruvius.predictors.averaged_gp import AveragedGP
 from vitruvius.predictors.predictor import NormalScores
 from vitruvius.predictors.transfer_gp import TransferGP, _misranked
@@ -13,7 +13,7 @@ from vitruvius.spaces import space
 CELLS = space("nasbench201")
 
 
-def views() -> Views:
+def views() -> FeatureSets:
     return views_of(CELLS, ("one-hot", "path", "counts"))
 
 
@@ -38,7 +38,7 @@ def wrong(x: torch.Tensor) -> torch.Tensor:
 def transfer(
     sources: dict[str, Callable[[torch.Tensor], torch.Tensor]], **options: int
 ) -> TransferGP:
-    def told(data: Encoded) -> torch.Tensor:
+    def told(data: Features) -> torch.Tensor:
         return torch.stack([source(data.x) for source in sources.values()], 1)
 
     return TransferGP(tuple(sources), told, **options)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from vitruvius.encoders.task_description import describe_task
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
+from vitruvius.encoders.tasks.task_description import describe_task
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors import fit_predictor
 from vitruvius.predictors.source_task import SourceTask

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from vitruvius.errors import UsageError
+from vitruvius.core.errors import UsageError
 from vitruvius.reports import contact_sheet, draw, sheet_caption
 from vitruvius.spaces import space
 

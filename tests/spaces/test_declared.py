@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.spaces import DeclaredSpace, Space, space
 from vitruvius.testing import SpaceContract
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vitruvius.errors import ArchitectureError, UsageError
+from vitruvius.core.errors import ArchitectureError, UsageError
 from vitruvius.spaces import GraphTask, ImageTask, ProductSpace, Space, Task, space
 from vitruvius.testing import SpaceContract
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.spaces import DAG, ImageTask, Variable, from_json, names, space
 
 

@@ -15,7 +15,7 @@ import cloudpickle
 import pytest
 
 from vitruvius.bo.executors import Executor, Finished, Task, executor
-from vitruvius.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import Evaluation, Evaluator, Metric
 from vitruvius.spaces import Space, space
 

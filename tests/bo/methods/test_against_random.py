@@ -6,11 +6,11 @@ from statistics import mean
 import pytest
 import torch
 
-from vitruvius._seeding import derive_seed
 from vitruvius.bo import initial_design
 from vitruvius.bo.methods import method
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.core.seeding import derive_seed
 from vitruvius.evaluators import NASBenchGraphTable
 
 BUDGET, INITIAL = 60, 5

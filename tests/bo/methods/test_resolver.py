@@ -3,7 +3,7 @@ import pytest
 from vitruvius.bo.method import Method
 from vitruvius.bo.methods import method, names
 from vitruvius.bo.methods.resolver import BAYESIAN
-from vitruvius.errors import UnknownNameError
+from vitruvius.core.errors import UnknownNameError
 
 
 @pytest.mark.parametrize("name", sorted({*names()} - {BAYESIAN}))

@@ -8,7 +8,7 @@ import pytest
 
 from vitruvius.bo.problem import Objective
 from vitruvius.bo.store import EvaluatorConfig, Run, RunConfig, list_runs
-from vitruvius.errors import MissingExtraError, UsageError
+from vitruvius.core.errors import MissingExtraError, UsageError
 
 UP = [Objective("accuracy", True)]
 CONFIG = RunConfig(

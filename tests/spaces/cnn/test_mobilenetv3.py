@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from vitruvius.errors import ArchitectureError, UsageError
+from vitruvius.core.errors import ArchitectureError, UsageError
 from vitruvius.spaces import ImageTask
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 from vitruvius.testing import SpaceContract

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from vitruvius.errors import ArchitectureError
+from vitruvius.core.errors import ArchitectureError
 from vitruvius.spaces import ImageTask
 from vitruvius.spaces.cnn._nasbench101_decoding import _matchings
 from vitruvius.spaces.cnn._nasbench101_layout import EDGES, INNER, prune

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from vitruvius.errors import ArchitectureError, UsageError
+from vitruvius.core.errors import ArchitectureError, UsageError
 from vitruvius.spaces import GraphTask, ImageTask
 from vitruvius.spaces.cnn.nasbench201 import NASBench201
 from vitruvius.testing import SpaceContract

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitruvius.errors import ArchitectureError, UsageError
+from vitruvius.core.errors import ArchitectureError, UsageError
 from vitruvius.spaces import GraphTask, ImageTask
 from vitruvius.spaces.gnn.nas_bench_graph import TASKS, NASBenchGraph
 from vitruvius.testing import SpaceContract

@@ -1,0 +1,300 @@
+"""Surrogates fitted to a history, and the acquisition value of any architecture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ...encoders.feature_sets import Features, FeatureSets
+from ...predictors.averaged_gp import KEPT, AveragedGP
+from ...predictors.predictor import NormalScores
+from ...predictors.source_tasks import TaskFeatures
+from ...predictors.surrogate import Belief, Known, Surrogate
+from ...predictors.surrogate_resolver import AUTO, Choice, surrogate
+from ...predictors.transfer_gp import PriorMeans, TransferGP
+from ..ranking import rank
+from ..trial import History
+from .functions import Acquisition
+from .inputs import AcquisitionInputs, Bound
+from .pool_model import PoolModel
+
+__all__ = ["FittedAcquisition"]
+
+# Candidates whose marginal posterior, and whose joint posterior, is computed in one go.
+CHUNK, SHORTLIST = 4096, 512
+# Of more candidates than this, as many are valued finely as a first look finds best.
+FINE = 2048
+# Observed architectures that noisy acquisition functions look at again.
+BASELINE = 24
+# How much cheaper a lower fidelity is taken to be before one was seen.
+UNSEEN_RATIO = 10.0
+
+
+class FittedAcquisition:
+    """Fits one surrogate per measured metric and values candidates by an acquisition function.
+
+    Metrics become normal scores by rank, with more being better for objectives; what can be
+    counted is counted, and mapped by the scores of what was observed.
+
+    Args:
+        history: At least two trials measured in full.
+        views: Encodes architectures; earlier tasks that these ask take the place of the surrogate
+            for the metrics they have.
+        function: The acquisition function.
+        model: Name of a surrogate, or ``auto`` to choose for each metric.
+        choice: Who chooses, and remembers it; anew each time by default.
+        fidelity: A lower one whose observations are learnt from too, as a second task.
+        per_second: Whether values are per second of predicted evaluation time.
+        warm_start: Whether earlier tasks have a say, where the views know of any.
+        seed: Of the settings of the surrogates.
+
+    Example:
+        >>> from vitruvius.bo.acquisition.functions import acquisition
+        >>> from vitruvius.bo.problem import Problem
+        >>> from vitruvius.bo.trial import Proposal, Trial
+        >>> from vitruvius.evaluators import evaluator
+        >>> from vitruvius.spaces import space
+        >>> cora = evaluator(space("nas-bench-graph"), "cora")
+        >>> problem = Problem.of(cora, maximize="valid_perf")
+        >>> trials = [
+        ...     Trial(i, Proposal(tuple(row), "initial"), "ok", cora.evaluate(row).metrics)
+        ...     for i, row in enumerate(cora.rows[:5].tolist())
+        ... ]
+        >>> views = FeatureSets(cora.space)
+        >>> judge = FittedAcquisition(History(problem, trials), views, acquisition(), seed=0)
+        >>> judge(views(cora.rows[5:9]), seed=0).shape
+        torch.Size([4])
+    """
+
+    def __init__(
+        self,
+        history: History,
+        views: FeatureSets | TaskFeatures,
+        function: Acquisition,
+        *,
+        model: str = "gp",
+        choice: Choice | None = None,
+        fidelity: int | None = None,
+        per_second: bool = False,
+        warm_start: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.problem, self.function = history.problem, function
+        self.observed = views(history.x)
+        self.pending = views(history.pending)
+        signs = {entry.metric: entry.sign for entry in self.problem.objectives}
+        for name in self.problem.learned:
+            signs.setdefault(name, 1.0)
+        self._signs = signs
+        kept = 1 if self.problem.multiple else KEPT
+        self._scores: dict[str, NormalScores] = {}
+        self._processes: dict[str, Surrogate] = {}
+        lower = None if fidelity is None else history.at(fidelity)
+        data, task = self.observed, torch.zeros(len(self.observed), dtype=torch.long)
+        if lower is not None:
+            data = data.join(views(lower.x))
+            task = torch.cat([task, torch.ones(len(lower.x), dtype=torch.long)])
+        told = views.names if warm_start and isinstance(views, TaskFeatures) else {}
+        columns = []
+        for name, sign in signs.items():
+            value = history.values[name] * sign
+            self._scores[name] = NormalScores(value)
+            z = self._scores[name](value)
+            columns.append(z)
+            if name in self.problem.learned:
+                space = self.problem.space
+                kind = model
+                if model == AUTO:
+                    kind = (choice or Choice(space))(self.observed, value)
+                if lower is not None and len(lower.x):
+                    low = lower.values[name] * sign
+                    z = torch.cat([z, NormalScores(low)(low)])
+                process: Surrogate = (
+                    TransferGP(told[name], _told(name, sign), kept=kept, seed=seed)
+                    if name in told
+                    else surrogate(kind, space, kept=kept, seed=seed)
+                )
+                self._processes[name] = process.fit(data, z, task)
+        self._lower = _mean_seconds(lower) if lower is not None else None
+        self._full = _mean_seconds(history)
+        self._cost = self._fit_cost(history, seed) if per_second else None
+        self._coarse = {name: process.coarse() for name, process in self._processes.items()}
+        count = len(self.problem.objectives)
+        self._situation = AcquisitionInputs(
+            torch.stack(columns[:count], 1), history.feasible, self._bounds(), seed
+        )
+        self._best = rank(history).argsort(stable=True)[:BASELINE]
+
+    @property
+    def weights(self) -> dict[str, dict[str, float]]:
+        """Share of the votes for every earlier task, by metric."""
+        return {
+            name: process.weights
+            for name, process in self._processes.items()
+            if isinstance(process, TransferGP)
+        }
+
+    @property
+    def dropped(self) -> dict[str, tuple[str, ...]]:
+        """Earlier tasks that were found to mislead, by metric."""
+        return {
+            name: process.dropped
+            for name, process in self._processes.items()
+            if isinstance(process, TransferGP)
+        }
+
+    def __call__(
+        self, candidates: Features, seed: int, known: Bool[Tensor, " C"] | None = None
+    ) -> Float[Tensor, " C"]:
+        """Values candidates; -inf for those that a first look left out.
+
+        Args:
+            candidates: What to choose from.
+            seed: Of the Monte-Carlo samples.
+            known: Which of them must not be chosen.
+        """
+        value = torch.zeros(len(candidates), dtype=torch.float64)
+        if known is not None:
+            value[known] = -math.inf
+        if self.function.second_stage and len(candidates) > FINE:
+            value += self._marginal(candidates, self._coarse, seed)
+            value = self._refine(candidates, value, FINE, self.marginal, seed)
+        else:
+            value += self.marginal(candidates, seed)
+        if self.function.always_joint or (len(self.pending) and self.function.uses_pending):
+            value = self._refine(candidates, value, SHORTLIST, self._joint, seed)
+        return value
+
+    def marginal(self, candidates: Features, seed: int) -> Float[Tensor, " C"]:
+        """Values each candidate by itself.
+
+        Args:
+            candidates: What to choose from.
+            seed: Of Thompson draws.
+        """
+        return self._marginal(candidates, self._processes, seed)
+
+    def lower(self, candidates: Features, value: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
+        """Values candidates at the lower fidelity, given their values at the full one.
+
+        The augmented expected improvement (Huang et al., 2006): the value at the full fidelity,
+        times its posterior correlation with the lower one, times how much cheaper that is.
+
+        Args:
+            candidates: What to choose from.
+            value: Log-values at the full fidelity.
+        """
+        if not self._processes:  # what is counted needs no look
+            return torch.full_like(value, -math.inf)
+        gain = torch.zeros(len(candidates), dtype=torch.float64)
+        for process in self._processes.values():
+            if isinstance(process, AveragedGP):
+                gain += process.correlation(candidates, 1).clamp(min=1e-6).log()
+        cheaper = self._full / self._lower if self._full and self._lower else UNSEEN_RATIO
+        return value + gain / len(self._processes) + math.log(cheaper)
+
+    def predict(
+        self, candidates: Features
+    ) -> dict[str, tuple[Float[Tensor, " C"], Float[Tensor, " C"]]]:
+        """Returns the predicted median and standard deviation of every measured metric.
+
+        Args:
+            candidates: What to predict, in the unit of the metric.
+        """
+        predicted = {}
+        for name, process in self._processes.items():
+            means, variances = process.marginals(candidates)
+            mean = means.mean(0)
+            std = (variances + (means - mean).square()).mean(0).sqrt()
+            inverse, sign = self._scores[name].inverse, self._signs[name]
+            width = (inverse(mean + std) - inverse(mean - std)) / 2
+            predicted[name] = (sign * inverse(mean), width)
+        return predicted
+
+    def _marginal(
+        self, candidates: Features, processes: Mapping[str, Belief], seed: int
+    ) -> Float[Tensor, " C"]:
+        values = [torch.zeros(0, dtype=torch.float64)]
+        for start in range(0, len(candidates), CHUNK):
+            chunk = candidates[start : start + CHUNK]
+            beliefs = self._beliefs(chunk, processes)
+            model = PoolModel(chunk, beliefs, correlated=False, shown=self.function.shown)
+            now = self._situation.seeded(seed + start)
+            value = self.function.marginal(model, len(chunk), now)
+            values.append(value - self._log_seconds(chunk))
+        return torch.cat(values)
+
+    def _fit_cost(self, history: History, seed: int) -> tuple[AveragedGP, NormalScores] | None:
+        seconds = torch.tensor([trial.seconds for trial in history.ok], dtype=torch.float64)
+        if not bool((seconds > 0).all()):
+            return None
+        scores = NormalScores(seconds.log())
+        return AveragedGP(kept=1, seed=seed).fit(self.observed, scores(seconds.log())), scores
+
+    def _log_seconds(self, candidates: Features) -> Float[Tensor, " C"]:
+        if self._cost is None:
+            return torch.zeros(len(candidates), dtype=torch.float64)
+        process, scores = self._cost
+        return scores.inverse(process.marginals(candidates)[0][0])
+
+    def _refine(
+        self,
+        candidates: Features,
+        value: Float[Tensor, " C"],
+        n: int,
+        how: Callable[[Features, int], Tensor],
+        seed: int,
+    ) -> Float[Tensor, " C"]:
+        """Values the best ``n`` anew, and leaves the others out."""
+        short = value.argsort(descending=True, stable=True)[:n]
+        short = short[value[short] > -math.inf]
+        refined = torch.full_like(value, -math.inf)
+        refined[short] = how(candidates[short], seed)
+        return refined
+
+    def _joint(self, candidates: Features, seed: int) -> Float[Tensor, " C"]:
+        best = self.observed[self._best]
+        pool = candidates.join(best).join(self.pending)
+        beliefs = self._beliefs(pool, self._processes)
+        model = PoolModel(pool, beliefs, shown=self.function.shown)
+        count, seen = len(candidates), len(candidates) + len(best)
+        value = self.function.joint(
+            model,
+            count,
+            torch.arange(count, seen),
+            torch.arange(seen, len(pool)),
+            self._situation.seeded(seed),
+        )
+        return value - self._log_seconds(candidates)
+
+    def _beliefs(self, pool: Features, processes: Mapping[str, Belief]) -> list[Belief]:
+        counted = self.problem.exact(pool.x) if len(self._processes) < len(self._signs) else {}
+        return [
+            processes[name]
+            if name in processes
+            else Known(self._scores[name](counted[name] * sign))
+            for name, sign in self._signs.items()
+        ]
+
+    def _bounds(self) -> tuple[Bound, ...]:
+        """Measured constraints in the units of the model."""
+        names = list(self._signs)
+        bounds = []
+        for target in self.problem.constraints.restrict(self.problem.learned):
+            edges = torch.tensor([target.low, target.high], dtype=torch.float64)
+            edges = (edges * self._signs[target.metric]).clamp(-1e300, 1e300)
+            low, high = self._scores[target.metric](edges).sort().values.tolist()
+            bounds.append(Bound(names.index(target.metric), low, high))
+        return tuple(bounds)
+
+
+def _told(metric: str, sign: float) -> PriorMeans:
+    return lambda data: sign * data.told[metric]
+
+
+def _mean_seconds(history: History) -> float:
+    return sum(trial.seconds for trial in history.ok) / max(len(history.ok), 1)

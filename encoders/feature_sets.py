@@ -1,0 +1,167 @@
+"""FeatureSets of an architecture that kernels compare: what two designs can have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..core.errors import UsageError
+from ..spaces import Space
+from .encoder import Encoder
+from .resolver import PLAIN, encoder
+
+__all__ = ["VIEWS", "FeatureSets", "Features", "fitting_sets", "views_of"]
+
+# Architectures that paths, neighbourhoods and scales are taken from.
+REFERENCE = 2048
+VIEWS = PLAIN
+# Where wiring is fixed, choices say what is next to what; where it is chosen, they do not.
+FIXED_WIRING = ("one-hot", "path", "computed path", "counts", "depth")
+CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Architectures, and what the views say of them.
+
+    Args:
+        x: Choice indices.
+        features: One matrix a view.
+        told: What earlier tasks say of each metric, one column a task.
+    """
+
+    x: Int[Tensor, "B V"]
+    features: tuple[Float[Tensor, "B _"], ...]
+    told: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Tensor | slice) -> Features:
+        return Features(
+            self.x[index],
+            tuple(view[index] for view in self.features),
+            {metric: scores[index] for metric, scores in self.told.items()},
+        )
+
+    def double(self) -> Features:
+        """Returns the same in double precision."""
+        return replace(self, features=tuple(view.double() for view in self.features))
+
+    def join(self, other: Features) -> Features:
+        """Appends other architectures.
+
+        Args:
+            other: Of the same views.
+        """
+        pairs = zip(self.features, other.features, strict=True)
+        return Features(
+            torch.cat([self.x, other.x]),
+            tuple(torch.cat(pair) for pair in pairs),
+            {name: torch.cat([scores, other.told[name]]) for name, scores in self.told.items()},
+        )
+
+
+class FeatureSets:
+    """Encodes architectures in several ways, each scaled so that two draws are at distance 1.
+
+    Encoders that a space does not have (paths in a chain, counts in a space without any) are left
+    out.
+
+    Args:
+        space: The space.
+        names: Which encoders, of `encoder_names`; by default all that need no training.
+
+    Raises:
+        UnknownNameError: For another name.
+        UsageError: Where the space has none of them.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> views = FeatureSets(space("nasbench201"), ("one-hot", "depth"))
+        >>> [view.shape for view in views(space("nasbench201").sample(3, 0)).features]
+        [torch.Size([3, 30]), torch.Size([3, 1])]
+    """
+
+    def __init__(self, space: Space, names: tuple[str, ...] = VIEWS) -> None:
+        made = {name: encoder(name, space) for name in names}
+        self.space = space
+        self._unfitted = {name: there for name, there in made.items() if there is not None}
+        if not self._unfitted:
+            raise UsageError(
+                f"The space {space.name} has nothing that {', '.join(names)} could encode.",
+                "Use one-hot, which every space has.",
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The views there are, in order."""
+        return tuple(self._unfitted)
+
+    def __call__(self, x: Int[Tensor, "B V"]) -> Features:
+        """Encodes architectures.
+
+        Args:
+            x: Valid choice indices.
+
+        Returns:
+            One matrix a view; the mean squared distance of two uniform draws is 1 in each.
+        """
+        pairs = zip(self._encoders.values(), self._centre_and_scale, strict=True)
+        return Features(
+            x, tuple((each.transform(x) - centre) / scale for each, (centre, scale) in pairs)
+        )
+
+    @cached_property
+    def _reference(self) -> Int[Tensor, "R V"]:
+        return self.space.sample(REFERENCE, 0)
+
+    @cached_property
+    def _encoders(self) -> Mapping[str, Encoder]:
+        return {name: each.fit(self._reference) for name, each in self._unfitted.items()}
+
+    @cached_property
+    def _centre_and_scale(self) -> list[tuple[Tensor, float]]:
+        # Distances by inner products lose their digits far from the origin.
+        made = []
+        for each in self._encoders.values():
+            view = each.transform(self._reference)
+            made.append((view.mean(0), max((2 * view.var(0).sum()).sqrt().item(), 1e-6)))
+        return made
+
+
+def fitting_sets(space: Space) -> tuple[str, ...]:
+    """Returns the few views that search compares: paths, or neighbours where wiring is chosen.
+
+    Args:
+        space: The space.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> fitting_sets(space("nasbench101"))
+        ('one-hot', 'neighbours', 'counts', 'depth')
+    """
+    chosen = any(variable.kind in ("edge", "parent") for variable in space.variables)
+    return CHOSEN_WIRING if chosen else FIXED_WIRING
+
+
+@lru_cache(maxsize=16)
+def views_of(space: Space, names: tuple[str, ...]) -> FeatureSets:
+    """Returns the views of a space, fitted once however many ask.
+
+    Args:
+        space: The space.
+        names: As for `FeatureSets`.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> views_of(cells, ("path",)) is views_of(cells, ("path",))
+        True
+    """
+    return FeatureSets(space, names)

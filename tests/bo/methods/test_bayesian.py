@@ -1,0 +1,180 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from vitruvius.bo.acquisition.fitted import FittedAcquisition
+from vitruvius.bo.acquisition.functions import acquisition_names
+from vitruvius.bo.method import Method
+from vitruvius.bo.methods.bayesian import BayesianOptimization
+from vitruvius.bo.problem import Problem
+from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.predictors.surrogate_resolver import AUTO, surrogate_names
+from vitruvius.spaces import space
+from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
+from vitruvius.testing import MethodContract
+from vitruvius.testing.methods import landscape, quality_and_cost, search
+
+SINGLE = [name for name in acquisition_names() if "ehvi" not in name]
+SEVERAL = ["auto", "logehvi", "lognehvi"]
+SITUATIONS = {
+    "one objective": {"maximize": "quality"},
+    "constraint": {"maximize": "quality", "where": "cost<=60"},
+    "nothing feasible": {"maximize": "quality", "where": "cost<=-1"},
+    "several": {"maximize": "quality", "minimize": "cost"},
+    "several, constraint": {"maximize": "quality", "minimize": "cost", "where": "cost<=60"},
+    "several, nothing feasible": {
+        "maximize": "quality",
+        "minimize": "cost",
+        "where": "cost<=-1",
+    },
+}
+EACH = [
+    (name, situation)
+    for situation in SITUATIONS
+    for name in (SEVERAL if situation.startswith("several") else SINGLE)
+]
+
+
+class TestContract(MethodContract):
+    @pytest.fixture
+    def make(self) -> Callable[[], Method]:
+        return lambda: BayesianOptimization(pool=16)
+
+
+@pytest.mark.parametrize(("name", "situation"), EACH)
+@pytest.mark.parametrize("pending", [0, 3])
+def test_every_acquisition_in_every_situation_it_allows(
+    name: str, situation: str, pending: int
+) -> None:
+    kind = space("toy_recipe.yaml")
+    problem = Problem(kind, quality_and_cost(), **SITUATIONS[situation])
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    history = search(BayesianOptimization(acquisition=name), problem, 9, pending=pending)
+    assert len(history.hashes.unique()) == 9
+    assert {trial.proposal.source for trial in history.trials[7:]} == {"exhaustive"}
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_noisy_values_of_the_same(name: str) -> None:
+    """Values that contradict each other, more than settings are judged on."""
+    kind = space("toy_recipe.yaml")
+    problem = Problem(kind, quality_and_cost(), maximize="quality")
+    noise = torch.randn(205, generator=torch.Generator().manual_seed(0)).tolist()
+    trials = [
+        Trial(i, Proposal(tuple(row), "told"), "ok", {"quality": noise[i]})
+        for i, row in enumerate(kind.enumerate()[:205].tolist())
+    ]
+    history = History(problem, trials)
+    proposal = BayesianOptimization(acquisition=name).propose(history, 0)
+    assert proposal is not None
+    assert not bool(history.knows(torch.tensor([proposal.row])).any())
+
+
+@pytest.mark.parametrize("name", SINGLE[1:])
+def test_told_results_may_all_violate_what_is_counted(name: str) -> None:
+    cells = space("nasbench201")
+    problem = Problem(cells, quality_and_cost(), maximize="quality", where="params<=120k")
+    rows = cells.enumerate()
+    rows = rows[~problem.possible(rows)][:12].tolist()
+    trials = [
+        Trial(i, Proposal(tuple(row), "told")).finish("ok", landscape(tuple(row)))
+        for i, row in enumerate(rows)
+    ]
+    proposal = BayesianOptimization(acquisition=name).propose(History(problem, trials), 0)
+    assert proposal is not None
+    assert bool(problem.possible(torch.tensor([proposal.row])).all())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == AUTO else name
+        for name in surrogate_names()
+    ],
+)
+def test_every_surrogate_on_a_space_of_thousands(name: str) -> None:
+    """Where most are left out after a first look."""
+    cells = space("nasbench201")
+    problem = Problem(cells, quality_and_cost(), maximize="quality")
+    trials = [
+        Trial(i, Proposal(tuple(row), "told")).finish("ok", landscape(tuple(row)))
+        for i, row in enumerate(cells.enumerate()[::300].tolist())
+    ]
+    history = History(problem, trials)
+    proposal = BayesianOptimization(surrogate=name).propose(history, 0)
+    assert proposal is not None
+    assert proposal == BayesianOptimization(surrogate=name).propose(history, 0)
+
+
+@pytest.mark.parametrize("sources", ["mutation", "diffusion+mutation", "uniform"])
+def test_exact_constraints_in_a_space_too_large_to_list(sources: str) -> None:
+    nets = MobileNetV3(resolutions=(224,))
+    problem = Problem(nets, quality_and_cost(), maximize="quality", where="macs<=335M")
+    history = search(BayesianOptimization(sources=sources, pool=32), problem, 8)
+    assert len(history.hashes.unique()) == 8
+    assert bool(nets.is_valid(history.everything).all())
+    assert float(problem.exact(history.everything)["macs"].max()) <= 335e6
+    proposed = {trial.proposal.source for trial in history.trials[4:]}
+    assert proposed <= set(sources.split("+"))
+
+
+def test_several_metrics_that_are_not_objectives_are_not_needed() -> None:
+    problem = Problem(space("toy_recipe.yaml"), quality_and_cost(), minimize="cost")
+    rows = problem.space.enumerate()[:6].tolist()
+    trials = [
+        Trial(i, Proposal(tuple(row), "told"), "ok", {"cost": float(sum(row))})
+        for i, row in enumerate(rows)
+    ]
+    assert BayesianOptimization().propose(History(problem, trials), 0) is not None
+
+
+def test_judge_predicts_and_values_any_architecture() -> None:
+    table = NASBenchGraphTable("cora")
+    problem = Problem.of(table, maximize="valid_perf")
+    values = table.values(table.rows[:20])["valid_perf"].tolist()
+    trials = [
+        Trial(i, Proposal(tuple(row), "told"), "ok", {"valid_perf": values[i]})
+        for i, row in enumerate(table.rows[:20].tolist())
+    ]
+    judge = BayesianOptimization().judge(History(problem, trials))
+    assert isinstance(judge, FittedAcquisition)
+
+
+def test_one_method_serves_several_problems() -> None:
+    """What is computed once for a problem is not taken for another's."""
+    method = BayesianOptimization(pool=16)
+    for name in ("toy_recipe.yaml", "nasbench201", "toy_recipe.yaml"):
+        problem = Problem(space(name), quality_and_cost(), maximize="quality")
+        assert len(search(method, problem, 6)) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "choices"),
+    [
+        ({"acquisition": "ei"}, "logei"),
+        ({"views": "one-hot+graph"}, "weisfeiler-lehman"),
+        ({"sources": "genetic"}, "diffusion, mutation, uniform"),
+        ({"surrogate": "forest"}, "deep-kernel"),
+        ({"generator": "gan"}, "mobilenetv3"),
+        ({"fidelity": "half"}, "lower-first"),
+    ],
+)
+def test_unknown_names_list_the_choices(options: dict[str, str], choices: str) -> None:
+    problem = Problem(space("mobilenetv3"), quality_and_cost(), maximize="quality")
+    with pytest.raises(UnknownNameError, match=choices):
+        search(BayesianOptimization(**options), problem, 6)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("logehvi", {"maximize": "quality"}), ("ucb", {"maximize": "quality", "minimize": "cost"})],
+)
+def test_acquisition_for_another_number_of_objectives(name: str, wanted: dict[str, str]) -> None:
+    problem = Problem(space("toy_recipe.yaml"), quality_and_cost(), **wanted)
+    with pytest.raises(UsageError, match="is not for"):
+        search(BayesianOptimization(acquisition=name), problem, 6)

@@ -1,0 +1,163 @@
+"""The sample verb in Python, on real tables and the generators that ship."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from vitruvius import evaluator, sample, space
+from vitruvius.core.errors import TargetError, UsageError
+from vitruvius.generators import Uniform, load
+from vitruvius.spaces.product import ProductSpace
+from vitruvius.verbs.sample import Sampler
+
+
+def test_large_space_exact_targets_are_met_by_count_of_built_modules() -> None:
+    nets = space("mobilenetv3")
+    result = sample(nets, target="params=4.2e6±2%, macs<=220e6", n=40, seed=1)
+    assert result.summary["returned"] == 40
+    assert result.summary["labels_used"] == 0
+    assert result.summary["raw_yield"] >= 20 * result.summary["base_rate"]
+    assert len({entry.architecture for entry in result.samples}) == 40
+    for entry in result.samples[::8]:
+        built = sum(p.numel() for p in nets.build(entry.architecture).parameters())
+        assert built == entry.exact["params"]
+        assert abs(built - 4.2e6) <= 0.02 * 4.2e6
+        assert entry.exact["macs"] <= 220e6
+
+
+def test_nothing_is_looked_up_while_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The returned architectures do not depend on any value that was not paid for as a label."""
+    graphs, found = space("nas-bench-graph"), []
+    for fake in (False, True):
+        table = evaluator(graphs, "cora")
+        honest = table.label(table.rows[:0])
+        assert honest["valid_perf"].shape == (0,)
+        sampler = Sampler(
+            graphs, data=table, target="valid_perf>=0.8", labels=50, predictor="gp", seed=3
+        )
+        if fake:
+            values = table.values
+            monkeypatch.setattr(
+                table, "values", lambda x, v=values: {k: c * 0 for k, c in v(x).items()}
+            )
+        result = sampler.sample(10)
+        assert result.summary["labels_used"] == 50 == table.labels_used
+        labelled = set(graphs.keys(sampler.labelled))
+        rows = graphs.rows([entry.architecture for entry in result.samples])
+        assert not labelled & set(graphs.keys(rows))
+        assert (result.summary["hit_rate"] == 0) is fake
+        found.append([entry.architecture for entry in result.samples])
+    assert found[0] == found[1]
+
+
+def test_guidance_beats_the_base_rate_on_a_measured_target() -> None:
+    result = sample(
+        "nas-bench-graph", data="arxiv", target="valid_perf>=0.72, latency<=8ms", n=30, labels=100,
+        predictor="gnn", seed=0,
+    )  # fmt: skip
+    assert result.summary["guidance"] == "resampling"
+    assert result.summary["hit_rate"] > 3 * result.summary["base_rate"]
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["none", "classifier-free", "gradient", "resampling", "classifier-free+gradient+resampling"],
+)
+def test_every_form_of_guidance_returns_what_meets_the_target(form: str) -> None:
+    result = sample("nasbench201", target="params<=0.15M, depth>=36", n=5, guidance=form, seed=0)
+    assert [entry.meets_target for entry in result.samples] == [True] * 5
+    assert result.summary["guidance"] == form
+
+
+def test_guided_proposals_meet_exact_targets_more_often() -> None:
+    rates = {
+        form: sample("nasbench201", target="params=0.2M±10%", n=30, guidance=form).summary[
+            "raw_yield"
+        ]
+        for form in ("none", "classifier-free", "resampling")
+    }
+    assert rates["classifier-free"] > 1.5 * rates["none"]
+    assert rates["resampling"] > 1.5 * rates["none"]
+
+
+def test_params_of_a_data_set_are_counted_for_its_task() -> None:
+    result = sample("nas-bench-graph", data="pubmed", target="params<=0.2", n=4, seed=0)
+    assert result.summary["labels_used"] == 0
+    for entry in result.samples:
+        assert entry.exact["params"] <= 0.2
+        assert entry.measured is not None
+        assert entry.exact["params"] == pytest.approx(entry.measured["params"])
+
+
+def test_labels_beyond_the_table_use_it_up_and_no_more() -> None:
+    table = evaluator(space("nas-bench-graph"), "proteins")
+    sampler = Sampler(
+        space("nas-bench-graph"), data=table, target="valid_perf>=0.8", labels=10**6,
+        predictor="lightgbm",
+    )  # fmt: skip
+    assert len(sampler.labelled) == len(table.rows) == table.labels_used
+
+
+def test_an_exhausted_space_returns_what_there_is() -> None:
+    recipe = space("toy_recipe.yaml")
+    result = sample(recipe, n=10_000)
+    assert result.summary["returned"] == recipe.architecture_count
+    assert any("Only" in note for note in result.notes)
+
+
+def test_a_product_of_spaces_samples() -> None:
+    pair = ProductSpace(
+        name="pair", parts={"net": space("nasbench201"), "recipe": space("toy_recipe.yaml")}
+    )
+    result = sample(pair, target="net.params<=0.2M", n=5)
+    assert all(entry.meets_target for entry in result.samples)
+
+
+def test_a_generator_object_can_be_given() -> None:
+    assert sample("nasbench201", generator=Uniform(), n=2).summary["generator"] == "uniform"
+    result = sample("nasbench201", generator=load("nasbench201"), n=2, steps=4)
+    assert "nasbench201" in result.summary["generator"]
+
+
+def test_one_sampler_serves_several_samples_on_the_same_labels() -> None:
+    table = evaluator(space("nas-bench-graph"), "cora")
+    sampler = Sampler(
+        space("nas-bench-graph"), data=table, target="valid_perf>=0.79", labels=40, predictor="gp"
+    )
+    first, second = sampler.sample(3, seed=1), sampler.sample(3, seed=2)
+    assert table.labels_used == 40
+    assert first.summary["base_rate"] == second.summary["base_rate"]
+
+
+@pytest.mark.parametrize("target", ["params<=10", "params>=1e12", "depth>=1000"])
+@pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3"])
+def test_a_target_beyond_the_whole_space_is_refused(name: str, target: str) -> None:
+    with pytest.raises(TargetError, match="cannot be met"):
+        sample(name, target=target)
+
+
+def test_bounds_found_in_a_large_space_are_the_true_ones() -> None:
+    """The descent ends at the smallest network there is: every choice at its smallest."""
+    nets = space("mobilenetv3")
+    smallest = torch.zeros(1, len(nets.variables), dtype=torch.long)
+    least = float(nets.statistics(smallest)["params"])
+    with pytest.raises(TargetError, match=re.escape(f"{least:.6g}")):
+        sample(nets, target=f"params<={least - 1}")
+
+
+def test_wrong_numbers_are_refused() -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        sample("nasbench201", n=0)
+    with pytest.raises(UsageError, match="negative"):
+        sample("nasbench201", labels=-1)
+
+
+def test_the_command_of_the_documents_saves_what_it_returned(tmp_path: object) -> None:
+    result = sample("nasbench201", target="params<=0.3M", n=2)
+    files = result.save(f"{tmp_path}/out")
+    assert [file.name for file in files] == [
+        "result.json", "architecture_001.svg", "architecture_002.svg", "contact_sheet.svg",
+    ]  # fmt: skip

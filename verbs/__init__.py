@@ -1,0 +1,1 @@
+"""What users ask for: `sample`, `search` and `transfer`."""

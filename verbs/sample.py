@@ -1,0 +1,485 @@
+"""The first verb: sample architectures that meet target properties, at once, without a search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..bo.methods.design import initial_design
+from ..core.device import resolve_device
+from ..core.errors import TargetError, UsageError
+from ..core.seeding import derive_seed
+from ..evaluators.evaluator import Evaluator
+from ..evaluators.metric import Metric
+from ..evaluators.resolver import evaluator as make_evaluator
+from ..evaluators.tables.table import Table
+from ..evaluators.targets import Target, Targets, exact_metrics, parse_targets
+from ..generators.diffusion import GraphDiffusion
+from ..generators.generator import Generator
+from ..generators.pool import gather
+from ..generators.resolver import generator_for
+from ..generators.steering import reference_set, steer
+from ..predictors.goal import Goal
+from ..predictors.resolver import AUTO, fit_predictor
+from ..reports import draw, sheet_caption, write_report
+from ..spaces import Architecture, Space
+from ..spaces import space as make_space
+
+__all__ = ["Sample", "SampleResult", "Sampler", "sample"]
+
+DEFAULT_LABELS, FEWEST_LABELS = 200, 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One returned architecture.
+
+    Args:
+        architecture: The architecture.
+        exact: Metrics that were counted, in the unit of the data's metric or as plain counts.
+        predicted: Per predicted metric its ``mean`` and ``std``, in its unit, and the
+            ``probability`` of meeting the target.
+        measured: Looked up after sampling; None where there is no table or it lacks this one.
+        meets_target: By count and measurement; None where that cannot be told.
+    """
+
+    architecture: Architecture
+    exact: dict[str, float]
+    predicted: dict[str, dict[str, float]]
+    measured: dict[str, float] | None
+    meets_target: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the JSON form, with the architecture as its native string."""
+        return {
+            "architecture": str(self.architecture),
+            "exact": self.exact,
+            "predicted": self.predicted,
+            "measured": self.measured,
+            "meets_target": self.meets_target,
+        }
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """What `sample` returns.
+
+    Args:
+        space: Whose architectures they are.
+        samples: The architectures, the likeliest to meet the targets first.
+        summary: How they came about; see the documentation of ``vitruvius sample``.
+        metrics: The metrics of the targets.
+        notes: What the user should know, in whole sentences.
+    """
+
+    space: Space
+    samples: list[Sample]
+    summary: dict[str, Any]
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def missed(self) -> bool:
+        """Whether there were targets and none of the returned architectures meets them."""
+        told = [entry.meets_target for entry in self.samples if entry.meets_target is not None]
+        return bool(told) and not any(told)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the JSON form that the command line prints."""
+        return {
+            "architectures": [entry.to_json() for entry in self.samples],
+            "summary": self.summary,
+        }
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Writes ``result.json``, a drawing of each architecture and a contact sheet.
+
+        Args:
+            folder: Made where it does not exist.
+
+        Raises:
+            OutputError: Where it cannot be written to.
+        """
+        drawings = []
+        for entry in self.samples:
+            values = {**entry.exact, **(entry.measured or {})}
+            shown = {name: values[name] for name in self.metrics if name in values}
+            caption = sheet_caption(shown, entry.meets_target)
+            drawings.append((draw(self.space, entry.architecture), caption))
+        return write_report(folder, self.to_json(), drawings)
+
+
+def sample(
+    space: str | Space,
+    *,
+    data: str | Evaluator | None = None,
+    target: str = "",
+    n: int = 10,
+    labels: int | None = None,
+    generator: str | Generator = "auto",
+    guidance: str = "auto",
+    predictor: str = AUTO,
+    steps: int = 16,
+    seed: int = 0,
+    architecture_column: str = "arch_str",
+    metrics: str = "",
+    tables: Sequence[str | Path] = (),
+    device: str = "auto",
+) -> SampleResult:
+    """Samples distinct architectures that meet target properties.
+
+    1. ``labels`` random architectures are looked up in the evaluator and a predictor is fitted to
+       each metric of the targets that cannot be counted.
+    2. The generator proposes architectures, guided towards the targets.
+    3. Exact metrics are counted; what misses them is not returned unless nothing better was found.
+       The rest is ranked by the predicted probability of meeting the targets.
+    4. Only then are the returned architectures looked up, to report how many did.
+
+    To ask several times on the same labels, use `Sampler`.
+
+    Args:
+        space: A space or its name.
+        data: A data set known for the space, the path of a table, or an evaluator.
+        target: For example ``"valid_perf>=0.8, latency<=5ms"`` (see `parse_targets`).
+        n: How many architectures to return.
+        labels: Ground-truth look-ups that may be spent; by default 200 where the targets name a
+            metric that has to be predicted, else none.
+        generator: ``auto``, ``uniform``, a shipped name, a folder, or a generator.
+        guidance: ``auto``, ``none``, or some of ``classifier-free``, ``gradient`` and
+            ``resampling`` joined by ``+``.
+        predictor: ``auto``, ``gp``, ``lightgbm``, ``gnn``, ``average``, ``nao`` or ``seminas``.
+        steps: Reverse steps of the diffusion.
+        seed: Seed of everything random; the same seed gives the same result.
+        architecture_column: Column of a user's table that holds native strings.
+        metrics: Metrics of a user's table, ``"accuracy=column, latency_ms=other"``.
+        tables: Further files to join to a user's table.
+        device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UsageError: For ``n``, ``labels`` or ``steps`` out of range, or for guidance that the
+            generator or the targets do not allow.
+        TargetError: For targets that contradict each other or that nothing in the space can meet.
+        UnknownNameError: For an unknown space, data set, metric, predictor, generator or guidance.
+        TableError: For a table that cannot be read.
+        CheckpointError: For a folder that holds no generator of this space.
+        MissingExtraError: Where the package that brings the data set is not installed.
+
+    Example:
+        >>> result = sample("mobilenetv3", target="params<=4.5e6, macs<=200e6", n=3)
+        >>> [entry.meets_target for entry in result.samples]
+        [True, True, True]
+    """
+    if n < 1:
+        raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
+    space = make_space(space) if isinstance(space, str) else space
+    if isinstance(data, str):
+        data = make_evaluator(
+            space, data, architecture_column=architecture_column, metrics=metrics, tables=tables
+        )
+    clock = _Clock()
+    if isinstance(generator, str):
+        generator_for(space, generator)  # a mistake here must not cost labels
+    sampler = Sampler(
+        space, data=data, target=target, labels=labels, predictor=predictor, seed=seed
+    )
+    return sampler.sample(
+        n, generator=generator, guidance=guidance, steps=steps, device=device, clock=clock
+    )
+
+
+class Sampler:
+    """Targets with the labels and predictors they need, ready to sample from any generator.
+
+    Args:
+        space: The space.
+        data: Where labels come from.
+        target: As for `sample`.
+        labels: As for `sample`.
+        predictor: As for `sample`.
+        exclude: Architectures that shall not be returned either, ``[K, V]``.
+        seed: Seed of labels and predictors.
+
+    Attributes:
+        goal: The targets that can be told, with the fitted predictors; may be replaced.
+        labelled: The architectures that were looked up, ``[K, V]``.
+
+    Raises:
+        UsageError: For negative ``labels``, or too few to fit a predictor to.
+        TargetError: As for `sample`.
+        UnknownNameError: For an unknown metric or predictor.
+
+    Example:
+        >>> sampler = Sampler(make_space("nasbench201"), target="params<=400k")
+        >>> [sampler.sample(2, seed=seed).summary["hit_rate"] for seed in (0, 1)]
+        [1.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        data: Evaluator | None = None,
+        target: str = "",
+        labels: int | None = None,
+        predictor: str = AUTO,
+        exclude: Int[Tensor, "K V"] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if labels is not None and labels < 0:
+            raise UsageError(f"`labels` must not be negative, got {labels}.", "0 spends none.")
+        self.space, self.data, self.seed = space, data, seed
+        measured = data.metrics if data is not None else {}
+        self.metrics = {**exact_metrics(space), **measured}
+        self.targets = parse_targets(target, self.metrics) if target else Targets()
+        names = set(self.targets.names)
+        learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]
+        _check_reachable(space, self.targets.restrict(names - set(learnt)), self.exact)
+        nothing = torch.zeros(0, len(space.variables), dtype=torch.long)
+        self.labelled, self._exclude = nothing, nothing if exclude is None else exclude
+        fitted = {}
+        wanted = (DEFAULT_LABELS if learnt else 0) if labels is None else labels
+        if learnt and 0 < wanted < FEWEST_LABELS:
+            raise UsageError(
+                f"A predictor needs at least {FEWEST_LABELS} labels, {wanted} are allowed.",
+                "Allow more, or 0 to do without predictors.",
+            )
+        if learnt and wanted and isinstance(data, Table):
+            self.labelled = initial_design(data.rows, wanted, derive_seed(seed, "labels"))
+            values = data.label(self.labelled)
+            for metric in learnt:
+                there = ~values[metric].isnan()
+                fitted[metric] = fit_predictor(
+                    predictor, space, self.labelled[there], values[metric][there], seed=seed
+                )
+        told = self.targets.restrict(names - set(learnt) | set(fitted))
+        self.goal = Goal(space, told, self.exact, fitted, seed=seed)
+
+    def sample(
+        self,
+        n: int = 10,
+        *,
+        generator: str | Generator = "auto",
+        guidance: str = "auto",
+        steps: int = 16,
+        seed: int | None = None,
+        device: str = "auto",
+        clock: _Clock | None = None,
+    ) -> SampleResult:
+        """Samples as the function `sample` does, spending no further labels.
+
+        Args:
+            n: How many architectures to return.
+            generator: As for `sample`.
+            guidance: As for `sample`.
+            steps: Reverse steps.
+            seed: Seed of the proposals; by default that of the labels.
+            device: As for `sample`.
+            clock: Started earlier, where more than this call shall be timed.
+
+        Raises:
+            UsageError: For ``n`` below 1, or for guidance that the generator or the targets do not
+                allow.
+            UnknownNameError: For an unknown generator or guidance.
+        """
+        if n < 1:
+            raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
+        clock, seed = clock or _Clock(), self.seed if seed is None else seed
+        chosen = generator
+        if isinstance(generator, str):
+            generator = generator_for(self.space, generator)
+        if isinstance(generator, GraphDiffusion):
+            generator.to(resolve_device(device))
+        units = self.data.metrics if self.data is not None else ()
+        steering = steer(self.goal, generator, guidance, units=units, seed=seed)
+        pool = gather(
+            self.goal,
+            generator,
+            steering,
+            n,
+            exclude=torch.cat([self.labelled, self._exclude]),
+            steps=steps,
+            seed=seed,
+        )
+        feasible = self.goal.feasible(pool.x)
+        x = pool.x[feasible][:n] if bool(feasible.any()) else pool.x[:n]
+        samples = self.describe(x)
+        told = [entry.meets_target for entry in samples if entry.meets_target is not None]
+        seen = generator.seen(self.space, x)
+        summary = {
+            "space": self.space.name,
+            "target": str(self.targets),
+            "requested": n,
+            "returned": len(samples),
+            "proposals": pool.proposals,
+            "raw_validity": pool.valid / pool.proposals,
+            "raw_unique": pool.unique / max(pool.valid, 1),
+            "raw_yield": pool.feasible / pool.proposals if self.goal.exact_targets else None,
+            "novel": None if seen is None else float((~seen).double().mean()),
+            "labels_used": len(self.labelled),
+            "hit_rate": sum(told) / len(told) if told else None,
+            "base_rate": self._base_rate(),
+            "predictor": {m: model.name for m, model in self.goal.predictors.items()},
+            "cpu_seconds": clock.cpu(),
+            "wall_seconds": clock.wall(),
+            "seed": seed,
+            "steps": steps,
+            "generator": generator.name,
+            "guidance": steering.name,
+        }
+        shown = dict.fromkeys([*self.targets.names, *self.goal.targets.names])
+        metrics = {name: self.metrics[name] for name in shown if name in self.metrics}
+        return SampleResult(
+            self.space,
+            samples,
+            summary,
+            metrics,
+            self._notes(feasible, n, samples, generator, chosen),
+        )
+
+    def exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
+        """Counts what needs no label.
+
+        Args:
+            x: Valid choice indices.
+        """
+        counted = self.space.statistics(x, self.data.task if self.data else None)
+        return {**counted, **(self.data.exact_values(x) if self.data else {})}
+
+    def describe(self, x: Int[Tensor, "B V"]) -> list[Sample]:
+        """Tells all that is known of architectures; what can be looked up is.
+
+        Args:
+            x: Valid choice indices.
+        """
+        exact = self.exact(x)
+        predicted = {m: model.predict(x) for m, model in self.goal.predictors.items()}
+        chances = {m: column.exp() for m, column in self.goal.log_probabilities(x).items()}
+        measured, meets = self._look_up(x, exact)
+        return [
+            Sample(
+                architecture,
+                {name: float(column[i]) for name, column in exact.items()},
+                {
+                    name: {
+                        "mean": float(mean[i]),
+                        "std": float(std[i]),
+                        "probability": float(chances[name][i]),
+                    }
+                    for name, (mean, std) in predicted.items()
+                },
+                measured[i],
+                meets[i],
+            )
+            for i, architecture in enumerate(self.space.architectures(x))
+        ]
+
+    def _look_up(
+        self, x: Int[Tensor, "B V"], exact: Mapping[str, Tensor]
+    ) -> tuple[list[dict[str, float] | None], list[bool | None]]:
+        """Looks the returned architectures up, after sampling."""
+        nothing: list[Any] = [None] * len(x)
+        if not isinstance(self.data, Table):
+            told = bool(self.targets) and not set(self.targets.names) - set(exact)
+            return nothing, self.targets.satisfied(exact).tolist() if told else nothing
+        values = self.data.values(x)
+        there = ~torch.stack(list(values.values())).isnan().all(0)
+        measured = [
+            {name: float(column[i]) for name, column in values.items()} if there[i] else None
+            for i in range(len(x))
+        ]
+        if not self.targets:
+            return measured, nothing
+        met = self.targets.satisfied({**exact, **values}).tolist()
+        return measured, [met[i] if there[i] else None for i in range(len(x))]
+
+    def _base_rate(self) -> float | None:
+        """Share that meets the targets: of the whole table where there is one, else by count."""
+        if not self.targets:
+            return None
+        table = self.data if isinstance(self.data, Table) else None
+        rows = reference_set(self.space, self.seed) if table is None else table.rows
+        values = dict(self.exact(rows))
+        if table is not None:
+            values |= table.values(rows)
+        if set(self.targets.names) - set(values):
+            return None
+        return float(self.targets.satisfied(values).double().mean())
+
+    def _notes(
+        self,
+        feasible: Tensor,
+        n: int,
+        samples: list[Sample],
+        generator: Generator,
+        chosen: str | Generator,
+    ) -> list[str]:
+        notes = []
+        if chosen == "auto" and not generator.guidable:
+            notes.append(
+                f"No generator ships for {self.space.name}, so these were drawn uniformly and "
+                "sorted. To train one: vitruvius train SPACE --out FOLDER"
+            )
+        blind = set(self.targets.names) - set(self.goal.targets.names)
+        if blind:
+            notes.append(
+                f"No labels were spent, so {', '.join(sorted(blind))} guided nothing; "
+                "allow some with `labels`."
+            )
+        if self.goal.exact_targets and not bool(feasible.any()):
+            notes.append(f"Nothing found meets {self.goal.exact_targets}; these come closest.")
+        elif len(samples) < n:
+            notes.append(f"Only {len(samples)} distinct architectures were found, not {n}.")
+        return notes
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def wall(self) -> float:
+        return round(time.perf_counter() - self._wall, 3)
+
+    def cpu(self) -> float:
+        return round(time.process_time() - self._cpu, 3)
+
+
+def _check_reachable(space: Space, targets: Targets, exact: Any) -> None:
+    """Refuses a target on a counted metric that lies beyond the whole space.
+
+    In a large space the ends are found by coordinate descent from the best of some draws; they are
+    the true ends where the metric is monotone in every variable.
+    """
+    for target in targets:
+        for sign, beyond in ((1.0, target.high), (-1.0, target.low)):
+            best = _extreme(space, exact, target, sign)
+            if sign * best > sign * beyond:
+                side = "smallest" if sign > 0 else "largest"
+                raise TargetError(
+                    f"{target.text!r} cannot be met: the {side} {target.metric} in {space.name} is "
+                    f"{best:.6g}.",
+                    "Choose a bound within the space.",
+                )
+
+
+def _extreme(space: Space, exact: Any, target: Target, sign: float) -> float:
+    def measure(x: Tensor) -> Float[Tensor, " B"]:
+        return sign * exact(x)[target.metric]
+
+    if space.enumerable:
+        return sign * float(measure(space.enumerate()).min())
+    x = space.sample(2048, 0)
+    row = x[measure(x).argmin()]
+    best = float(measure(row[None]))
+    while True:
+        around = space.neighbours(row)
+        values = measure(around)
+        if float(values.min()) >= best:
+            return sign * best
+        best, row = float(values.min()), around[values.argmin()]

@@ -1,0 +1,441 @@
+"""The second verb: search for the best architectures by evaluating as few as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from ..bo.method import Method
+from ..bo.problem import Problem
+from ..bo.progress import Progress
+from ..bo.result import SearchResult
+from ..bo.search import Search
+from ..bo.store import EvaluatorConfig, Run, RunConfig, SourceConfig
+from ..core.errors import UsageError
+from ..evaluators.evaluator import Evaluator
+from ..evaluators.function import FunctionEvaluator, metrics_named
+from ..evaluators.reference import is_reference, referenced
+from ..evaluators.resolver import data_sets
+from ..evaluators.resolver import evaluator as make_evaluator
+from ..evaluators.tables.table import Table
+from ..predictors.source_task import SourceTask
+from ..predictors.source_tasks import SourceTasks
+from ..spaces import Architecture, Space, names
+from ..spaces import space as make_space
+from ..spaces.declared import DeclaredSpace
+from ..spaces.resolver import PRESETS
+
+__all__ = [
+    "AUTO",
+    "EvaluatorLike",
+    "new_search",
+    "open_search",
+    "resume",
+    "search",
+    "warm_start_task",
+]
+
+AUTO = "auto"
+
+EvaluatorLike = str | Evaluator | Callable[[Architecture], Mapping[str, float]]
+
+
+def search(
+    space: str | Space,
+    *,
+    evaluator: EvaluatorLike,
+    maximize: str = "",
+    minimize: str = "",
+    where: str = "",
+    budget: int = 100,
+    method: str | Method = "bo",
+    seed: int = 0,
+    batch: int | None = None,
+    initial: int | None = None,
+    warm_start: Sequence[str | Path] = (),
+    workers: int = 1,
+    executor: str = AUTO,
+    timeout: float | None = None,
+    run: str | Path | None = None,
+    storage: str | None = None,
+    architecture_column: str = "arch_str",
+    metrics: str = "",
+    tables: Sequence[str | Path] = (),
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Searches for the architectures that are best by evaluation.
+
+    1. ``initial`` random architectures are evaluated.
+    2. The method proposes one architecture after the other, up to ``batch`` of them before their
+       results are in; nothing is proposed twice.
+    3. A result or a failure is written to the run as soon as it is there. A run that was
+       interrupted, however, goes on with `resume`, to the same end.
+
+    Args:
+        space: A space or its name.
+        evaluator: A data set known for the space, the path of a table, ``file.py:name`` or
+            ``package.module:name``, an `Evaluator`, or a function from an architecture to numbers.
+        maximize: Metrics, joined by commas.
+        minimize: Metrics, joined by commas; several objectives give a front.
+        where: Constraints, as the targets of `sample`.
+        budget: Evaluations.
+        method: ``"bo"`` or another of `vitruvius.bo.methods.names`, or a method.
+        seed: Seed of everything random; the same seed and batch give the same trials.
+        batch: Evaluations at the same time, over all processes; by default ``workers``.
+        initial: Random architectures before the method decides; by default five, or none where
+            there are earlier runs.
+        warm_start: Folders of runs on the same space, from which the method ``bo`` starts as far as
+            results bear them out.
+        workers: Evaluations at the same time in this process.
+        executor: ``"serial"``, ``"process"``, ``"ray"``, or ``"auto"``: serial for a table and one
+            worker, else processes.
+        timeout: Seconds after which an evaluation has failed.
+        run: Folder to keep the run in, or with ``storage`` its name there; by default it ends with
+            this process. A run that is there is joined.
+        storage: ``postgresql://…``, ``sqlite:///FILE`` or ``journal:///FILE``.
+        architecture_column: Column of a user's table that holds native strings.
+        metrics: Metrics of a user's table, ``"accuracy=column, latency_ms=other"``.
+        tables: Further files to join to a user's table.
+        progress: Where to report to.
+
+    Raises:
+        UsageError: For arguments out of range, or a run that is there with other settings.
+        TargetError: For constraints that cannot be read.
+        UnknownNameError: For an unknown space, data set, metric, method or executor.
+        TableError: For a table that cannot be read.
+        MissingExtraError: For a data set, database or executor whose package is not installed.
+
+    Example:
+        >>> result = search(
+        ...     "nas-bench-graph",
+        ...     evaluator="cora",
+        ...     maximize="valid_perf",
+        ...     budget=20,
+        ...     method="random",
+        ... )
+        >>> len(result.trials), result.summary["failed"]
+        (20, 0)
+    """
+    made = new_search(
+        space,
+        evaluator=evaluator,
+        maximize=maximize,
+        minimize=minimize,
+        where=where,
+        budget=budget,
+        method=method,
+        seed=seed,
+        batch=workers if batch is None else batch,
+        initial=initial,
+        warm_start=warm_start,
+        workers=workers,
+        executor=executor,
+        timeout=timeout,
+        run=run,
+        storage=storage,
+        architecture_column=architecture_column,
+        metrics=metrics,
+        tables=tables,
+    )
+    return _run(made, budget, workers, executor, timeout, progress)
+
+
+def new_search(
+    space: str | Space,
+    *,
+    evaluator: EvaluatorLike | None = None,
+    maximize: str = "",
+    minimize: str = "",
+    where: str = "",
+    method: str | Method = "bo",
+    run: str | Path | None = None,
+    storage: str | None = None,
+    architecture_column: str = "arch_str",
+    metrics: str = "",
+    tables: Sequence[str | Path] = (),
+    warm_start: Sequence[str | Path] = (),
+    **settings: Any,
+) -> Search:
+    """Makes a search, or joins the one that is there, without evaluating anything yet.
+
+    Args:
+        space: As for `search`.
+        evaluator: As for `search`; None where results will be told (`Search.tell`).
+        maximize: As for `search`.
+        minimize: As for `search`.
+        where: As for `search`.
+        method: As for `search`.
+        run: As for `search`.
+        storage: As for `search`.
+        architecture_column: As for `search`.
+        metrics: As for `search`.
+        tables: As for `search`.
+        warm_start: As for `search`.
+        **settings: Others of `RunConfig`: ``seed``, ``batch``, ``initial``, ``budget``,
+            ``workers``, ``executor``, ``timeout``.
+
+    Raises:
+        UsageError: As for `search`.
+        UnknownNameError: As for `search`.
+
+    Example:
+        >>> made = new_search("nasbench201", maximize="accuracy", method="random")
+        >>> trial = made.ask()[0]
+        >>> made.tell(trial.number, {"accuracy": 93.1}).metrics
+        {'accuracy': 93.1}
+    """
+    if storage is not None and run is None:
+        raise UsageError("A run in a storage needs a name.", "Give one as `run`.")
+    if settings.get("initial") is None:
+        settings["initial"] = 0 if warm_start else 5
+    for name, least in (("budget", 1), ("batch", 1), ("initial", 0), ("workers", 1)):
+        if settings.get(name, least) < least:
+            raise UsageError(
+                f"`{name}` must be at least {least}, got {settings[name]}.", "Give more."
+            )
+    found = make_space(space) if isinstance(space, str) else space
+    source: EvaluatorConfig | None = None
+    if isinstance(evaluator, str):
+        source = _source(found, evaluator, architecture_column, metrics, tables)
+    elif evaluator is not None:
+        source = EvaluatorConfig(source="")
+    config = RunConfig(
+        space=found.name,
+        declaration=_declaration(space),
+        evaluator=source,
+        maximize=maximize,
+        minimize=minimize,
+        where=where,
+        method=method if isinstance(method, str) else method.name,
+        warm_start=tuple(_source_of(found, each) for each in warm_start),
+        **settings,
+    )
+    problem = _problem(config, found, evaluator)
+    chosen = _method(config, method, found)
+    if run is None:
+        return Search(problem, chosen, Run.in_memory(config, problem.objectives))
+    return Search(problem, chosen, Run.create(config, problem.objectives, run, storage))
+
+
+def open_search(
+    run: str | Path,
+    storage: str | None = None,
+    *,
+    space: Space | None = None,
+    evaluator: EvaluatorLike | None = None,
+    method: Method | None = None,
+) -> Search:
+    """Opens the search of a run.
+
+    Args:
+        run: Its folder, or with ``storage`` its name there.
+        storage: As for `search`.
+        space: Where it was made with a Python object that has no name.
+        evaluator: Where it was made with a Python object.
+        method: Where it was made with a Python object.
+
+    Raises:
+        UsageError: Where there is no such run, or a Python object has to be given again.
+    """
+    opened = Run.open(run, storage)
+    config = opened.config
+    if config.evaluator is not None and not config.evaluator.source and evaluator is None:
+        raise UsageError(
+            f"{opened.location} was made with an evaluator that only Python has.",
+            "Resume it from Python, with the same `evaluator`.",
+        )
+    found = space or _space(config)
+    return Search(_problem(config, found, evaluator), _method(config, method, found), opened)
+
+
+def resume(
+    run: str | Path,
+    storage: str | None = None,
+    *,
+    budget: int | None = None,
+    workers: int | None = None,
+    executor: str | None = None,
+    timeout: float | None = None,
+    space: Space | None = None,
+    evaluator: EvaluatorLike | None = None,
+    method: Method | None = None,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Goes on with a run: after an interruption, beside other processes, or with more budget.
+
+    Args:
+        run: Its folder, or with ``storage`` its name there.
+        storage: As for `search`.
+        budget: Evaluations in the end, where that shall be more than before.
+        workers: As for `search`; by default, as the next two, what the run was made with.
+        executor: As for `search`.
+        timeout: As for `search`.
+        space: As for `open_search`.
+        evaluator: As for `open_search`.
+        method: As for `open_search`.
+        progress: Where to report to.
+
+    Raises:
+        UsageError: As for `open_search`, or where the run has no evaluator.
+    """
+    opened = open_search(run, storage, space=space, evaluator=evaluator, method=method)
+    config = opened.config
+    return _run(
+        opened,
+        max(budget or 0, config.budget),
+        workers or config.workers,
+        executor or config.executor,
+        timeout or config.timeout,
+        progress,
+    )
+
+
+def _run(
+    made: Search,
+    budget: int,
+    workers: int,
+    executor: str,
+    timeout: float | None,
+    progress: Progress | None,
+) -> SearchResult:
+    if executor == AUTO:
+        in_process = isinstance(made.problem.evaluator, Table) and workers == 1
+        executor = "serial" if in_process else "process"
+    return made.run(budget, workers=workers, executor=executor, timeout=timeout, progress=progress)
+
+
+def _source(
+    space: Space,
+    text: str,
+    architecture_column: str,
+    metrics: str,
+    tables: Sequence[str | Path],
+) -> EvaluatorConfig:
+    """The evaluator as text that means the same in another folder."""
+    if is_reference(text):
+        home, _, name = text.rpartition(":")
+        text = f"{Path(home).resolve()}:{name}" if home.endswith(".py") else text
+    elif text not in data_sets(space.name) and Path(text).is_file():
+        text = str(Path(text).resolve())
+    return EvaluatorConfig(
+        source=text,
+        tables=tuple(str(Path(table).resolve()) for table in tables),
+        architecture_column=architecture_column,
+        metrics=metrics,
+    )
+
+
+def _problem(config: RunConfig, space: Space, given: EvaluatorLike | None) -> Problem:
+    named = ", ".join((config.maximize, config.minimize, config.where))
+    evaluator = _evaluator(config, space, given, named)
+    return Problem(
+        space,
+        metrics_named(space, named) if evaluator is None else evaluator.metrics,
+        maximize=config.maximize,
+        minimize=config.minimize,
+        where=config.where,
+        evaluator=evaluator,
+    )
+
+
+def _evaluator(
+    config: RunConfig, space: Space, given: EvaluatorLike | None, named: str
+) -> Evaluator | None:
+    if isinstance(given, Evaluator):
+        return given
+    if given is not None and not isinstance(given, str):
+        return FunctionEvaluator(space, given, named)
+    if config.evaluator is None:
+        return None
+    if is_reference(config.evaluator.source):
+        return referenced(space, config.evaluator.source, named)
+    return make_evaluator(
+        space,
+        config.evaluator.source,
+        architecture_column=config.evaluator.architecture_column,
+        metrics=config.evaluator.metrics,
+        tables=config.evaluator.tables,
+    )
+
+
+def _method(config: RunConfig, given: str | Method | None, space: Space) -> Method:
+    chosen = given
+    if chosen is None or isinstance(chosen, str):
+        from ..bo.methods import method, names
+
+        if given is None and config.method.partition(":")[0] not in names():
+            raise UsageError(
+                f"The run was made with the method {config.method!r}, which only Python has.",
+                "Resume it from Python, with the same `method`.",
+            )
+        chosen = method(config.method)
+    if config.warm_start:
+        from ..bo.methods.bayesian import BayesianOptimization
+
+        if not isinstance(chosen, BayesianOptimization):
+            raise UsageError(
+                f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
+            )
+        chosen.tasks = SourceTasks([_task(space, task) for task in config.warm_start])
+    return chosen
+
+
+def warm_start_task(space: Space, run: str | Path) -> SourceTask:
+    """Makes a source task of a run.
+
+    Args:
+        space: The space.
+        run: The folder of a run on it.
+
+    Raises:
+        UsageError: Where there is no such run, or it is of another space or too short.
+    """
+    return _task(space, _source_of(space, run))
+
+
+def _task(space: Space, source: SourceConfig) -> SourceTask:
+    values = {
+        name: torch.tensor(column, dtype=torch.float64) for name, column in source.values.items()
+    }
+    return SourceTask(source.name, space, torch.tensor(source.rows), values)
+
+
+def _source_of(space: Space, run: str | Path) -> SourceConfig:
+    """What a run has measured, of every metric that all its results have."""
+    opened = open_search(run)
+    if opened.problem.space.name != space.name:
+        raise UsageError(
+            f"{run} searched {opened.problem.space.name}, not {space.name}.",
+            "Give runs on the same space.",
+        )
+    trials = [entry.trial for entry in opened.log.read()]
+    done = [t for t in trials if t.state == "ok" and t.proposal.fidelity is None]
+    shared = set.intersection(*(set(t.metrics) for t in done)) if done else set()
+    return SourceConfig(
+        name=str(run),
+        rows=tuple(t.proposal.row for t in done),
+        values={name: tuple(t.metrics[name] for t in done) for name in sorted(shared)},
+    )
+
+
+def _space(config: RunConfig) -> Space:
+    if config.declaration is not None:
+        return DeclaredSpace(config.declaration)
+    if config.space not in names():
+        raise UsageError(
+            f"The run searches {config.space}, which only Python has.",
+            "Resume it from Python, with the same `space`.",
+        )
+    return make_space(config.space)
+
+
+def _declaration(space: str | Space) -> dict[str, Any] | None:
+    if not isinstance(space, str) or not space.endswith((".yaml", ".yml")):
+        return None
+    path = Path(space) if Path(space).is_file() else PRESETS / space
+    declared: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return declared
