@@ -23,6 +23,7 @@ from vitruvius.bo.methods.warm_start import WarmStart
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.core.seeding import derive_seed
+from vitruvius.evaluators.evaluation import Evaluation
 
 # Bump a method's number when what it proposes has changed; its jobs then run anew.
 VERSIONS = {"bo": 3, "transfer": 6}
@@ -87,7 +88,9 @@ def run(job: Job) -> dict[str, Any]:
             break
         metrics = dict(look(proposal.row))
         measured.append(metrics)
-        trials.append(Trial(number, proposal).finish("ok", seen(problem, metrics)))
+        architecture = problem.space.architecture(proposal.row)
+        told = Evaluation(architecture, seen(problem, metrics))
+        trials.append(Trial(number, proposal).finish(told))
         if best is not None and metrics[problem.objectives[0].metric] == best:
             break
     x = torch.tensor([trial.proposal.row for trial in trials])

@@ -15,6 +15,7 @@ from _search_cases import Case, Known, known, problem_of, seen
 from vitruvius.bo.measures import hypervolume, incumbents
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.evaluators.tables.surrogate_benchmark import SurrogateBenchmark
 
 SINGLE_AT, FRONT_AT = (10, 25, 50, 100, 192), (25, 50, 100, 200)
@@ -140,7 +141,9 @@ def _history(problem: Problem, run: dict[str, Any]) -> History:
     for number, row in enumerate(run["rows"]):
         metrics = {name: column[number] for name, column in run["metrics"].items()}
         proposal = Proposal(tuple(row), run["sources"][number])
-        trials.append(Trial(number, proposal).finish("ok", seen(problem, metrics)))
+        architecture = problem.space.architecture(proposal.row)
+        told = Evaluation(architecture, seen(problem, metrics))
+        trials.append(Trial(number, proposal).finish(told))
     return History(problem, trials)
 
 

@@ -66,7 +66,8 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
     from vitruvius import space
     from vitruvius.bo.methods.bayesian import BayesianOptimization
     from vitruvius.bo.problem import Problem
-    from vitruvius.bo.trial import History, Proposal, Trial
+    from vitruvius.bo.trial import History, Trial
+    from vitruvius.evaluators.evaluation import Evaluation
     from vitruvius.evaluators.metric import Metric
     from vitruvius.evaluators.tables.table import Table
 
@@ -82,7 +83,7 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
     problem = Problem.of(table, maximize="quality")
     method = BayesianOptimization()
     trials = [
-        Trial(i, Proposal(tuple(row), "initial"), "ok", {"quality": float(values[i])})
+        Trial.of(i, Evaluation(cells.architecture(row), {"quality": float(values[i])}))
         for i, row in enumerate(rows[:observations].tolist())
     ]
     before = _reset_mark()
@@ -102,7 +103,8 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
         seconds.append(time.process_time() - start)
         assert proposal is not None
         measured = {"quality": float(table.values(torch.tensor([proposal.row]))["quality"])}
-        trials.append(Trial(number, proposal, "ok", measured))
+        told = Evaluation(cells.architecture(proposal.row), measured)
+        trials.append(Trial(number, proposal).finish(told))
     return {
         "observations": observations,
         "pool": pool,

@@ -48,10 +48,11 @@ def best_so_far(history: History) -> Float[Tensor, " n"]:
     Example:
         >>> from vitruvius.bo.problem import Problem
         >>> from vitruvius.bo.trial import Proposal, Trial
+        >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> rows = [(3, 3, 3, 3, 3, 3), (0, 0, 0, 0, 0, 0), (2, 2, 2, 2, 2, 2)]
-        >>> trials = [Trial(i, Proposal(row, "initial"), "ok") for i, row in enumerate(rows)]
+        >>> trials = [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
         >>> best_so_far(History(Problem(cells, {}, minimize="depth"), trials)).tolist()
         [51.0, 6.0, 6.0]
     """

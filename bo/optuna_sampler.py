@@ -14,6 +14,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
 from ..core.seeding import derive_seed, make_generator
+from ..evaluators.evaluation import Evaluation, Status
 from ..evaluators.metric import Metric
 from ..spaces import Architecture, Space
 from ..spaces import space as space_named
@@ -21,18 +22,18 @@ from .method import Method
 from .methods import method as method_named
 from .methods.neighbourhood import fresh_uniform
 from .problem import Problem
-from .trial import History, Proposal, State, Trial
+from .trial import History, Proposal, Trial
 
 __all__ = ["VitruviusSampler", "suggest"]
 
 # Draws among which those that agree with what a user fixed are looked for.
 DRAWN = 4096
-_STATES: Mapping[TrialState, State] = {
+_STATES: Mapping[TrialState, Status | None] = {
     TrialState.COMPLETE: "ok",
     TrialState.FAIL: "failed",
     TrialState.PRUNED: "pruned",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "running",
+    TrialState.RUNNING: None,
+    TrialState.WAITING: None,
 }
 
 
@@ -176,8 +177,10 @@ class VitruviusSampler(BaseSampler):
             if state == "ok" and not problem.complete(metrics):
                 state = "failed"
             trial = Trial(len(trials), Proposal(tuple(row), "optuna"))
-            if state != "running":
-                trial = trial.finish(state, metrics if state == "ok" else {})
+            if state is not None:
+                architecture = self.space.architecture(row)
+                told = metrics if state == "ok" else {}
+                trial = trial.finish(Evaluation(architecture, told, state))
             trials.append(trial)
         return History(problem, trials)
 

@@ -112,7 +112,7 @@ class Proposer:
             return Next(None)
         row = torch.tensor([proposal.row])
         # The same architecture at another fidelity is another trial.
-        known = bool(history.knows(row)) and not _other_fidelity(history, proposal)
+        known = bool(torch.isin(problem.space.hashes(row), history.proposed(proposal.fidelity)))
         if known or not bool(problem.possible(row)):
             return Next(_uniform(history, seed, FALLBACK), int(known))
         return Next(proposal)
@@ -121,7 +121,8 @@ class Proposer:
         return entries[: max(len(entries) - self.batch + 1, 0)]
 
     def _initial_left(self, entries: Sequence[Entry]) -> bool:
-        prior = sum(entry.prior and entry.trial.state == "ok" for entry in entries)
+        known = [entry.trial for entry in entries if entry.prior]
+        prior = sum(t.status == "ok" and t.proposal.fidelity is None for t in known)
         placed = sum(entry.trial.proposal.source == INITIAL for entry in entries)
         return placed < self.initial - prior
 
@@ -161,10 +162,3 @@ def _uniform(history: History, seed: int, source: str) -> Proposal | None:
         few = draw_possible(history.problem, len(history) + 1, derive_seed(seed, "uniform"))
         drawn = history.fresh(few)[:1]
     return Proposal(tuple(drawn[0].tolist()), source) if len(drawn) else None
-
-
-def _other_fidelity(history: History, proposal: Proposal) -> bool:
-    key = history.problem.space.hashes(torch.tensor([proposal.row]))
-    same = (history.hashes == key).tolist()
-    met = {t.proposal.fidelity for t, known in zip(history.trials, same, strict=True) if known}
-    return proposal.fidelity not in met

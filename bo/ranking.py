@@ -27,11 +27,12 @@ def rank(history: History) -> Int[Tensor, " n"]:
     Example:
         >>> from vitruvius.bo.problem import Problem
         >>> from vitruvius.bo.trial import Proposal, Trial
+        >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> small = Problem(cells, {}, minimize="params")
         >>> rows = [(3, 3, 3, 3, 3, 3), (0, 0, 0, 0, 0, 0), (2, 2, 2, 2, 2, 2)]
-        >>> trials = [Trial(i, Proposal(row, "initial"), "ok") for i, row in enumerate(rows)]
+        >>> trials = [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
         >>> rank(History(small, trials)).tolist()
         [2, 0, 1]
     """

@@ -82,7 +82,7 @@ class SearchResult:
             "number": trial.number,
             "architecture": str(self.architecture(trial)),
             "metrics": self.metrics(trial) if trial.done else {},
-            "status": trial.state,
+            "status": trial.status,
             "source": trial.proposal.source,
             "seconds": trial.seconds,
             "fidelity": trial.proposal.fidelity,
@@ -138,7 +138,7 @@ def summarise(problem: Problem, entries: Sequence[Entry]) -> dict[str, Any]:
         "evaluated": len(done),
         "prior": len(entries) - len(own),
         "running": len(own) - len(done),
-        "failed": sum(entry.trial.state == "failed" for entry in done),
+        "failed": sum(entry.trial.status == "failed" for entry in done),
         "duplicates_avoided": sum(entry.rejected for entry in entries),
         "evaluation_seconds": math.fsum(entry.trial.seconds for entry in done),
     }

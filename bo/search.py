@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from jaxtyping import Int
+from optuna.pruners import NopPruner
 from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed
-from ..evaluators.evaluation import Evaluation
+from ..evaluators.evaluation import Evaluation, Status
 from ..spaces import ArchitectureLike
 from .executors import Executor, Finished, Task
 from .executors import executor as make_executor
@@ -20,6 +21,7 @@ from .method import Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Silent, Snapshot
 from .proposer import Proposer
+from .pruners import pruner
 from .result import SearchResult, best_trials, summarise
 from .store import Entry, Run, RunConfig, TrialLog
 from .store.external import ExternalResult
@@ -59,7 +61,7 @@ class Search:
         >>> cora = evaluator(space("nas-bench-graph"), "cora")
         >>> search = Search(Problem.of(cora, maximize="valid_perf"), First())
         >>> trial = search.ask()[0]
-        >>> search.tell(trial.number, {"valid_perf": 0.79}).state
+        >>> search.tell(trial.number, {"valid_perf": 0.79}).status
         'ok'
     """
 
@@ -92,8 +94,15 @@ class Search:
             initial=run.config.initial,
         )
         self._mine: dict[int, Entry] = {}
+        self._pruner = pruner(self.config.pruner)
+        if problem.multiple and not isinstance(self._pruner, NopPruner):
+            raise UsageError(
+                f"The pruner {self.config.pruner!r} compares one objective, there are several.",
+                "Leave it out, or make all but one of them constraints.",
+            )
         self._exhausted = False
         self._cpu = self._wall = 0.0
+        self._timeout: float | None = None
 
     # -- by hand --------------------------------------------------------------------------------
 
@@ -148,15 +157,24 @@ class Search:
         what: int | ArchitectureLike | Evaluation,
         metrics: Mapping[str, float] | None = None,
         *,
+        status: Status = "ok",
         reason: str = "",
+        fidelity: int | None = None,
+        seed: int = 0,
         seconds: float = 0.0,
     ) -> Trial:
         """Takes a result: of a pending trial, or of an architecture that was never asked for.
 
+        What was measured at one fidelity is another result than what was measured at another.
+
         Args:
-            what: Number of a trial, an architecture, or an evaluation of one.
+            what: Number of a trial, an architecture, or an evaluation of one, which says all that
+                follows.
             metrics: What was measured; None where it failed.
-            reason: Why it failed.
+            status: ``"ok"``, ``"failed"`` or ``"pruned"``.
+            reason: Why it is not ``"ok"``.
+            fidelity: The budget it was evaluated at; None for the full one. A trial has its own.
+            seed: Of the training.
             seconds: What it cost.
 
         Returns:
@@ -167,40 +185,25 @@ class Search:
             ArchitectureError: Where it is not an architecture of the space.
         """
         if isinstance(what, Evaluation):
-            metrics = what.metrics if what.ok else None
-            reason, seconds, what = what.reason, what.seconds, what.architecture
-        entries = self.log.read()
-        entry = self._find(entries, what)
-        if entry is not None and entry.trial.done:
-            raise UsageError(
-                f"Trial {entry.trial.number} has its result.", "Tell each result once."
-            )
-        if metrics is not None and (missing := set(self.problem.learned) - set(metrics)):
-            raise UsageError(
-                f"A result needs {', '.join(self.problem.learned)}; "
-                f"{', '.join(sorted(missing))} is missing.",
-                'Give every one, or "status": "failed" and a reason.',
-            )
-        if entry is None:
-            assert not isinstance(what, int)
-            row = self.problem.space.architecture(what).canonical
-            trial = self._result(Trial(-1, Proposal(row, PRIOR)), metrics, reason, seconds)
-            while (told := self.log.claim(len(entries), trial.proposal, result=trial)) is None:
-                entries = self.log.read()
+            given = what
         else:
-            trial = self._result(entry.trial, metrics, reason, seconds)
-            told = entry
-            if entry.interrupted:
-                again = self.log.claim(
-                    entry.trial.number, trial.proposal, attempt=entry.attempt + 1, asked=True
-                )
-                told = again or entry
-        trial = replace(trial, number=told.trial.number)
-        if not self.log.finish(told, trial):
-            raise UsageError(
-                f"Trial {trial.number} got its result from elsewhere.", "This one does not count."
+            if metrics is None and status == "ok":
+                status, reason = "failed", reason or "no reason given"
+            entries = self.log.read()
+            architecture: ArchitectureLike = what  # type: ignore[assignment]
+            if isinstance(what, int):
+                proposal = self._numbered(entries, what).trial.proposal
+                architecture, fidelity = proposal.row, proposal.fidelity
+            given = Evaluation(
+                self.problem.space.architecture(architecture),
+                {name: float(value) for name, value in (metrics or {}).items()},
+                status,
+                reason,
+                fidelity,
+                seed,
+                seconds,
             )
-        return trial
+        return self._tell(given, what if isinstance(what, int) else None)
 
     def tell_all(self, results: Sequence[ExternalResult]) -> dict[str, int]:
         """Takes many results; those of architectures that have one already are left out.
@@ -219,26 +222,74 @@ class Search:
         for result in results:
             what = result.number if result.architecture is None else result.architecture
             assert what is not None
-            if self.has_result(what):
+            if self.has_result(what, result.fidelity):
                 counts["known"] += 1
                 continue
-            metrics = result.metrics if result.status == "ok" else None
-            trial = self.tell(what, metrics, reason=result.reason, seconds=result.seconds)
+            trial = self.tell(
+                what,
+                result.metrics,
+                status=result.status,
+                reason=result.reason,
+                fidelity=result.fidelity,
+                seed=result.seed,
+                seconds=result.seconds,
+            )
             counts["told"] += 1
-            counts["failed"] += trial.state == "failed"
+            counts["failed"] += trial.status == "failed"
         return counts
 
-    def has_result(self, what: int | ArchitectureLike) -> bool:
-        """Whether a trial, or any trial of an architecture, is done.
+    def has_result(self, what: int | ArchitectureLike, fidelity: int | None = None) -> bool:
+        """Whether a trial, or any trial of an architecture at a fidelity, is done.
 
         Args:
             what: Number of a trial, or an architecture.
+            fidelity: The fidelity; None is the full one. A trial has its own.
 
         Raises:
             UsageError: For a number that is no trial's.
         """
-        entry = self._find(self.log.read(), what)
+        entries = self.log.read()
+        if isinstance(what, int):
+            return self._numbered(entries, what).trial.done
+        row = self.problem.space.architecture(what).canonical
+        entry = _latest(entries, row, fidelity)
         return entry is not None and entry.trial.done
+
+    def _tell(self, given: Evaluation, number: int | None) -> Trial:
+        if given.ok and (missing := set(self.problem.learned) - set(given.metrics)):
+            raise UsageError(
+                f"A result needs {', '.join(self.problem.learned)}; "
+                f"{', '.join(sorted(missing))} is missing.",
+                'Give every one, or "status": "failed" and a reason.',
+            )
+        row = given.architecture.canonical
+        entries = self.log.read()
+        if number is None:
+            entry = _latest(entries, row, given.fidelity)
+        else:
+            entry = self._numbered(entries, number)
+        if entry is not None and entry.trial.done:
+            raise UsageError(
+                f"Trial {entry.trial.number} has its result.", "Tell each result once."
+            )
+        checked = self._checked(given)
+        proposal = Proposal(row, PRIOR, given.fidelity) if entry is None else entry.trial.proposal
+        told = entry
+        if entry is None:
+            while (told := self.log.claim(len(entries), proposal, result=checked)) is None:
+                entries = self.log.read()
+        elif entry.interrupted:
+            again = self.log.claim(
+                entry.trial.number, proposal, attempt=entry.attempt + 1, asked=True
+            )
+            told = again or entry
+        assert told is not None
+        if not self.log.finish(told, checked):
+            raise UsageError(
+                f"Trial {told.trial.number} got its result from elsewhere.",
+                "This one does not count.",
+            )
+        return Trial(told.trial.number, proposal, checked)
 
     # -- by itself ------------------------------------------------------------------------------
 
@@ -271,6 +322,8 @@ class Search:
             raise UsageError("There is no evaluator to run.", "Give one, or use `ask` and `tell`.")
         if isinstance(executor, str):
             executor = make_executor(executor, evaluator, workers, timeout=timeout)
+        executor.report = self._reported
+        self._timeout = timeout
         self.log.run.extend(budget)
         cpu, wall = time.process_time(), time.monotonic()
         with self.log.alive(), executor, progress or Silent() as shown:
@@ -320,7 +373,16 @@ class Search:
                 self._mine[entry.trial.number] = entry
                 seed = derive_seed(self.config.seed, "evaluate", entry.trial.number) % SEEDS
                 proposal = entry.trial.proposal
-                executor.submit(Task(entry.trial.number, proposal.row, proposal.fidelity, seed))
+                executor.submit(
+                    Task(
+                        entry.trial.number,
+                        proposal.row,
+                        proposal.fidelity,
+                        seed,
+                        self._folder_of(entry),
+                        self._timeout,
+                    )
+                )
                 entries = self.log.read()
             settled = all(entry.trial.done or entry.asked for entry in entries)
             if settled and (self._exhausted or self._spent(entries)):
@@ -362,39 +424,38 @@ class Search:
 
     def _record(self, finished: Finished) -> None:
         entry = self._mine.pop(finished.position)
-        if finished.status == "lost":
+        if finished.evaluation is None:
             self.log.interrupt(entry, finished.reason, vanished=True)
-            return
-        if finished.status == "ok":
-            trial = self._result(entry.trial, finished.metrics, "", finished.seconds)
         else:
-            trial = entry.trial.finish(
-                finished.status, finished.metrics, reason=finished.reason, seconds=finished.seconds
-            )
-        self.log.finish(entry, trial)
+            self.log.finish(entry, self._checked(finished.evaluation))
 
-    def _result(
-        self, trial: Trial, metrics: Mapping[str, float] | None, reason: str, seconds: float
-    ) -> Trial:
-        if metrics is None:
-            return trial.finish("failed", reason=reason or "no reason given", seconds=seconds)
-        told = {name: float(value) for name, value in metrics.items()}
-        if trial.proposal.fidelity is None and not self.problem.complete(told):
-            wrong = [
-                f"{name} is {told[name]}" if name in told else f"no {name}"
-                for name in self.problem.learned
-                if not math.isfinite(told.get(name, math.nan))
-            ]
-            return trial.finish("failed", told, reason=", ".join(wrong), seconds=seconds)
-        return trial.finish("ok", told, seconds=seconds)
+    def _folder_of(self, entry: Entry) -> str | None:
+        folder = self.log.run.folder
+        return None if folder is None else str(folder / "trials" / str(entry.trial.number))
 
-    def _find(self, entries: Sequence[Entry], what: int | ArchitectureLike) -> Entry | None:
-        if isinstance(what, int):
-            if not 0 <= what < len(entries):
-                raise UsageError(f"There is no trial {what}.", f"There are {len(entries)}, from 0.")
-            return entries[what]
-        row = self.problem.space.architecture(what).canonical
-        return next((entry for entry in entries if entry.trial.proposal.row == row), None)
+    def _reported(self, position: int, step: int, metrics: Mapping[str, float]) -> bool:
+        """Keeps an intermediate value of the objective, and tells whether to go on."""
+        name = self.problem.objectives[0].metric
+        if self.problem.multiple or not math.isfinite(metrics.get(name, math.nan)):
+            return True
+        key = self._mine[position].key
+        return not self.log.run.prunes(key, step, metrics[name], self._pruner)
+
+    def _checked(self, given: Evaluation) -> Evaluation:
+        """An evaluation in full without a finite value of every metric in use has failed."""
+        if not given.ok or given.fidelity is not None or self.problem.complete(given.metrics):
+            return given
+        wrong = [
+            f"{name} is {given.metrics[name]}" if name in given.metrics else f"no {name}"
+            for name in self.problem.learned
+            if not math.isfinite(given.metrics.get(name, math.nan))
+        ]
+        return replace(given, status="failed", reason=", ".join(wrong))
+
+    def _numbered(self, entries: Sequence[Entry], number: int) -> Entry:
+        if not 0 <= number < len(entries):
+            raise UsageError(f"There is no trial {number}.", f"There are {len(entries)}, from 0.")
+        return entries[number]
 
     def _snapshot(self, entries: Sequence[Entry]) -> Snapshot:
         own = [entry for entry in entries if not entry.prior]
@@ -404,6 +465,18 @@ class Search:
             best=best_trials(history),
             evaluated=sum(entry.trial.done for entry in own),
             running=sum(not entry.trial.done for entry in own),
-            failed=sum(entry.trial.state == "failed" for entry in own),
+            failed=sum(entry.trial.status == "failed" for entry in own),
             budget=self.log.run.config.budget,
         )
+
+
+def _latest(entries: Sequence[Entry], row: tuple[int, ...], fidelity: int | None) -> Entry | None:
+    """The last trial of an architecture at a fidelity: of several, the one that may be open."""
+    return next(
+        (
+            entry
+            for entry in reversed(entries)
+            if (entry.trial.proposal.row, entry.trial.proposal.fidelity) == (row, fidelity)
+        ),
+        None,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..evaluators.evaluation import Evaluation
 from .problem import Problem
 
-__all__ = ["History", "Proposal", "State", "Trial"]
-
-State = Literal["running", "ok", "failed", "pruned"]
+__all__ = ["History", "Proposal", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -35,55 +34,74 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluation: proposed, perhaps running, perhaps done.
+    """A proposal in the order of proposals, and its evaluation once that is in.
 
     Args:
         number: Place in the order of proposals, from 0.
         proposal: What was proposed.
-        state: ``"running"`` until told; then ``"ok"``, ``"failed"`` or ``"pruned"``.
-        metrics: Measured values by name, in the unit of the evaluator's metric.
-        reason: Why it is not ``"ok"``.
-        seconds: What the evaluation cost.
+        evaluation: What came of it; None while it runs.
 
     Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
         >>> trial = Trial(0, Proposal((3, 3, 3, 3, 3, 3), "initial"))
-        >>> trial.done, trial.finish("ok", {"accuracy": 93.0}).done
-        (False, True)
+        >>> done = trial.finish(Evaluation(cells.architecture((3,) * 6), {"accuracy": 93.0}))
+        >>> trial.status, done.status, done.metrics
+        ('running', 'ok', {'accuracy': 93.0})
     """
 
     number: int
     proposal: Proposal
-    state: State = "running"
-    metrics: dict[str, float] = field(default_factory=dict)
-    reason: str = ""
-    seconds: float = 0.0
+    evaluation: Evaluation | None = None
+
+    @classmethod
+    def of(cls, number: int, evaluation: Evaluation, source: str = "initial") -> Trial:
+        """Makes the trial of an evaluation that is there.
+
+        Args:
+            number: Place in the order of proposals.
+            evaluation: What came of it.
+            source: Who proposed it.
+        """
+        proposal = Proposal(evaluation.architecture.canonical, source, evaluation.fidelity)
+        return cls(number, proposal, evaluation)
 
     @property
     def done(self) -> bool:
         """Whether its result is in."""
-        return self.state != "running"
+        return self.evaluation is not None
 
-    def finish(
-        self,
-        state: State,
-        metrics: dict[str, float] | None = None,
-        *,
-        reason: str = "",
-        seconds: float = 0.0,
-    ) -> Trial:
-        """Returns the trial with its result.
+    @property
+    def status(self) -> Literal["running", "ok", "failed", "pruned"]:
+        """The status of the evaluation, ``"running"`` where there is none."""
+        return "running" if self.evaluation is None else self.evaluation.status
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What was measured; empty while it runs."""
+        return {} if self.evaluation is None else self.evaluation.metrics
+
+    @property
+    def reason(self) -> str:
+        """Why it is not ``"ok"``."""
+        return "" if self.evaluation is None else self.evaluation.reason
+
+    @property
+    def seconds(self) -> float:
+        """What the evaluation cost; 0 while it runs."""
+        return 0.0 if self.evaluation is None else self.evaluation.seconds
+
+    def finish(self, evaluation: Evaluation) -> Trial:
+        """Returns the trial with its evaluation.
 
         Args:
-            state: How it ended.
-            metrics: What was measured.
-            reason: Why it did not end well.
-            seconds: What it cost.
+            evaluation: Of what was proposed.
         """
-        return replace(self, state=state, metrics=metrics or {}, reason=reason, seconds=seconds)
+        return replace(self, evaluation=evaluation)
 
     def pending(self) -> Trial:
         """Returns the trial as it was before its result came in."""
-        return Trial(self.number, self.proposal)
+        return replace(self, evaluation=None)
 
 
 class History:
@@ -107,8 +125,8 @@ class History:
     def __init__(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self.problem, self.trials = problem, tuple(trials)
         # Measured in full: what objectives are told by.
-        self.ok = tuple(t for t in trials if t.state == "ok" and t.proposal.fidelity is None)
-        self.running = tuple(t for t in trials if t.state == "running")
+        self.ok = tuple(t for t in trials if t.status == "ok" and t.proposal.fidelity is None)
+        self.running = tuple(t for t in trials if not t.done)
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -178,20 +196,22 @@ class History:
             [
                 replace(trial, proposal=replace(trial.proposal, fidelity=None))
                 for trial in there
-                if trial.state != "ok" or self.problem.complete(trial.metrics)
+                if trial.status != "ok" or self.problem.complete(trial.metrics)
             ],
         )
 
     def knows(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
-        """Tells which architectures were ever proposed, by canonical form.
+        """Tells which architectures were ever proposed in full, by canonical form.
+
+        What is known at a lower fidelity alone may still be evaluated in full.
 
         Args:
             x: Valid choice indices.
         """
-        return torch.isin(self.problem.space.hashes(x), self.hashes)
+        return torch.isin(self.problem.space.hashes(x), self.proposed(None))
 
     def fresh(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "F V"]:
-        """Returns those that may be proposed and never were, each once, in canonical form.
+        """Returns those that may be proposed and never were in full, each once, in canonical form.
 
         Args:
             x: Valid choice indices.
@@ -203,7 +223,7 @@ class History:
         first = torch.full((len(kinds),), len(x)).scatter_reduce(
             0, owner, torch.arange(len(x)), "amin"
         )
-        x = x[first[~torch.isin(kinds, self.hashes)].sort().values]
+        x = x[first[~torch.isin(kinds, self.proposed(None))].sort().values]
         return x[self.problem.possible(x)]
 
     def _rows(self, trials: Sequence[Trial]) -> Int[Tensor, "n V"]:

@@ -86,6 +86,9 @@ def search(
     workers: Annotated[int, typer.Option(help="Evaluations at the same time, here.")] = 1,
     executor: Annotated[str, typer.Option(help="auto, serial, process or ray.")] = "auto",
     timeout: Timeout = None,
+    pruner: Annotated[
+        str, typer.Option(help="Stops what falls behind: none, asha, hyperband, median.")
+    ] = "none",
     run: Annotated[
         str | None,
         typer.Option(help="Folder to keep the run in, or with --storage its name there."),
@@ -113,6 +116,7 @@ def search(
         "workers": workers,
         "executor": executor,
         "timeout": timeout,
+        "pruner": pruner,
         "run": kept,
         "storage": storage,
         "seed": seed,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..spaces import ArchitectureLike, Space, Task
+from .context import Context
 from .evaluation import Evaluation
 from .metric import Metric
 
@@ -17,6 +19,9 @@ __all__ = ["Evaluator"]
 class Evaluator(ABC):
     """A source of ground truth: a benchmark table, a training run or a cost model.
 
+    What code asks of an evaluator is what it can do: `rows` that it knows, where it knows but
+    some; `values` of many architectures at a time, where it is `batched`.
+
     Args:
         space: Whose architectures it evaluates.
         metrics: What it measures, by name.
@@ -24,11 +29,12 @@ class Evaluator(ABC):
 
     Attributes:
         fidelities: Budgets below the full one that `evaluate` takes, ascending (e.g. epochs).
+        batched: Whether `values` looks many architectures up at once, at next to no cost.
 
     Example:
         >>> from vitruvius.spaces import space
         >>> class Size(Evaluator):
-        ...     def evaluate(self, architecture, fidelity=None, seed=0):
+        ...     def evaluate(self, architecture, fidelity=None, seed=0, context=None):
         ...         built = self.space.build(architecture, self.task)
         ...         size = float(sum(p.numel() for p in built.parameters()))
         ...         return Evaluation(self.space.architecture(architecture), {"size": size})
@@ -36,9 +42,12 @@ class Evaluator(ABC):
         >>> evaluator = Size(cells, {"size": Metric("size", "", "lower")})
         >>> evaluator.evaluate((0, 0, 0, 0, 0, 0)).metrics
         {'size': 73306.0}
+        >>> evaluator.rows is None, evaluator.batched
+        (True, False)
     """
 
     fidelities: tuple[int, ...] = ()
+    batched: bool = False
 
     def __init__(
         self, space: Space, metrics: dict[str, Metric], *, task: Task | None = None
@@ -49,7 +58,11 @@ class Evaluator(ABC):
 
     @abstractmethod
     def evaluate(
-        self, architecture: ArchitectureLike, fidelity: int | None = None, seed: int = 0
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
     ) -> Evaluation:
         """Evaluates one architecture.
 
@@ -57,6 +70,8 @@ class Evaluator(ABC):
             architecture: An `Architecture`, a native string or a row of choice indices.
             fidelity: One of `fidelities`, or None for the full one.
             seed: Of the training, where there is one.
+            context: Device, folder, deadline, and whether to go on; an evaluator that needs none
+                of it may leave the argument out.
 
         Returns:
             What was measured; where that is impossible, a ``failed`` evaluation that says why.
@@ -64,6 +79,38 @@ class Evaluator(ABC):
         Raises:
             ArchitectureError: Where it is not an architecture of the space.
         """
+
+    @property
+    def rows(self) -> Int[Tensor, "A V"] | None:
+        """Canonical choice indices of all it knows, or None where it can evaluate any."""
+        return None
+
+    def has(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
+        """Tells which rows it can evaluate, which reveals no value.
+
+        Args:
+            x: Valid choice indices.
+        """
+        if self.rows is None:
+            return torch.ones(len(x), dtype=torch.bool)
+        return torch.isin(self.space.hashes(x), self.space.hashes(self.rows))
+
+    def values(
+        self, x: Int[Tensor, "B V"], fidelity: int | None = None
+    ) -> dict[str, Float[Tensor, " B"]]:
+        """Looks values up without counting them: for reports, never to decide anything.
+
+        Args:
+            x: Valid choice indices.
+            fidelity: One of `fidelities`, or None for the full one.
+
+        Returns:
+            One float64 tensor per metric; NaN where there is no value.
+
+        Raises:
+            NotImplementedError: Where it is not `batched`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} evaluates one architecture at a time")
 
     def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
         """Computes those of `metrics` that need no label.

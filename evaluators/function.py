@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..core.errors import UsageError
-from ..spaces import Architecture, ArchitectureLike, Space, Task
+from ..spaces import ArchitectureLike, Space, Task
+from .context import Context
 from .evaluation import Evaluation
 from .evaluator import Evaluator
 from .metric import Metric
 from .tables.user_table import metric_of
 from .targets import exact_metrics
 
-__all__ = ["FunctionEvaluator", "metrics_named"]
+__all__ = ["Function", "FunctionEvaluator", "metrics_named"]
 
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*")
+
+Function = Callable[..., Mapping[str, float]]
+"""Takes an `Architecture`, and by name what it wants of ``fidelity``, ``seed``, ``task`` and
+``context``."""
 
 
 class FunctionEvaluator(Evaluator):
     """Evaluates with a function that takes an `Architecture` and returns a number per metric.
+
+    Arguments of the function that are called ``fidelity``, ``seed``, ``task`` or ``context`` are
+    given to it: ``context`` (see `Context`) says where to compute and takes intermediate values.
 
     Args:
         space: Whose architectures they are.
@@ -38,15 +48,13 @@ class FunctionEvaluator(Evaluator):
         >>> count = FunctionEvaluator(cells, lambda a: {"ones": a.indices.count(1)}, "ones")
         >>> count.evaluate((1, 1, 0, 0, 0, 0)).metrics
         {'ones': 2.0}
+        >>> lucky = FunctionEvaluator(cells, lambda a, seed: {"luck": seed}, "luck")
+        >>> lucky.evaluate((1, 1, 0, 0, 0, 0), seed=7).metrics
+        {'luck': 7.0}
     """
 
     def __init__(
-        self,
-        space: Space,
-        function: Callable[[Architecture], Mapping[str, float]],
-        metrics: str,
-        *,
-        task: Task | None = None,
+        self, space: Space, function: Function, metrics: str, *, task: Task | None = None
     ) -> None:
         own = metrics_named(space, metrics)
         if not own:
@@ -58,16 +66,35 @@ class FunctionEvaluator(Evaluator):
         self._function = function
 
     def evaluate(
-        self, architecture: ArchitectureLike, fidelity: int | None = None, seed: int = 0
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
     ) -> Evaluation:
         architecture = self.space.architecture(architecture)
-        values = self._function(architecture)
+        given = {
+            "fidelity": fidelity,
+            "seed": seed,
+            "task": self.task,
+            "context": context or Context(),
+        }
+        values = self._function(architecture, **_taken(self._function, given))
         if not isinstance(values, Mapping):
             raise TypeError(
                 f"{self._function} returned {type(values).__name__}, not numbers by metric"
             )
         metrics = {name: float(value) for name, value in values.items()}
         return Evaluation(architecture, metrics, fidelity=fidelity, seed=seed)
+
+
+def _taken(function: Function, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those arguments that the function names, after the first."""
+    try:
+        known = list(inspect.signature(function).parameters)[1:]
+    except ValueError:  # a builtin
+        return {}
+    return {name: value for name, value in given.items() if name in known}
 
 
 def metrics_named(space: Space, text: str) -> dict[str, Metric]:

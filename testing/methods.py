@@ -13,8 +13,9 @@ from torch import Tensor
 from ..bo.method import Method
 from ..bo.methods.design import initial_design
 from ..bo.problem import Problem
-from ..bo.trial import History, Proposal, State, Trial
+from ..bo.trial import History, Proposal, Trial
 from ..core.seeding import derive_seed
+from ..evaluators.evaluation import Evaluation, Status
 from ..evaluators.metric import Metric
 from ..evaluators.tables.table import Table
 from ..spaces import ProductSpace, Space, space
@@ -33,7 +34,7 @@ def search(
     budget: int,
     *,
     seed: int = 0,
-    state: State = "ok",
+    status: Status = "ok",
     pending: int = 0,
 ) -> History:
     """Searches a made-up landscape until the budget or the space ends.
@@ -43,7 +44,7 @@ def search(
         problem: What is searched for; ``quality`` and ``cost`` are what it may measure.
         budget: Most trials.
         seed: Of the initial design and all decisions.
-        state: What becomes of every trial.
+        status: What becomes of every trial.
         pending: How many of the last trials are still running whenever the method is asked.
 
     Example:
@@ -67,8 +68,9 @@ def search(
             proposal = method.propose(history, derive_seed(seed, "propose", number))
         if proposal is None:
             break
-        metrics = landscape(proposal.row) if state == "ok" else {}
-        trials.append(Trial(number, proposal).finish(state, metrics))
+        metrics = landscape(proposal.row) if status == "ok" else {}
+        architecture = problem.space.architecture(proposal.row)
+        trials.append(Trial(number, proposal).finish(Evaluation(architecture, metrics, status)))
     return History(problem, trials)
 
 
@@ -141,7 +143,9 @@ class MethodContract:
         problem = Problem.of(table, maximize="quality")
         others = cells.shuffle(rows[:38], 1)
         trials = [
-            Trial(i, Proposal(tuple(row), "told")).finish("ok", landscape(tuple(row)))
+            Trial(i, Proposal(tuple(row), "told")).finish(
+                Evaluation(cells.architecture(row), landscape(tuple(row)))
+            )
             for i, row in enumerate(others.tolist())
         ]
         left = {tuple(row) for row in rows[38:].tolist()}
@@ -214,7 +218,7 @@ class MethodContract:
         possible = int(problem.possible(cells.enumerate()).sum())
         assert 0 < possible < 700
         trials = [
-            Trial(i, Proposal(tuple(row), "told")).finish("ok", landscape(tuple(row)))
+            Trial.of(i, Evaluation(problem.space.architecture(row), landscape(tuple(row))), "told")
             for i, row in enumerate(
                 cells.enumerate()[problem.possible(cells.enumerate())][: possible - 5].tolist()
             )
@@ -222,7 +226,8 @@ class MethodContract:
         for number in range(len(trials), possible):
             proposal = make().propose(History(problem, trials), number)
             assert proposal is not None
-            trials.append(Trial(number, proposal).finish("ok", landscape(proposal.row)))
+            told = Evaluation(cells.architecture(proposal.row), landscape(proposal.row))
+            trials.append(Trial(number, proposal).finish(told))
         history = History(problem, trials)
         assert _distinct(history)
         assert make().propose(history, 0) is None
@@ -245,16 +250,16 @@ class MethodContract:
         assert len(history) == 36
         assert _distinct(history)
 
-    @pytest.mark.parametrize("state", ["failed", "pruned"])
-    def test_nothing_ever_succeeds(self, make: Make, problem: Problem, state: State) -> None:
-        history = search(make(), problem, 36, state=state)
+    @pytest.mark.parametrize("status", ["failed", "pruned"])
+    def test_nothing_ever_succeeds(self, make: Make, problem: Problem, status: Status) -> None:
+        history = search(make(), problem, 36, status=status)
         assert len(history) == 36
         assert _distinct(history)
 
     def test_all_values_are_equal(self, make: Make, problem: Problem) -> None:
         rows = problem.space.enumerate()[:40].tolist()
         trials = [
-            Trial(i, Proposal(tuple(row), "told")).finish("ok", {"quality": 1.0})
+            Trial.of(i, Evaluation(problem.space.architecture(row), {"quality": 1.0}), "told")
             for i, row in enumerate(rows)
         ]
         assert make().propose(History(problem, trials), 0) is not None
@@ -263,8 +268,13 @@ class MethodContract:
         """What was measured only in part must not be taken for the objective."""
         rows = problem.space.enumerate().tolist()
         trials = [
-            Trial(i, Proposal(tuple(row), "told", 12 if i % 2 else None)).finish(
-                "ok", {"quality": 1e9 if i % 2 else landscape(tuple(row))["quality"]}
+            Trial.of(
+                i,
+                Evaluation(
+                    problem.space.architecture(row),
+                    {"quality": 1e9 if i % 2 else landscape(tuple(row))["quality"]},
+                    fidelity=12 if i % 2 else None,
+                ),
             )
             for i, row in enumerate(rows[:-3])
         ]

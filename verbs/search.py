@@ -60,6 +60,7 @@ def search(
     workers: int = 1,
     executor: str = AUTO,
     timeout: float | None = None,
+    pruner: str = "none",
     run: str | Path | None = None,
     storage: str | None = None,
     architecture_column: str = "arch_str",
@@ -94,6 +95,8 @@ def search(
         executor: ``"serial"``, ``"process"``, ``"ray"``, or ``"auto"``: serial for a table and one
             worker, else processes.
         timeout: Seconds after which an evaluation has failed.
+        pruner: What stops evaluations whose reports fall behind: ``none``, ``asha``,
+            ``hyperband`` or ``median`` (see `vitruvius.bo.pruners.pruner`).
         run: Folder to keep the run in, or with ``storage`` its name there; by default it ends with
             this process. A run that is there is joined.
         storage: ``postgresql://…``, ``sqlite:///FILE`` or ``journal:///FILE``.
@@ -135,6 +138,7 @@ def search(
         workers=workers,
         executor=executor,
         timeout=timeout,
+        pruner=pruner,
         run=run,
         storage=storage,
         architecture_column=architecture_column,
@@ -176,7 +180,7 @@ def new_search(
         tables: As for `search`.
         warm_start: As for `search`.
         **settings: Others of `RunConfig`: ``seed``, ``batch``, ``initial``, ``budget``,
-            ``workers``, ``executor``, ``timeout``.
+            ``workers``, ``executor``, ``timeout``, ``pruner``.
 
     Raises:
         UsageError: As for `search`.
@@ -413,7 +417,7 @@ def _source_of(space: Space, run: str | Path) -> SourceConfig:
             "Give runs on the same space.",
         )
     trials = [entry.trial for entry in opened.log.read()]
-    done = [t for t in trials if t.state == "ok" and t.proposal.fidelity is None]
+    done = [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
     shared = set.intersection(*(set(t.metrics) for t in done)) if done else set()
     return SourceConfig(
         name=str(run),

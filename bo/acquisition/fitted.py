@@ -56,12 +56,13 @@ class FittedAcquisition:
         >>> from vitruvius.bo.acquisition.functions import acquisition
         >>> from vitruvius.bo.problem import Problem
         >>> from vitruvius.bo.trial import Proposal, Trial
+        >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.evaluators import evaluator
         >>> from vitruvius.spaces import space
         >>> cora = evaluator(space("nas-bench-graph"), "cora")
         >>> problem = Problem.of(cora, maximize="valid_perf")
         >>> trials = [
-        ...     Trial(i, Proposal(tuple(row), "initial"), "ok", cora.evaluate(row).metrics)
+        ...     Trial.of(i, Evaluation(cora.space.architecture(row), cora.evaluate(row).metrics))
         ...     for i, row in enumerate(cora.rows[:5].tolist())
         ... ]
         >>> views = FeatureSets(cora.space)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .executor import Executor, Finished, Task, attempt
+from .executor import Executor, Finished, Report, Task, attempt, failure
 from .processes import ProcessExecutor
 from .resolver import executor
 from .serial import SerialExecutor
@@ -11,8 +11,10 @@ __all__ = [
     "Executor",
     "Finished",
     "ProcessExecutor",
+    "Report",
     "SerialExecutor",
     "Task",
     "attempt",
     "executor",
+    "failure",
 ]

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from ...core.device import resolve_device
+from ...evaluators.context import Context
 from ...evaluators.evaluation import Evaluation
 from ...evaluators.evaluator import Evaluator
+from ...spaces import Space
 
-__all__ = ["Executor", "Finished", "Task", "attempt"]
+__all__ = ["Executor", "Finished", "Report", "Task", "attempt", "failure"]
 
 LONGEST_REASON = 500
+
+Report = Callable[[int, int, Mapping[str, float]], bool]
+"""Takes a task's position, a step and intermediate values; tells whether to go on."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,16 @@ class Task:
         row: Choice indices.
         fidelity: As for `Evaluator.evaluate`.
         seed: As for `Evaluator.evaluate`.
+        folder: Folder of its own for checkpoints; None where the run keeps none.
+        timeout: Seconds that it may take; None for any.
     """
 
     position: int
     row: tuple[int, ...]
     fidelity: int | None = None
     seed: int = 0
+    folder: str | None = None
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -41,18 +52,14 @@ class Finished:
 
     Args:
         position: Whose it is.
-        status: As of an `Evaluation`, or ``"lost"`` where its machine went away, for which the
+        evaluation: What was measured; None where its machine went away, for which the
             architecture is not to blame.
-        metrics: What was measured.
-        reason: Why it is not ``"ok"``.
-        seconds: What the evaluation says that it cost, or how long it took.
+        reason: Why there is none.
     """
 
     position: int
-    status: Literal["ok", "failed", "pruned", "lost"]
-    metrics: dict[str, float] = field(default_factory=dict)
+    evaluation: Evaluation | None
     reason: str = ""
-    seconds: float = 0.0
 
 
 @runtime_checkable
@@ -63,7 +70,10 @@ class Executor(Protocol):
         running: How many tasks are submitted and not returned.
         free: How many more can start at once: workers that are ready and idle. A search claims no
             more, so that what it claims is evaluated.
+        report: Takes intermediate values of what runs; set by whoever submits.
     """
+
+    report: Report
 
     @property
     def running(self) -> int: ...
@@ -93,26 +103,68 @@ class Executor(Protocol):
     ) -> None: ...
 
 
-def attempt(evaluator: Evaluator, task: Task) -> Finished:
+def attempt(evaluator: Evaluator, task: Task, report: Report) -> Finished:
     """Evaluates; whatever the evaluator raises becomes the reason of a failure.
 
     Args:
         evaluator: Who evaluates.
         task: What.
+        report: Takes intermediate values.
     """
     start = time.perf_counter()
+    context = Context(
+        device=str(resolve_device()),
+        folder=None if task.folder is None else Path(task.folder),
+        deadline=None if task.timeout is None else time.time() + task.timeout,
+        reporter=lambda step, metrics: report(task.position, step, metrics),
+    )
     try:
-        told = evaluator.evaluate(task.row, task.fidelity, task.seed)
+        told = _evaluated(evaluator, task, context)
         if not isinstance(told, Evaluation):
             raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
         metrics = {str(name): float(value) for name, value in told.metrics.items()}
     # A training script that calls sys.exit() ends its trial, not the search.
     except (Exception, SystemExit) as error:
-        return Finished(
-            task.position, "failed", reason=_reason(error), seconds=time.perf_counter() - start
-        )
-    seconds = told.seconds or time.perf_counter() - start
-    return Finished(task.position, told.status, metrics, told.reason, seconds)
+        return failure(evaluator.space, task, _reason(error), time.perf_counter() - start)
+    told = replace(
+        told,
+        metrics=metrics,
+        fidelity=task.fidelity,
+        seed=task.seed,
+        seconds=told.seconds or time.perf_counter() - start,
+    )
+    if context.stopped is not None and told.ok:
+        reason = f"stopped early at step {context.stopped}"
+        told = replace(told, status="pruned", reason=reason, metrics=context.metrics | metrics)
+    return Finished(task.position, told)
+
+
+def failure(space: Space, task: Task, reason: str, seconds: float) -> Finished:
+    """Makes what came of a task that failed.
+
+    Args:
+        space: Whose architecture it is.
+        task: What failed.
+        reason: Why it failed.
+        seconds: How long that took.
+    """
+    return Finished(
+        task.position,
+        Evaluation(
+            space.architecture(task.row),
+            status="failed",
+            reason=reason,
+            fidelity=task.fidelity,
+            seed=task.seed,
+            seconds=seconds,
+        ),
+    )
+
+
+def _evaluated(evaluator: Evaluator, task: Task, context: Context) -> Evaluation:
+    if "context" in inspect.signature(evaluator.evaluate).parameters:
+        return evaluator.evaluate(task.row, task.fidelity, task.seed, context=context)
+    return evaluator.evaluate(task.row, task.fidelity, task.seed)
 
 
 def _reason(error: BaseException) -> str:

@@ -20,7 +20,7 @@ import cloudpickle
 from ...core.errors import UsageError
 from ...evaluators.evaluator import Evaluator
 from ._worker import work
-from .executor import Finished, Task
+from .executor import Finished, Report, Task, failure
 
 __all__ = ["ProcessExecutor"]
 
@@ -64,7 +64,8 @@ class ProcessExecutor:
             raise UsageError(f"`workers` must be at least 1, got {workers}.", "Give one or more.")
         if timeout is not None and not timeout > 0:
             raise UsageError(f"`timeout` must be positive, got {timeout}.", "Give seconds.")
-        self.workers, self.timeout = workers, timeout
+        self.workers, self.timeout, self._space = workers, timeout, evaluator.space
+        self.report: Report = lambda position, step, metrics: True
         try:
             self._evaluator = cloudpickle.dumps(evaluator)
         except Exception as error:
@@ -108,8 +109,9 @@ class ProcessExecutor:
     def _start(self) -> None:
         here, there = self._context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self.workers)
+        method = multiprocessing.get_start_method(allow_none=True)
         with _without_main():
-            process = self._context.Process(target=work, args=(there, threads))
+            process = self._context.Process(target=work, args=(there, threads, method))
             process.start()
         there.close()
         self._workers.append(_Worker(process, here))
@@ -128,6 +130,10 @@ class ProcessExecutor:
                     "Put its class or function in a module that workers can import.",
                 )
             worker.ready = True
+            return []
+        if not isinstance(told, Finished):
+            with contextlib.suppress(BrokenPipeError):
+                worker.pipe.send(self.report(*told))
             return []
         worker.task = None
         return [told]
@@ -166,7 +172,7 @@ class ProcessExecutor:
     def _failed(self, worker: _Worker, reason: str) -> Finished:
         assert worker.task is not None
         seconds = time.monotonic() - worker.since
-        return Finished(worker.task.position, "failed", reason=reason, seconds=seconds)
+        return failure(self._space, worker.task, reason, seconds)
 
     def _end(self, worker: _Worker) -> None:
         """Ends a worker and what it has started."""

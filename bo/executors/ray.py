@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from queue import Queue
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,7 @@ import cloudpickle
 from ...core.errors import UsageError
 from ...core.optional import optional_import
 from ...evaluators.evaluator import Evaluator
-from .executor import Finished, Task, attempt
+from .executor import Finished, Report, Task, attempt, failure
 
 __all__ = ["RayExecutor"]
 
@@ -29,6 +30,7 @@ class _Actor:
     home: Any
     task: Task | None = None
     result: Any = None
+    mail: Any = None
     started: bool = False
     since: float = 0.0
 
@@ -63,7 +65,8 @@ class RayExecutor:
             raise UsageError(f"`workers` must be at least 1, got {workers}.", "Give one or more.")
         if timeout is not None and not timeout > 0:
             raise UsageError(f"`timeout` must be positive, got {timeout}.", "Give seconds.")
-        self.workers, self.timeout = workers, timeout
+        self.workers, self.timeout, self._space = workers, timeout, evaluator.space
+        self.report: Report = lambda position, step, metrics: True
         self._ray = optional_import("ray", extra="ray")
         self._mine = not self._ray.is_initialized()
         if self._mine:
@@ -73,6 +76,8 @@ class RayExecutor:
         self._evaluator = self._ray.put(cloudpickle.dumps(evaluator))
         # One more restart of an actor would evaluate a second time without our knowing.
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, **(resources or {})}
+        # One evaluates, the others carry its reports and the answers to them.
+        options["max_concurrency"] = 3
         self._class = self._ray.remote(_Evaluating).options(**options)
         self._actors: list[_Actor] = []
 
@@ -88,6 +93,7 @@ class RayExecutor:
         actor = next(entry for entry in self._actors if entry.started and entry.task is None)
         actor.task, actor.since = task, time.monotonic()
         actor.result = actor.handle.evaluate.remote(task)
+        actor.mail = actor.handle.next_report.remote()
 
     def wait(self, seconds: float) -> Sequence[Finished]:
         done: list[Finished] = []
@@ -99,23 +105,30 @@ class RayExecutor:
                 self._actors.append(_Actor(handle, handle.node.remote()))
             busy = [actor for actor in self._actors if actor.task is not None]
             awaited = {actor.result: actor for actor in busy}
+            awaited |= {actor.mail: actor for actor in busy if actor.mail is not None}
             awaited |= {actor.home: actor for actor in self._actors if not actor.started}
             left = min([until, *(d for a in busy if (d := self._deadline(a)))]) - time.monotonic()
             if awaited:
                 ready, _ = self._ray.wait(list(awaited), num_returns=1, timeout=max(left, 0.0))
                 for reference in ready:
-                    done += self._received(awaited[reference])
+                    done += self._received(awaited[reference], reference)
             else:
                 time.sleep(max(left, 0.0))
             done += self._overdue()
             if done or self.free > free or time.monotonic() >= until:
                 return done
 
-    def _received(self, actor: _Actor) -> list[Finished]:
+    def _received(self, actor: _Actor, reference: Any) -> list[Finished]:
         try:
             if not actor.started:
                 self._ray.get(actor.home)
                 actor.started = True
+                return []
+            if reference == actor.mail:
+                told, actor.mail = self._ray.get(actor.mail), None
+                if told is not None:
+                    actor.handle.answer.remote(self.report(*told))
+                    actor.mail = actor.handle.next_report.remote()
                 return []
             finished = self._ray.get(actor.result)
         except self._ray.exceptions.RayActorError as error:
@@ -127,7 +140,7 @@ class RayExecutor:
             found = [self._died(actor, error)] if actor.task is not None else []
             self._drop(actor)
             return found
-        actor.task = None
+        actor.task = actor.mail = None
         return [finished]
 
     def _died(self, actor: _Actor, error: Exception) -> Finished:
@@ -140,10 +153,9 @@ class RayExecutor:
             except (self._ray.exceptions.RayActorError, self._ray.exceptions.GetTimeoutError) as e:
                 error = e
         if not isinstance(error, self._ray.exceptions.ActorDiedError) or self._stranded(actor):
-            reason = "its machine went away"
-            return Finished(actor.task.position, "lost", reason=reason, seconds=seconds)
+            return Finished(actor.task.position, None, "its machine went away")
         reason = "its worker was killed, most likely because memory ran out, or crashed"
-        return Finished(actor.task.position, "failed", reason=reason, seconds=seconds)
+        return failure(self._space, actor.task, reason, seconds)
 
     def _stranded(self, actor: _Actor) -> bool:
         """Whether the machine of an actor is no more."""
@@ -167,7 +179,7 @@ class RayExecutor:
             self._drop(actor)
             reason = f"took longer than {self.timeout:g} s"
             seconds = time.monotonic() - actor.since
-            done.append(Finished(actor.task.position, "failed", reason=reason, seconds=seconds))
+            done.append(failure(self._space, actor.task, reason, seconds))
         return done
 
     def _drop(self, actor: _Actor) -> None:
@@ -194,10 +206,26 @@ class _Evaluating:
 
     def __init__(self, evaluator: bytes) -> None:
         self._evaluator: Evaluator = cloudpickle.loads(evaluator)
+        self._reports: Queue[tuple[int, int, dict[str, float]] | None] = Queue()
+        self._answers: Queue[bool] = Queue()
 
     def node(self) -> str:
         ray = optional_import("ray", extra="ray")
         return str(ray.get_runtime_context().get_node_id())
 
     def evaluate(self, task: Task) -> Finished:
-        return attempt(self._evaluator, task)
+        try:
+            return attempt(self._evaluator, task, self._report)
+        finally:
+            self._reports.put(None)
+
+    def next_report(self) -> tuple[int, int, dict[str, float]] | None:
+        """Waits for the next report, or None once the evaluation is over."""
+        return self._reports.get()
+
+    def answer(self, go_on: bool) -> None:
+        self._answers.put(go_on)
+
+    def _report(self, position: int, step: int, metrics: Mapping[str, float]) -> bool:
+        self._reports.put((position, step, dict(metrics)))
+        return self._answers.get()

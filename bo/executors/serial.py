@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from ...evaluators.evaluator import Evaluator
-from .executor import Finished, Task, attempt
+from .executor import Finished, Report, Task, attempt
 
 __all__ = ["SerialExecutor"]
 
@@ -29,13 +29,14 @@ class SerialExecutor:
         >>> cora = evaluator(space("nas-bench-graph"), "cora")
         >>> executor = SerialExecutor(cora)
         >>> executor.submit(Task(0, tuple(cora.rows[0].tolist())))
-        >>> [(done.position, done.status) for done in executor.wait(1.0)]
+        >>> [(done.position, done.evaluation.status) for done in executor.wait(1.0)]
         [(0, 'ok')]
     """
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
         self._tasks: list[Task] = []
+        self.report: Report = lambda position, step, metrics: True
 
     @property
     def running(self) -> int:
@@ -53,7 +54,7 @@ class SerialExecutor:
             time.sleep(seconds)
             return []
         with contextlib.redirect_stdout(sys.stderr):
-            finished = attempt(self._evaluator, self._tasks[0])
+            finished = attempt(self._evaluator, self._tasks[0], self.report)
         del self._tasks[0]
         return [finished]
 

@@ -28,9 +28,10 @@ class LocalSearch:
     Example:
         >>> from vitruvius.bo.problem import Problem
         >>> from vitruvius.bo.trial import Trial
+        >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> problem = Problem(space("nasbench201"), {}, minimize="params")
-        >>> start = Trial(0, Proposal((3, 3, 3, 3, 3, 3), "initial"), "ok")
+        >>> start = Trial.of(0, Evaluation(cells.architecture((3, 3, 3, 3, 3, 3))))
         >>> LocalSearch().propose(History(problem, [start]), seed=0).source
         'neighbour'
     """

@@ -58,11 +58,12 @@ class NAOSearch:
     Example:
         >>> from vitruvius.bo.problem import Problem
         >>> from vitruvius.bo.trial import Trial
+        >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> problem = Problem(cells, {}, minimize="params")
         >>> rows = map(tuple, cells.sample(5, 0).tolist())
-        >>> trials = [Trial(i, Proposal(row, "initial"), "ok") for i, row in enumerate(rows)]
+        >>> trials = [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
         >>> NAOSearch(steps=20).propose(History(problem, trials), seed=0) is not None
         True
     """

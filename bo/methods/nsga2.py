@@ -37,10 +37,11 @@ class NSGA2:
     Example:
         >>> from vitruvius.bo.problem import Problem
         >>> from vitruvius.bo.trial import Trial
+        >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> problem = Problem(space("nasbench201"), {}, minimize="params", maximize="depth")
         >>> rows = [(3, 3, 3, 3, 3, 3), (2, 2, 2, 2, 2, 2)]
-        >>> trials = [Trial(i, Proposal(row, "initial"), "ok") for i, row in enumerate(rows)]
+        >>> trials = [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
         >>> NSGA2(population=2).propose(History(problem, trials), seed=0).source
         'crossover'
     """

@@ -63,6 +63,7 @@ class RunConfig(BaseModel):
         workers: Evaluations at the same time in one process, unless told otherwise.
         executor: What runs them, unless told otherwise.
         timeout: Seconds after which an evaluation has failed, unless told otherwise.
+        pruner: What stops evaluations that fall behind (see `vitruvius.bo.pruners.pruner`).
 
     Example:
         >>> config = RunConfig(space="nasbench201", maximize="accuracy", seed=1)
@@ -89,6 +90,7 @@ class RunConfig(BaseModel):
     workers: int = Field(default=1, ge=1)
     executor: str = "process"
     timeout: float | None = None
+    pruner: str = "none"
 
     def differences(self, other: RunConfig) -> dict[str, tuple[object, object]]:
         """Lists what would give another trajectory: name, the value here, the value there."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from ...evaluators.evaluation import Evaluation
 from ..problem import Problem
 from ..trial import Proposal, Trial
 from .liveness import GONE, Owner, Watch
@@ -90,9 +91,9 @@ class TrialLog:
         >>> config = RunConfig(space="nas-bench-graph", maximize="valid_perf")
         >>> log = TrialLog(Run.in_memory(config, problem.objectives), problem)
         >>> entry = log.claim(0, Proposal(tuple(cora.rows[0].tolist()), "initial"))
-        >>> log.finish(entry, entry.trial.finish("ok", {"valid_perf": 0.8}))
+        >>> log.finish(entry, cora.evaluate(entry.trial.proposal.row))
         True
-        >>> [(e.trial.number, e.trial.state) for e in log.read()]
+        >>> [(e.trial.number, e.trial.status) for e in log.read()]
         [(0, 'ok')]
     """
 
@@ -134,7 +135,7 @@ class TrialLog:
         trial, due = self._trial(last), _interrupted(last)
         if due and vanished >= ATTEMPTS:
             reason = f"given up: {vanished} processes vanished while they evaluated it"
-            trial, due = trial.finish("failed", reason=reason), False
+            trial, due = self._told(trial, {"status": "failed", "reason": reason}), False
         return Entry(
             trial=trial,
             attempt=last.user_attrs["attempt"],
@@ -158,10 +159,10 @@ class TrialLog:
         result = given.get("result")
         if not row.state.is_finished():
             # A prior result is claimed together with its values.
-            return _told(trial, result) if result and given["source"] == PRIOR else trial
+            return self._told(trial, result) if result and given["source"] == PRIOR else trial
         if not _interrupted(row):
             unknown = {"status": "failed", "reason": "ended from outside, without a result"}
-            trial = _told(trial, result or unknown)
+            trial = self._told(trial, result or unknown)
         self._settled[row._trial_id] = trial
         return trial
 
@@ -175,7 +176,7 @@ class TrialLog:
         attempt: int = 0,
         rejected: int = 0,
         asked: bool = False,
-        result: Trial | None = None,
+        result: Evaluation | None = None,
     ) -> Entry | None:
         """Takes a position, unless another process was faster.
 
@@ -236,22 +237,22 @@ class TrialLog:
             key=key,
         )
 
-    def finish(self, entry: Entry, trial: Trial) -> bool:
+    def finish(self, entry: Entry, evaluation: Evaluation) -> bool:
         """Writes a result.
 
         Args:
             entry: What was evaluated.
-            trial: With its result.
+            evaluation: What came of it.
 
         Returns:
             False where the attempt had ended before, so that the result does not count.
         """
-        state = STATES[trial.state]
-        if trial.state == "ok" and trial.proposal.fidelity is not None:
+        state = STATES[evaluation.status]
+        if evaluation.ok and evaluation.fidelity is not None:
             # Values at another fidelity must not compete in Optuna's eyes.
             state = TrialState.PRUNED
-        values = self._values(trial) if state is TrialState.COMPLETE else None
-        return self._end(entry.key, state, "result", self._result(trial), values)
+        values = self._values(evaluation) if state is TrialState.COMPLETE else None
+        return self._end(entry.key, state, "result", self._result(evaluation), values)
 
     def interrupt(self, entry: Entry, reason: str, *, vanished: bool = False) -> bool:
         """Ends an attempt without a result, so that the next is due.
@@ -350,25 +351,39 @@ class TrialLog:
             return False
         return True
 
-    def _result(self, trial: Trial) -> dict[str, Any]:
+    def _result(self, evaluation: Evaluation) -> dict[str, Any]:
         told: dict[str, Any] = {
-            "status": trial.state,
-            "metrics": {k: v for k, v in trial.metrics.items() if math.isfinite(v)},
-            "reason": trial.reason,
-            "seconds": trial.seconds,
+            "status": evaluation.status,
+            "metrics": {k: v for k, v in evaluation.metrics.items() if math.isfinite(v)},
+            "reason": evaluation.reason,
+            "seconds": evaluation.seconds,
+            "seed": evaluation.seed,
         }
-        if trial.state == "ok" and self.problem.complete(trial.metrics):
-            told["feasible"] = bool(self.problem.feasible(self._measured(trial))[0])
+        if evaluation.ok and self.problem.complete(evaluation.metrics):
+            told["feasible"] = bool(self.problem.feasible(self._measured(evaluation))[0])
         return told
 
-    def _values(self, trial: Trial) -> list[float]:
-        values = self._measured(trial)
+    def _told(self, trial: Trial, result: Mapping[str, Any]) -> Trial:
+        return trial.finish(
+            Evaluation(
+                self.problem.space.architecture(trial.proposal.row),
+                result.get("metrics", {}),
+                result["status"],
+                result.get("reason", ""),
+                trial.proposal.fidelity,
+                result.get("seed", 0),
+                result.get("seconds", 0.0),
+            )
+        )
+
+    def _values(self, evaluation: Evaluation) -> list[float]:
+        values = self._measured(evaluation)
         return [float(values[entry.metric]) for entry in self.problem.objectives]
 
-    def _measured(self, trial: Trial) -> dict[str, torch.Tensor]:
-        exact = self.problem.exact(torch.tensor([trial.proposal.row]))
+    def _measured(self, evaluation: Evaluation) -> dict[str, torch.Tensor]:
+        exact = self.problem.exact(torch.tensor([evaluation.architecture.canonical]))
         told = {
-            name: torch.tensor([trial.metrics[name]], dtype=torch.float64)
+            name: torch.tensor([evaluation.metrics[name]], dtype=torch.float64)
             for name in self.problem.learned
         }
         return {**exact, **told}
@@ -380,12 +395,3 @@ def _interrupted(row: FrozenTrial) -> bool:
 
 def _cut(reason: str, vanished: bool = False) -> dict[str, Any]:
     return {"reason": reason, "vanished": vanished}
-
-
-def _told(trial: Trial, result: dict[str, Any]) -> Trial:
-    return trial.finish(
-        result["status"],
-        result.get("metrics"),
-        reason=result.get("reason", ""),
-        seconds=result.get("seconds", 0.0),
-    )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from optuna import Study
 from optuna.exceptions import DuplicatedStudyError
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -67,6 +69,7 @@ class Run:
         study: Id of the study in it.
         location: How users call it: a folder, or a name in a storage.
         config: What it was made with.
+        folder: Its folder, where it has one.
 
     Example:
         >>> run = Run.in_memory(RunConfig(space="toy", maximize="x"), [Objective("x", True)])
@@ -74,8 +77,17 @@ class Run:
         ('toy', {})
     """
 
-    def __init__(self, storage: BaseStorage, study: int, location: str, config: RunConfig) -> None:
+    def __init__(
+        self,
+        storage: BaseStorage,
+        study: int,
+        location: str,
+        config: RunConfig,
+        *,
+        folder: Path | None = None,
+    ) -> None:
         self.storage, self.study, self.location, self.config = storage, study, location, config
+        self.folder = folder
 
     @classmethod
     def in_memory(cls, config: RunConfig, objectives: Sequence[Objective]) -> Run:
@@ -115,6 +127,7 @@ class Run:
                     f"{run} cannot be made a folder: {error.strerror}.", "Name another."
                 ) from error
         made = cls._create(open_storage(url), name, location, config, objectives)
+        made.folder = _folder(run, storage)
         if different := made.config.differences(config):
             told = "; ".join(f"{key}: {a!r} there, {b!r} here" for key, (a, b) in different.items())
             raise UsageError(
@@ -147,7 +160,7 @@ class Run:
         config = _config(opened, study)
         if config is None:
             raise UsageError(f"{location} is a study, but no run of vitruvius.", hint)
-        return cls(opened, study, location, config)
+        return cls(opened, study, location, config, folder=_folder(run, storage))
 
     @classmethod
     def _create(
@@ -215,6 +228,20 @@ class Run:
             position: About what.
         """
         self.storage.set_study_user_attr(self.study, LEASE, [str(owner), position])
+
+    def prunes(self, key: int, step: int, value: float, pruner: BasePruner) -> bool:
+        """Keeps an intermediate value, and tells whether a pruner would stop there.
+
+        Args:
+            key: Optuna's id of the trial.
+            step: For example the epoch.
+            value: Of the objective.
+            pruner: What decides, from the trials of this run.
+        """
+        self.storage.set_trial_intermediate_value(key, step, value)
+        name = self.storage.get_study_name_from_id(self.study)
+        study = Study(name, self.storage, pruner=pruner)
+        return pruner.prune(study, self.storage.get_trial(key))
 
     def state(self) -> RunState:
         """Sums the run up, without its space and evaluator."""
@@ -287,6 +314,10 @@ def list_runs(folder: str | Path = "runs", storage: str | None = None) -> list[R
         for study in opened.get_all_studies()
         if (config := _config(opened, study._study_id))
     ]
+
+
+def _folder(run: str | Path, storage: str | None) -> Path | None:
+    return Path(run).absolute() if storage is None else None
 
 
 def _place(run: str | Path, storage: str | None) -> tuple[str, str, str]:

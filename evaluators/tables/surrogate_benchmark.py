@@ -16,13 +16,14 @@ from torch import Tensor
 
 from ...core.errors import TableError
 from ...spaces import ArchitectureLike
+from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
 from .table import Table
 
 __all__ = ["HeldOut", "SurrogateBenchmark"]
 
-# Settings among which the leave-one-out error decides: lengthscales, for features of unit spread
+# Settings among which the leave-one-out error decides: lengthscales, for features of unit deviation
 # divided by the root of their number, and noise variances relative to the kernel's scale.
 LENGTHSCALES = (0.5, 1.0, 2.0)
 NOISES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
@@ -52,7 +53,7 @@ class SurrogateBenchmark(Evaluator):
     """Evaluates any architecture by kernel ridge regression on the measurements of a table.
 
     The features are the one-hot choices of the canonical form, so that inactive choices say
-    nothing, and the logarithms of the exact counts, each of unit spread; the kernel is
+    nothing, and the logarithms of the exact counts, each of unit deviation; the kernel is
     ``exp(-d^2 / 2 l^2)`` plus a linear one. ``l`` and the noise have the least leave-one-out
     error. The fit is deterministic and smooth: it keeps the trend of the table and loses the noise
     of training.
@@ -81,6 +82,8 @@ class SurrogateBenchmark(Evaluator):
         (True, ['gmacs'])
     """
 
+    batched = True
+
     def __init__(self, table: Table, metric: str) -> None:
         if metric not in table.metrics:
             raise TableError(
@@ -96,9 +99,9 @@ class SurrogateBenchmark(Evaluator):
             )
         self.metric, self._known = metric, values[measured]
         raw = self._raw(table.rows[measured])
-        self._centre, spread = raw.mean(0), raw.std(0)
-        self._varies = spread > 1e-9
-        self._scale = spread[self._varies] * float(self._varies.sum()) ** 0.5
+        self._centre, deviation = raw.mean(0), raw.std(0)
+        self._varies = deviation > 1e-9
+        self._scale = deviation[self._varies] * float(self._varies.sum()) ** 0.5
         self._rows = self._scaled(raw)
         self.lengthscale, self.noise = self._chosen()
         everyone = torch.ones(len(self._known), dtype=torch.bool)
@@ -125,12 +128,9 @@ class SurrogateBenchmark(Evaluator):
             count=count,
         )
 
-    def values(self, x: Int[Tensor, "B V"]) -> dict[str, Float[Tensor, " B"]]:
-        """Predicts many at once: for reports, never to decide anything.
-
-        Args:
-            x: Valid choice indices.
-        """
+    def values(
+        self, x: Int[Tensor, "B V"], fidelity: int | None = None
+    ) -> dict[str, Float[Tensor, " B"]]:
         parts = [
             self._kernel(self._scaled(self._raw(block)), self._rows, self.lengthscale)
             @ self._weights
@@ -139,7 +139,11 @@ class SurrogateBenchmark(Evaluator):
         return {self.metric: torch.cat(parts) + self._mean}
 
     def evaluate(
-        self, architecture: ArchitectureLike, fidelity: int | None = None, seed: int = 0
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
     ) -> Evaluation:
         architecture = self.space.architecture(architecture)
         value = float(self.values(torch.tensor([architecture.indices]))[self.metric])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...core.errors import TableError, UsageError
 from ...spaces import ArchitectureLike, Space, Task
+from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
 from ..metric import Metric
@@ -42,7 +43,6 @@ class Table(Evaluator):
     Attributes:
         fidelities: Those of ``lower``, ascending.
         measured_rows: Number of rows given.
-        rows: Canonical choice indices of the distinct architectures, in order of appearance.
 
     Raises:
         TableError: Where there are no rows, or columns and metrics do not match.
@@ -62,6 +62,8 @@ class Table(Evaluator):
         >>> table.evaluate(x[2]).metrics, table.labels_used
         ({'accuracy': 94.0}, 1)
     """
+
+    batched = True
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class Table(Evaluator):
             0, entry, torch.arange(len(x)), "amin"
         )
         appearance = first.argsort()
-        self.rows: Int[Tensor, "A V"] = canonical[first[appearance]]
+        self._rows: Int[Tensor, "A V"] = canonical[first[appearance]]
         self._hashes = distinct
         self._position = appearance.argsort()
         self.fidelities = tuple(sorted(lower))
@@ -108,9 +110,14 @@ class Table(Evaluator):
         self._labelled: dict[int | None, set[int]] = {f: set() for f in self._columns}
 
     @property
+    def rows(self) -> Int[Tensor, "A V"]:
+        """Canonical choice indices of the distinct architectures, in order of appearance."""
+        return self._rows
+
+    @property
     def architecture_count(self) -> int:
         """Number of distinct architectures in the table."""
-        return len(self.rows)
+        return len(self._rows)
 
     @property
     def labels_used(self) -> int:
@@ -131,18 +138,6 @@ class Table(Evaluator):
     def values(
         self, x: Int[Tensor, "B V"], fidelity: int | None = None
     ) -> dict[str, Float[Tensor, " B"]]:
-        """Looks values up without counting them: for reports, never to decide anything.
-
-        Args:
-            x: Valid choice indices.
-            fidelity: One of `fidelities`, or None for the full one.
-
-        Returns:
-            One float64 tensor per metric of that fidelity; NaN where the table has no value.
-
-        Raises:
-            UsageError: For another fidelity.
-        """
         columns = self._columns[self._checked(fidelity)]
         found, position = self._find(x)
         return {
@@ -183,11 +178,14 @@ class Table(Evaluator):
         return torch.tensor([h in known for h in self.space.hashes(x).tolist()]).bool()
 
     def has(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
-        """Tells which rows are in the table, which reveals no value."""
         return torch.isin(self.space.hashes(x), self._hashes)
 
     def evaluate(
-        self, architecture: ArchitectureLike, fidelity: int | None = None, seed: int = 0
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
     ) -> Evaluation:
         architecture = self.space.architecture(architecture)
         x = torch.tensor([architecture.indices])

@@ -159,7 +159,7 @@ def runner(tmp_path: Path, launcher: Launcher) -> Iterator[Runner]:
 
 
 def trajectory(trials: list[Trial]) -> list[tuple[object, ...]]:
-    return [(t.number, t.proposal, t.state, t.metrics) for t in trials]
+    return [(t.number, t.proposal, t.status, t.metrics) for t in trials]
 
 
 def uninterrupted(budget: int, batch: int) -> list[tuple[object, ...]]:
@@ -177,7 +177,7 @@ def check(search: Search, budget: int) -> None:
     """Every position has one result, every architecture one position, every result one row."""
     entries = search.log.read()
     assert [entry.trial.number for entry in entries] == list(range(budget))
-    assert all(entry.trial.state == "ok" for entry in entries)
+    assert all(entry.trial.status == "ok" for entry in entries)
     assert len({entry.trial.proposal.row for entry in entries}) == budget
     rows = search.log.run.storage.get_all_trials(search.log.run.study)
     done = [row.user_attrs["position"] for row in rows if row.state is TrialState.COMPLETE]

@@ -57,7 +57,7 @@ def test_two_nodes_of_which_one_is_killed() -> None:
         ray.shutdown()
         cluster.shutdown()
     assert lost, "trials ran on the node that was killed"
-    assert [trial.state for trial in result.trials] == ["ok"] * 40
+    assert [trial.status for trial in result.trials] == ["ok"] * 40
     assert len({trial.proposal.row for trial in result.trials}) == 40
     straight = searching.search(
         "nas-bench-graph", evaluator="cora", maximize="valid_perf", method="local-search",

@@ -15,7 +15,8 @@ from vitruvius.bo.measures import (
     regret,
 )
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.bo.trial import History, Trial
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.evaluators.metric import Metric
 from vitruvius.spaces import space
 
@@ -27,7 +28,7 @@ triples = st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=8)
 def history(values: list[tuple[int, int]], **wanted: str) -> History:
     cells = space("nasbench201")
     trials = [
-        Trial(i, Proposal(tuple(row), "")).finish("ok", {"a": float(a), "b": float(b)})
+        Trial.of(i, Evaluation(cells.architecture(row), {"a": float(a), "b": float(b)}), "")
         for i, (row, (a, b)) in enumerate(zip(cells.enumerate().tolist(), values, strict=False))
     ]
     return History(Problem(cells, METRICS, **wanted), trials)  # type: ignore[arg-type]

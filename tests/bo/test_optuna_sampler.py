@@ -152,7 +152,7 @@ def test_failed_pruned_and_infinite_trials_are_known_but_not_values(recipe: Spac
 
     study.optimize(objective, n_trials=7, catch=(RuntimeError,))
     last = method.seen[-1]
-    states = [trial.state for trial in last.trials]
+    states = [trial.status for trial in last.trials]
     assert states == ["ok", "failed", "pruned", "failed", "failed", "ok"]
     assert len(set(rows_of(study, recipe))) == 7
 
@@ -172,7 +172,7 @@ def test_running_and_waiting_trials_are_pending(recipe: Space) -> None:
     running = study.ask()  # the enqueued one
     assert list(suggest(running, recipe).indices) == architecture
     suggest(study.ask(), recipe)
-    assert [trial.state for trial in method.seen[-1].trials] == ["ok", "running", "running"]
+    assert [trial.status for trial in method.seen[-1].trials] == ["ok", "running", "running"]
 
 
 def test_what_was_enqueued_is_not_proposed_again(recipe: Space) -> None:

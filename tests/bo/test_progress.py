@@ -11,7 +11,8 @@ from rich.console import Console
 from vitruvius.bo import progress as module
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.progress import LiveProgress, PlainProgress, Progress, Silent, Snapshot, progress
-from vitruvius.bo.trial import Proposal, Trial
+from vitruvius.bo.trial import Trial
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -37,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def snapshot(evaluated: int, best: int = 1, **options: str) -> Snapshot:
     problem = Problem(CELLS, {}, **(options or {"minimize": "params"}))
-    trials = [Trial(i, Proposal(ROW, "initial"), "ok") for i in range(best)]
+    trials = [Trial.of(i, Evaluation(CELLS.architecture(ROW))) for i in range(best)]
     return Snapshot(problem, trials, evaluated, running=2, failed=1, budget=100)
 
 

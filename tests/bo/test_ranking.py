@@ -7,7 +7,8 @@ from torch import Tensor
 
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.ranking import crowding, fronts, merit, rank
-from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.bo.trial import History, Trial
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.evaluators.metric import Metric
 from vitruvius.spaces import space
 
@@ -19,7 +20,7 @@ def history(values: list[tuple[float, float]], **wanted: str) -> History:
     cells = space("nasbench201")
     rows = cells.enumerate()[: len(values)].tolist()
     trials = [
-        Trial(i, Proposal(tuple(row), "")).finish("ok", {"a": float(a), "b": float(b)})
+        Trial.of(i, Evaluation(cells.architecture(row), {"a": float(a), "b": float(b)}), "")
         for i, (row, (a, b)) in enumerate(zip(rows, values, strict=True))
     ]
     return History(Problem(cells, METRICS, **wanted), trials)

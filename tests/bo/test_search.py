@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import cloudpickle
 import pytest
@@ -13,11 +14,13 @@ import torch
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.result import best_trials, front
 from vitruvius.bo.search import Search
+from vitruvius.bo.store import Run, RunConfig
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.core.errors import ArchitectureError, UsageError
-from vitruvius.evaluators import Evaluation
+from vitruvius.evaluators import Evaluation, Evaluator, Metric
+from vitruvius.evaluators.context import Context
 from vitruvius.evaluators.function import FunctionEvaluator
-from vitruvius.spaces import Architecture, space
+from vitruvius.spaces import Architecture, ArchitectureLike, space
 
 # Workers cannot import a test module by its name.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -139,7 +142,7 @@ def test_failures_are_named_and_cost_one_trial_each() -> None:
     assert kinds == {
         0: "RuntimeError: diverged", 1: "no accuracy", 2: "accuracy is nan", 3: "",
     }  # fmt: skip
-    failed = [trial for trial in result.trials if trial.state == "failed"]
+    failed = [trial for trial in result.trials if trial.status == "failed"]
     assert len(result.trials) == 40
     assert result.summary["failed"] == len(failed) > 10
     printed = result.to_json()["trials"]
@@ -162,7 +165,7 @@ def test_ask_and_tell() -> None:
     search.tell(str(CELLS.architecture(asked[0].proposal.row)), {"accuracy": 1.0}, seconds=9.0)
     search.tell(2, reason="no memory")
     found = search.result()
-    assert [t.state for t in found.trials] == ["ok", "ok", "failed"]
+    assert [t.status for t in found.trials] == ["ok", "ok", "failed"]
     assert (found.best[0].number, found.trials[2].reason) == (1, "no memory")
     with pytest.raises(UsageError, match="Trial 1 has its result"):
         search.tell(1, {"accuracy": 2.0})
@@ -206,6 +209,71 @@ def test_several_objectives_give_the_feasible_front() -> None:
     assert result.to_json()["best"][0]["metrics"].keys() == {"accuracy", "params"}
 
 
+def test_a_result_keeps_fidelity_seed_and_status() -> None:
+    """What was measured in part is no full result, and bars none (after automl/neps#103)."""
+    search = Search(problem(), Best(), initial=0)
+    a, b = CELLS.architecture((3,) * 6), CELLS.architecture((2,) * 6)
+    search.tell(Evaluation(a, {"accuracy": 50.0}, fidelity=12, seed=5))
+    full = search.tell(Evaluation(a, {"accuracy": 93.0}, seconds=2.0))
+    early = search.tell(Evaluation(b, {"accuracy": 40.0}, status="pruned", reason="early"))
+    again = search.tell(b, {"accuracy": 91.0}, fidelity=12)
+    trials = search.result().trials
+    assert [t.evaluation for t in trials] == [
+        Evaluation(a, {"accuracy": 50.0}, fidelity=12, seed=5),
+        full.evaluation,
+        early.evaluation,
+        again.evaluation,
+    ]
+    assert (early.status, early.reason, again.proposal.fidelity) == ("pruned", "early", 12)
+    assert [t.number for t in search.result().best] == [full.number]
+    with pytest.raises(UsageError, match="has its result"):
+        search.tell(a, {"accuracy": 51.0}, fidelity=12)
+    assert search.has_result(b)
+    assert not search.has_result(CELLS.architecture((1,) * 6))
+
+
+class Learning(Evaluator):
+    """Accuracy grows by the step; how far depends on the architecture."""
+
+    def __init__(self) -> None:
+        super().__init__(CELLS, {"accuracy": Metric("accuracy", "%", "higher")})
+        self.folders: list[str] = []
+
+    def evaluate(  # type: ignore[override]
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        *,
+        context: Context,
+    ) -> Evaluation:
+        architecture = self.space.architecture(architecture)
+        end = float(sum(architecture.indices))
+        self.folders.append(str(context.folder))
+        for step in range(1, 9):
+            if not context.report(step, {"accuracy": end * step / 8}):
+                break
+        return Evaluation(architecture, {"accuracy": end * step / 8})
+
+
+def test_optunas_pruners_stop_what_falls_behind(tmp_path: Path) -> None:
+    told = Problem.of(Learning(), maximize="accuracy")
+    config = RunConfig(space=CELLS.name, maximize="accuracy", pruner="median:n_startup_trials=3")
+    run = Run.create(config, told.objectives, tmp_path / "run")
+    result = Search(told, Best(), run).run(20)
+    stopped = [t for t in result.trials if t.status == "pruned"]
+    assert 0 < len(stopped) < 17
+    assert result.best[0].status == "ok"
+    assert all("stopped early at step" in t.reason for t in stopped)
+    evaluator = told.evaluator
+    assert isinstance(evaluator, Learning)
+    assert evaluator.folders[7] == str(tmp_path / "run" / "trials" / "7")
+    assert Search(told, Best(), Run.open(tmp_path / "run")).result().trials == result.trials
+    two = problem(maximize="accuracy", minimize="params")
+    with pytest.raises(UsageError, match="compares one objective"):
+        Search(two, Best(), Run.in_memory(config, two.objectives))
+
+
 def test_nothing_feasible_gives_nothing_and_a_note() -> None:
     result = Search(problem(maximize="accuracy", where="accuracy>=99"), Best()).run(8)
     assert (result.best, result.missed) == ([], True)
@@ -216,7 +284,7 @@ def test_equals_on_the_front_all_stay_and_ties_go_to_the_first() -> None:
     assert front(torch.tensor([[1.0, 1.0], [1.0, 1.0], [0.0, 1.0]])).tolist() == [True, True, False]
     told = problem()
     trials = [
-        Trial(i, Proposal(row, "x")).finish("ok", {"accuracy": value})
+        Trial.of(i, Evaluation(told.space.architecture(row), {"accuracy": value}), "x")
         for i, (row, value) in enumerate([((0,) * 6, 1.0), ((1,) * 6, 2.0), ((3,) * 6, 2.0)])
     ]
     assert [t.number for t in best_trials(History(told, trials))] == [1]

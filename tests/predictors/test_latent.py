@@ -3,9 +3,10 @@ import torch
 
 from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.bo.trial import History, Trial
 from vitruvius.encoders.autoencoding import new_autoencoder
 from vitruvius.encoders.feature_sets import Features, FeatureSets
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.generators.nao import train_nao
 from vitruvius.predictors import latent
 from vitruvius.predictors.latent import LatentGP
@@ -60,7 +61,7 @@ def test_candidates_come_from_the_embedding() -> None:
     generator = train_nao(nets, nets.sample(300, 0), steps=3, width=8, show=False)
     problem = Problem(nets, {}, minimize="params")
     rows = nets.sample(6, 0).tolist()
-    trials = [Trial(i, Proposal(tuple(row), "initial"), "ok") for i, row in enumerate(rows)]
+    trials = [Trial.of(i, Evaluation(nets.architecture(row))) for i, row in enumerate(rows)]
     made = BayesianOptimization(generator=generator, sources="diffusion", pool=40)
     proposal = made.propose(History(problem, trials), 0)
     assert proposal is not None

@@ -57,8 +57,7 @@ def test_a_search_begins_with_what_earlier_tasks_agree_on() -> None:
     for number in range(4):
         proposal = method.propose(History(problem, trials), seed=number)
         assert isinstance(proposal, Proposal)
-        metrics = cora.evaluate(proposal.row).metrics
-        trials.append(Trial(number, proposal).finish("ok", metrics))
+        trials.append(Trial(number, proposal).finish(cora.evaluate(proposal.row)))
     assert [trial.proposal.source for trial in trials[:3]] == ["warm start"] * 3
     assert len({trial.proposal.row for trial in trials}) == 4
     everything = cora.values(cora.rows)["valid_perf"]

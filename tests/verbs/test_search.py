@@ -131,7 +131,7 @@ def test_ask_and_tell(run: Command) -> None:
     assert "left to propose" in err
     found = searching.open_search("mine").result()
     assert found.best[0].proposal.source == "prior"
-    assert [t.reason for t in found.trials if t.state == "failed"] == ["no memory"]
+    assert [t.reason for t in found.trials if t.status == "failed"] == ["no memory"]
 
 
 def test_nothing_feasible_exits_with_3(run: Command) -> None:
@@ -185,8 +185,10 @@ def test_a_run_that_is_there_is_not_continued_with_other_settings(run: Command) 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("not json", "no JSON"),
-        ("3", "not results"),
+        ("{not json", "no JSON"),
+        ("not json", "neither JSON nor CSV"),
+        ("number,top1\n0", "Line 2 has not as many cells"),
+        ("3", "neither JSON nor CSV"),
         ('[{"metrics": {"a": 1}}]', "names no architecture"),
         ('[{"number": 0}]', "has no metrics"),
         ('[{"number": "zero", "metrics": {}}]', "wrong at number"),

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -11,6 +12,7 @@ from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.encoders.feature_sets import FeatureSets
 from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.evaluators.evaluation import Evaluation
 
 
 @cache
@@ -34,7 +36,12 @@ def observed(n: int = 60, running: int = 0, **wanted: str) -> History:
     problem = Problem.of(table(), **(wanted or {"maximize": "valid_perf"}))
     values = table().values(rows()[:n])
     trials = [
-        Trial(i, Proposal(tuple(row), "initial"), "ok", {k: float(v[i]) for k, v in values.items()})
+        Trial.of(
+            i,
+            Evaluation(
+                table().space.architecture(row), {k: float(v[i]) for k, v in values.items()}
+            ),
+        )
         for i, row in enumerate(rows()[:n].tolist())
     ]
     trials += [
@@ -158,8 +165,9 @@ def test_improvement_per_second() -> None:
     """Where cost grows a thousandfold at random it decides."""
     history = observed()
     slow = [
-        Trial(t.number, t.proposal, "ok", t.metrics, seconds=1e3 if t.proposal.row[0] else 1.0)
+        t.finish(replace(t.evaluation, seconds=1e3 if t.proposal.row[0] else 1.0))
         for t in history.trials
+        if t.evaluation is not None
     ]
     judge = judged(History(history.problem, slow), per_second=True)
     plain = judged(history)

@@ -8,13 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cloudpickle
 import pytest
 
-from vitruvius.bo.executors import Executor, Finished, Task, executor
+from vitruvius.bo.executors import Executor, Task, executor
 from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import Evaluation, Evaluator, Metric
 from vitruvius.spaces import Space, space
@@ -54,16 +54,17 @@ class Faulty(Evaluator):
         return Evaluation(self.space.architecture(architecture), {"x": float(value)})
 
 
-def run(made: Executor, seeds: list[int]) -> dict[int, Finished]:
+def run(made: Executor, seeds: list[int]) -> dict[int, Evaluation]:
     waiting = [Task(position, ROW, None, seed) for position, seed in enumerate(seeds)]
-    found: dict[int, Finished] = {}
+    found: dict[int, Evaluation] = {}
     with made:
         while waiting or made.running:
             while waiting and made.free:
                 made.submit(waiting.pop(0))
             for finished in made.wait(1.0):
                 assert finished.position not in found
-                found[finished.position] = finished
+                assert finished.evaluation is not None
+                found[finished.position] = finished.evaluation
     return found
 
 
@@ -99,6 +100,38 @@ def test_results_and_what_raises(kind: str, capsys: pytest.CaptureFixture[str]) 
         assert said in found[i].reason
     assert "test_executors.py:" in found[1].reason, "where it was raised"
     assert capsys.readouterr().out == ""
+
+
+class Reporting(Evaluator):
+    """Reports its seed at every step, and takes a hundred of them unless it is told to stop."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__(space, {"x": Metric("x", "", "higher")})
+
+    def evaluate(self, architecture, fidelity=None, seed=0, context=None):  # type: ignore[no-untyped-def]
+        for step in range(100):
+            if not context.report(step, {"x": float(seed)}):
+                break
+        steps = {"x": float(step), "left": context.seconds_left}
+        return Evaluation(self.space.architecture(architecture), steps)
+
+
+def test_reports_reach_the_search_which_tells_whether_to_go_on(kind: str) -> None:
+    made = executor(kind, Reporting(CELLS), 1 if kind == "serial" else 2)
+    told: dict[int, list[int]] = {0: [], 1: [], 2: []}
+
+    def report(position: int, step: int, metrics: Mapping[str, float]) -> bool:
+        told[position].append(step)
+        assert metrics == {"x": 7.0 + position}
+        return step < 3 or position == 0
+
+    made.report = report
+    found = run(made, [7, 8, 9])
+    assert [len(told[position]) for position in range(3)] == [100, 4, 4]
+    assert [found[i].status for i in range(3)] == ["ok", "pruned", "pruned"]
+    assert [found[i].metrics["x"] for i in range(3)] == [99.0, 3.0, 3.0]
+    assert found[1].reason == "stopped early at step 3"
+    assert [found[i].seed for i in range(3)] == [7, 8, 9]
 
 
 def test_what_kills_or_hangs_costs_its_trial_only(kind: str) -> None:

@@ -37,7 +37,8 @@ def best(name: str, seed: int) -> float:
             trials.append(Trial(number, proposal))
         values = problem.evaluator.values(torch.tensor([trials[number].proposal.row]))
         metrics = {"valid_perf": float(values["valid_perf"])}
-        trials[number] = trials[number].finish("ok", metrics)
+        architecture = problem.space.architecture(trials[number].proposal.row)
+        trials[number] = trials[number].finish(Evaluation(architecture, metrics))
     return max(trial.metrics["valid_perf"] for trial in trials)
 
 

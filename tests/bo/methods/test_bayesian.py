@@ -8,9 +8,10 @@ from vitruvius.bo.acquisition.functions import acquisition_names
 from vitruvius.bo.method import Method
 from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.bo.trial import History, Trial
 from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.predictors.surrogate_resolver import AUTO, surrogate_names
 from vitruvius.spaces import space
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
@@ -66,7 +67,7 @@ def test_noisy_values_of_the_same(name: str) -> None:
     problem = Problem(kind, quality_and_cost(), maximize="quality")
     noise = torch.randn(205, generator=torch.Generator().manual_seed(0)).tolist()
     trials = [
-        Trial(i, Proposal(tuple(row), "told"), "ok", {"quality": noise[i]})
+        Trial.of(i, Evaluation(problem.space.architecture(row), {"quality": noise[i]}), "told")
         for i, row in enumerate(kind.enumerate()[:205].tolist())
     ]
     history = History(problem, trials)
@@ -82,7 +83,7 @@ def test_told_results_may_all_violate_what_is_counted(name: str) -> None:
     rows = cells.enumerate()
     rows = rows[~problem.possible(rows)][:12].tolist()
     trials = [
-        Trial(i, Proposal(tuple(row), "told")).finish("ok", landscape(tuple(row)))
+        Trial.of(i, Evaluation(problem.space.architecture(row), landscape(tuple(row))), "told")
         for i, row in enumerate(rows)
     ]
     proposal = BayesianOptimization(acquisition=name).propose(History(problem, trials), 0)
@@ -102,7 +103,7 @@ def test_every_surrogate_on_a_space_of_thousands(name: str) -> None:
     cells = space("nasbench201")
     problem = Problem(cells, quality_and_cost(), maximize="quality")
     trials = [
-        Trial(i, Proposal(tuple(row), "told")).finish("ok", landscape(tuple(row)))
+        Trial.of(i, Evaluation(problem.space.architecture(row), landscape(tuple(row))), "told")
         for i, row in enumerate(cells.enumerate()[::300].tolist())
     ]
     history = History(problem, trials)
@@ -127,7 +128,7 @@ def test_several_metrics_that_are_not_objectives_are_not_needed() -> None:
     problem = Problem(space("toy_recipe.yaml"), quality_and_cost(), minimize="cost")
     rows = problem.space.enumerate()[:6].tolist()
     trials = [
-        Trial(i, Proposal(tuple(row), "told"), "ok", {"cost": float(sum(row))})
+        Trial.of(i, Evaluation(problem.space.architecture(row), {"cost": float(sum(row))}), "told")
         for i, row in enumerate(rows)
     ]
     assert BayesianOptimization().propose(History(problem, trials), 0) is not None
@@ -138,7 +139,7 @@ def test_judge_predicts_and_values_any_architecture() -> None:
     problem = Problem.of(table, maximize="valid_perf")
     values = table.values(table.rows[:20])["valid_perf"].tolist()
     trials = [
-        Trial(i, Proposal(tuple(row), "told"), "ok", {"valid_perf": values[i]})
+        Trial.of(i, Evaluation(problem.space.architecture(row), {"valid_perf": values[i]}), "told")
         for i, row in enumerate(table.rows[:20].tolist())
     ]
     judge = BayesianOptimization().judge(History(problem, trials))

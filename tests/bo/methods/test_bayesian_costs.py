@@ -8,6 +8,7 @@ from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import UserTable
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.spaces import Space, space
 
@@ -39,8 +40,7 @@ def run(table: UserTable, method: BayesianOptimization, budget: int) -> list[Tri
             proposal = method.propose(History(problem, trials), number)
         assert proposal is not None
         told = table.evaluate(proposal.row, proposal.fidelity)
-        done = Trial(number, proposal).finish("ok", told.metrics, seconds=told.seconds)
-        trials.append(done)
+        trials.append(Trial(number, proposal).finish(told))
     return trials
 
 
@@ -82,7 +82,7 @@ def test_counted_objectives_need_no_cheap_look() -> None:
     nothing: Space = CELLS
     problem = Problem(nothing, {}, minimize="params")
     rows = [tuple(row) for row in CELLS.sample(5, 1).tolist()]
-    trials = [Trial(i, Proposal(row, "initial"), "ok") for i, row in enumerate(rows)]
+    trials = [Trial.of(i, Evaluation(CELLS.architecture(row))) for i, row in enumerate(rows)]
     found = BayesianOptimization(fidelity="lower-first").propose(History(problem, trials), 0)
     assert found is not None
     assert found.fidelity is None

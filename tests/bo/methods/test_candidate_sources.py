@@ -3,8 +3,9 @@ import torch
 
 from vitruvius.bo.methods.candidate_sources import SOURCES, propose_candidates
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.bo.trial import History, Trial
 from vitruvius.core.errors import UnknownNameError
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.evaluators.metric import Metric
 from vitruvius.generators.resolver import generator_for
 from vitruvius.generators.uniform import Uniform
@@ -25,7 +26,7 @@ def observed(kind: Space, where: str = "", n: int = 8) -> History:
     problem = Problem(kind, {}, minimize="params", where=where)
     x = kind.sample(40 * n, 0)
     rows = x[problem.possible(x)][:n].tolist()
-    trials = [Trial(i, Proposal(tuple(row), "initial"), "ok") for i, row in enumerate(rows)]
+    trials = [Trial.of(i, Evaluation(kind.architecture(row))) for i, row in enumerate(rows)]
     return History(problem, trials)
 
 
@@ -78,8 +79,8 @@ def test_the_generator_follows_the_value() -> None:
 def test_what_two_sources_find_is_the_first_ones() -> None:
     kind = space("toy_recipe.yaml")
     problem = Problem(kind, {"quality": Metric("quality", "", "higher")}, maximize="quality")
-    first = Trial(0, Proposal(tuple(kind.sample(1, 0)[0].tolist()), "initial"))
-    history = History(problem, [first.finish("ok", {"quality": 1.0})])
+    first = kind.architecture(kind.sample(1, 0)[0])
+    history = History(problem, [Trial.of(0, Evaluation(first, {"quality": 1.0}))])
     x, labels = propose_candidates(history, no_value, Uniform(), ["mutation", "uniform"], 1000, 0)
     assert len(x) == len(labels) == len(kind.hashes(x).unique())
     alone, _ = propose_candidates(history, no_value, Uniform(), ["mutation"], 1000, 0)

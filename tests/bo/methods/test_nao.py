@@ -6,7 +6,8 @@ import torch
 from vitruvius.bo.method import Method
 from vitruvius.bo.methods import NAOSearch, method
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.trial import History, Proposal, Trial
+from vitruvius.bo.trial import History, Trial
+from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.spaces import space
 from vitruvius.testing import MethodContract
 
@@ -22,7 +23,7 @@ def histories(n: int) -> History:
     problem = Problem(cells, {}, minimize="params")
     rows = cells.enumerate()[::60][:n].tolist()
     return History(
-        problem, [Trial(i, Proposal(tuple(row), "initial"), "ok") for i, row in enumerate(rows)]
+        problem, [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
     )
 
 

@@ -33,8 +33,7 @@ def run(method: WarmStart, truth: Table, budget: int) -> list[Trial]:
     for number in range(budget):
         proposal = method.propose(History(problem, trials), number)
         assert proposal is not None
-        metrics = truth.evaluate(proposal.row).metrics
-        trials.append(Trial(number, proposal).finish("ok", metrics))
+        trials.append(Trial(number, proposal).finish(truth.evaluate(proposal.row)))
     return trials
 
 

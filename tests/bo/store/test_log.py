@@ -6,16 +6,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.store import Run, RunConfig, TrialLog
+from vitruvius.bo.store import Entry, Run, RunConfig, TrialLog
 from vitruvius.bo.store.log import ATTEMPTS
 from vitruvius.bo.trial import Proposal, Trial
-from vitruvius.evaluators import Metric
+from vitruvius.evaluators import Evaluation, Metric
+from vitruvius.evaluators.evaluation import Status
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -45,6 +47,14 @@ def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     return lambda: TrialLog(Run.create(CONFIG, PROBLEM.objectives, *place), PROBLEM)
 
 
+def evaluation(row: int, metrics: dict[str, float], **options: Any) -> Evaluation:
+    return Evaluation(CELLS.architecture(ROWS[row]), metrics, **options)
+
+
+def result(entry: Entry, metrics: dict[str, float], status: Status = "ok") -> Evaluation:
+    return Evaluation(CELLS.architecture(entry.trial.proposal.row), metrics, status)
+
+
 def claimed(log: TrialLog, position: int, **options: int) -> Trial:
     entry = log.claim(position, Proposal(ROWS[position], "test"), **options)
     assert entry is not None
@@ -54,17 +64,17 @@ def claimed(log: TrialLog, position: int, **options: int) -> Trial:
 def test_what_is_written_is_read_by_others(open_log: Open) -> None:
     log = open_log()
     told = [
-        Trial(0, Proposal(ROWS[0], "initial")).finish("ok", {"accuracy": 93.25}, seconds=1.5),
-        Trial(1, Proposal(ROWS[1], "bo", 12)).finish("ok", {"accuracy": 80.0}),
-        Trial(2, Proposal(ROWS[2], "bo")).finish("failed", {"accuracy": 1.0}, reason="nan"),
-        Trial(3, Proposal(ROWS[3], "bo")).finish("pruned", reason="hopeless"),
+        Trial.of(0, evaluation(0, {"accuracy": 93.25}, seconds=1.5, seed=7)),
+        Trial.of(1, evaluation(1, {"accuracy": 80.0}, fidelity=12), "bo"),
+        Trial.of(2, evaluation(2, {"accuracy": 1.0}, status="failed", reason="nan"), "bo"),
+        Trial.of(3, evaluation(3, {}, status="pruned", reason="hopeless"), "bo"),
         Trial(4, Proposal(ROWS[4], "bo")),
     ]
     for trial in told:
         entry = log.claim(trial.number, trial.proposal, rejected=trial.number)
         assert entry is not None
-        if trial.done:
-            assert log.finish(entry, trial)
+        if trial.evaluation is not None:
+            assert log.finish(entry, trial.evaluation)
     read = open_log().read()
     assert [entry.trial for entry in read] == told
     assert [entry.rejected for entry in read] == [0, 1, 2, 3, 4]
@@ -77,7 +87,7 @@ def test_optuna_sees_choices_values_and_states(tmp_path: Path) -> None:
     log = TrialLog(Run.create(CONFIG, PROBLEM.objectives, tmp_path / "run"), PROBLEM)
     entry = log.claim(0, Proposal(ROWS[0], "initial"))
     assert entry is not None
-    log.finish(entry, entry.trial.finish("ok", {"accuracy": 93.25}))
+    log.finish(entry, result(entry, {"accuracy": 93.25}))
     import optuna
 
     study = optuna.load_study(study_name="run", storage=f"sqlite:///{tmp_path}/run/run.sqlite")
@@ -95,8 +105,8 @@ def test_one_result_counts(open_log: Open) -> None:
     log, other = open_log(), open_log()
     entry = log.claim(0, Proposal(ROWS[0], "test"))
     assert entry is not None
-    assert other.finish(entry, entry.trial.finish("ok", {"accuracy": 1.0}))
-    assert not log.finish(entry, entry.trial.finish("ok", {"accuracy": 2.0}))
+    assert other.finish(entry, result(entry, {"accuracy": 1.0}))
+    assert not log.finish(entry, result(entry, {"accuracy": 2.0}))
     assert not log.interrupt(entry, "late")
     assert [e.trial.metrics for e in log.read()] == [{"accuracy": 1.0}]
 
@@ -112,8 +122,8 @@ def test_an_interrupted_attempt_is_due_again_and_its_late_result_is_refused(
     assert (entry.interrupted, entry.trial.done, entry.vanished) == (True, False, 0)
     second = log.claim(0, entry.trial.proposal, attempt=1)
     assert second is not None
-    assert not log.finish(first, first.trial.finish("ok", {"accuracy": 1.0}))
-    assert log.finish(second, second.trial.finish("ok", {"accuracy": 2.0}))
+    assert not log.finish(first, result(first, {"accuracy": 1.0}))
+    assert log.finish(second, result(second, {"accuracy": 2.0}))
     (entry,) = open_log().read()
     assert (entry.attempt, entry.trial.metrics) == (1, {"accuracy": 2.0})
 
@@ -126,7 +136,7 @@ def test_what_makes_processes_vanish_is_given_up(open_log: Open) -> None:
         assert entry is not None
         log.interrupt(entry, "gone", vanished=True)
     (entry,) = open_log().read()
-    assert (entry.interrupted, entry.trial.state) == (False, "failed")
+    assert (entry.interrupted, entry.trial.status) == (False, "failed")
     assert "vanished" in entry.trial.reason
 
 
@@ -204,12 +214,12 @@ def test_any_order_of_events_leaves_a_log_that_all_read_alike(events: list[str])
                 assert log.interrupt(entry, event, vanished=event == "vanish")
             else:
                 state = "ok" if event == "ok" else "failed"
-                assert log.finish(entry, entry.trial.finish(state, {"accuracy": 1.0}))
+                assert log.finish(entry, result(entry, {"accuracy": 1.0}, state))
                 results[entry.trial.number] = state
     mine, fresh = log.read(), TrialLog(log.run, PROBLEM).read()
     assert mine == fresh
     assert [e.trial.number for e in mine] == list(range(events.count("claim")))
-    told = {e.trial.number: e.trial.state for e in mine if e.trial.done and e.vanished < ATTEMPTS}
+    told = {e.trial.number: e.trial.status for e in mine if e.trial.done and e.vanished < ATTEMPTS}
     assert told == results
 
 
@@ -219,7 +229,7 @@ def test_what_a_search_abandons_is_due_again_without_blame(open_log: Open) -> No
     claimed(other, 1)
     done = log.claim(2, Proposal(ROWS[2], "test"))
     assert done is not None
-    log.finish(done, done.trial.finish("ok", {"accuracy": 1.0}))
+    log.finish(done, result(done, {"accuracy": 1.0}))
     log.abandon("stopped")
-    told = [(e.interrupted, e.trial.state, e.vanished) for e in open_log().read()]
+    told = [(e.interrupted, e.trial.status, e.vanished) for e in open_log().read()]
     assert told == [(True, "running", 0), (False, "running", 0), (False, "ok", 0)]
