@@ -12,7 +12,6 @@ from vitruvius import evaluator, space
 from vitruvius.bo.methods.warm_start import WarmStart
 from vitruvius.encoders.tasks.task_description import describe_task
 from vitruvius.evaluators import Evaluator
-from vitruvius.evaluators.tables.table import Table
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.predictors.source_tasks import SourceTasks
 
@@ -66,14 +65,14 @@ def _graph(name: str, metric: str, seed: int) -> SourceTask:
 
 
 @cache
-def _graph_table(name: str) -> Table:
+def _graph_table(name: str) -> Evaluator:
     table = evaluator(space("nas-bench-graph"), name)
-    assert isinstance(table, Table)
+    assert table.rows is not None
     return table
 
 
 def _task(name: str, table: Evaluator, metric: str, seed: int) -> SourceTask:
-    assert isinstance(table, Table)
+    assert table.rows is not None
     values = {metric: table.values(table.rows)[metric]}
     return SourceTask(name, table.space, table.rows, values, seed=seed)
 

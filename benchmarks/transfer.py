@@ -28,7 +28,7 @@ from _transfer_tasks import GRAPHS, SHUFFLED, TRANSFER, earlier
 from vitruvius import transfer
 from vitruvius.bo.problem import Problem
 from vitruvius.core.seeding import derive_seed, make_generator
-from vitruvius.evaluators.tables.table import Table
+from vitruvius.evaluators import Evaluator
 from vitruvius.generators import generator_for
 from vitruvius.predictors.transferred import Transferred
 from vitruvius.verbs.sample import Sampler
@@ -95,7 +95,7 @@ def zero(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float
     """Percentiles in the table of what is proposed before any label."""
     tasks, metric = earlier(name, arguments.data_folder, seed)
     truth = problem_of(cases()[name], arguments.data_folder).evaluator
-    assert isinstance(truth, Table)
+    assert truth.rows is not None
     started = time.process_time()
     result = transfer(
         truth.space, data=truth, sources=list(tasks), maximize=metric, generator="auto", seed=seed
@@ -120,7 +120,7 @@ def hits(name: str, seed: int, arguments: argparse.Namespace) -> dict[str, float
     """Share of 20 sampled architectures that reach the best 5 %, with 25 labels."""
     tasks, metric = earlier(name, arguments.data_folder, seed)
     truth = problem_of(cases()[name], arguments.data_folder).evaluator
-    assert isinstance(truth, Table)
+    assert truth.rows is not None
     bound = float(truth.values(truth.rows)[metric].quantile(1 - SHARE))
     target = f"{metric}>={bound!r}"
     started = time.process_time()
@@ -275,7 +275,7 @@ def compared(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[st
     ]
 
 
-def proposed(generator: Any, truth: Table, seed: int) -> torch.Tensor:
+def proposed(generator: Any, truth: Evaluator, seed: int) -> torch.Tensor:
     """The first 50 distinct proposals that the table has."""
     x = generator.propose(truth.space, 2000, seed=seed).x
     x = truth.space.canonical(x[truth.space.is_valid(x)])
@@ -285,7 +285,7 @@ def proposed(generator: Any, truth: Table, seed: int) -> torch.Tensor:
     return x[kept & torch.tensor(first)][:50]
 
 
-def percentile(truth: Table, metric: str) -> Any:
+def percentile(truth: Evaluator, metric: str) -> Any:
     """Maps architectures to the share of the table that is worse."""
     values = truth.values(truth.rows)[metric].sort().values
     return lambda x: torch.searchsorted(values, truth.values(x)[metric]) / len(values)

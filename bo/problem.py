@@ -14,7 +14,6 @@ from torch import Tensor
 from ..core.errors import UnknownNameError, UsageError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
-from ..evaluators.tables.table import Table
 from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..spaces import Space
 
@@ -51,7 +50,7 @@ class Problem:
         maximize: Names of metrics, joined by commas.
         minimize: As ``maximize``.
         where: Constraints in the grammar of `parse_targets`.
-        evaluator: Who measures; tables also bound what can be proposed.
+        evaluator: What measures; the rows it knows also bound what can be proposed.
 
     Attributes:
         objectives: At least one.
@@ -118,7 +117,7 @@ class Problem:
         """Makes the problem of an evaluator's space and metrics.
 
         Args:
-            evaluator: Who measures.
+            evaluator: What measures.
             maximize: As for `Problem`.
             minimize: As for `Problem`.
             where: As for `Problem`.
@@ -151,8 +150,9 @@ class Problem:
         """Lists everything that can be proposed, or None where that is too much."""
         if self._pool is not None:
             return self._pool
-        if isinstance(self.evaluator, Table):
-            return self.evaluator.rows if len(self.evaluator.rows) <= WHOLE else None
+        rows = None if self.evaluator is None else self.evaluator.rows
+        if rows is not None:
+            return rows if len(rows) <= WHOLE else None
         if self.space.architecture_count <= WHOLE:
             return self.space.enumerate()
         return None
@@ -164,7 +164,7 @@ class Problem:
             x: Valid choice indices.
         """
         known = torch.ones(len(x), dtype=torch.bool)
-        if isinstance(self.evaluator, Table):
+        if self.evaluator is not None:
             known = self.evaluator.has(x)
         if self._pool is not None:
             known &= torch.isin(self.space.hashes(x), self.space.hashes(self._pool))

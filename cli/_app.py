@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
 from typing import Annotated
 
@@ -14,18 +16,25 @@ from ..core.errors import UsageError, VitruviusError
 
 __all__ = [
     "Column",
-    "Data",
     "Device",
+    "Evaluators",
+    "ExecutorName",
     "Format",
     "Metrics",
     "Output",
+    "RunFolder",
     "Seed",
     "SpaceName",
+    "Storage",
     "Tables",
+    "TaskText",
+    "Timeout",
+    "Workers",
     "app",
     "first_table",
     "main",
     "print_table",
+    "resumable",
     "talk",
 ]
 
@@ -49,8 +58,32 @@ class Format(StrEnum):
 
 
 SpaceName = Annotated[str, typer.Argument(help="A space, or the YAML file that declares one.")]
-Data = Annotated[
-    str | None, typer.Option(help="Data set known for the space, or a table (.npz, .csv).")
+Evaluators = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--evaluator",
+        "--data",
+        help="Where true values come from: a data set known for the space, a table (.npz, .csv), "
+        "FILE.py:NAME or MODULE:NAME, with options as NAME:KEY=VALUE; repeated, they are joined.",
+    ),
+]
+TaskText = Annotated[
+    str,
+    typer.Option(
+        "--task", help='What to count and build for: "classes=6, features=3703", or raw data.'
+    ),
+]
+Workers = Annotated[int, typer.Option(help="Evaluations at the same time, here.")]
+ExecutorName = Annotated[str, typer.Option(help="auto, serial, process or ray.")]
+Timeout = Annotated[
+    float | None, typer.Option(help="Seconds after which an evaluation has failed.")
+]
+RunFolder = Annotated[
+    str | None, typer.Option("--run", help="Folder to keep the run in, or with --storage its name.")
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(help="postgresql://…, sqlite:///FILE or journal:///FILE, instead of a folder."),
 ]
 Tables = Annotated[
     list[str] | None, typer.Option("--table", help="A table; several are joined. As --data FILE.")
@@ -90,11 +123,29 @@ def main() -> None:
         raise
 
 
-def first_table(data: str | None, table: list[str] | None) -> tuple[str | None, list[str]]:
-    """The first table stands for the data, the others are joined to it."""
-    if table and data is not None:
-        raise UsageError("Both --data and --table were given.", "Give one of them.")
-    return (table[0], table[1:]) if table else (data, [])
+@contextmanager
+def resumable(again: str) -> Iterator[None]:
+    """Keeps stdout for the result, whatever evaluators print, and says how to go on.
+
+    Args:
+        again: The command that goes on after an interruption; blank where nothing is kept.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        if again:
+            talk.print(f"Saved. Go on with: {again}", highlight=False, soft_wrap=True)
+        raise
+
+
+def first_table(
+    evaluators: list[str] | None, table: list[str] | None
+) -> tuple[list[str] | None, list[str]]:
+    """The first table stands for the evaluator, the others are joined to it."""
+    if table and evaluators:
+        raise UsageError("Both --evaluator and --table were given.", "Give one of them.")
+    return (table[:1], table[1:]) if table else (evaluators or None, [])
 
 
 def print_table(listing: Table) -> None:

@@ -13,17 +13,24 @@ from rich.table import Table
 from ..core.errors import UnknownNameError, UsageError
 from ._app import (
     Column,
-    Data,
     Device,
+    Evaluators,
+    ExecutorName,
     Format,
     Metrics,
     Output,
+    RunFolder,
     Seed,
     SpaceName,
+    Storage,
     Tables,
+    TaskText,
+    Timeout,
+    Workers,
     app,
     first_table,
     print_table,
+    resumable,
     talk,
 )
 
@@ -37,16 +44,17 @@ __all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
 @app.command()
 def sample(
     space: SpaceName,
-    data: Data = None,
+    evaluators: Evaluators = None,
     target: Annotated[
         str, typer.Option(help='Targets, e.g. "valid_perf>=0.8, latency<=5ms, params=4.2e6±2%".')
     ] = "",
     n: Annotated[int, typer.Option("-n", help="How many architectures.")] = 10,
     labels: Annotated[
         int | None,
-        typer.Option(
-            help="Look-ups of true values to spend; by default 200 where targets need them."
-        ),
+        typer.Option(help="Evaluations to spend; by default 200 look-ups where targets need them."),
+    ] = None,
+    labels_from: Annotated[
+        str | None, typer.Option(help="A run, or a JSON or CSV of results, to learn from.")
     ] = None,
     generator: Annotated[
         str, typer.Option(help="auto, uniform, a shipped name, or a trained folder.")
@@ -66,20 +74,29 @@ def sample(
     table: Tables = None,
     architecture_column: Column = "arch_str",
     metrics: Metrics = "",
+    task: TaskText = "",
+    workers: Workers = 1,
+    executor: ExecutorName = "auto",
+    timeout: Timeout = None,
+    run: RunFolder = None,
+    storage: Storage = None,
     device: Device = "auto",
     output: Output = Format.table,
 ) -> None:
     """Sample architectures that meet target properties, at once, without a search."""
-    from ..verbs.sample import sample as run
+    from ..bo.progress import progress
+    from ..verbs.sample import sample as draw_samples
 
-    data, others = first_table(data, table)
-    with talk.status("Sampling"):
-        result = run(
+    evaluators, others = first_table(evaluators, table)
+    again = "the same command" if run else ""
+    with resumable(again), talk.status("Sampling"):
+        result = draw_samples(
             space,
-            data=data,
+            data=evaluators,
             target=target,
             n=n,
             labels=labels,
+            labels_from=labels_from,
             generator=generator,
             guidance=guidance,
             predictor=predictor,
@@ -88,7 +105,14 @@ def sample(
             architecture_column=architecture_column,
             metrics=metrics,
             tables=others,
+            task=task,
+            workers=workers,
+            executor=executor,
+            timeout=timeout,
+            run=run,
+            storage=storage,
             device=device,
+            progress=progress(),
         )
     print_samples(result, output)
     if out is not None:
@@ -209,10 +233,11 @@ def train(
 def evaluate(
     space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
-    data: Data = None,
+    evaluators: Evaluators = None,
     table: Tables = None,
     architecture_column: Column = "arch_str",
     metrics: Metrics = "",
+    task: TaskText = "",
     output: Output = Format.table,
 ) -> None:
     """Count one architecture exactly, and look it up where data is given."""
@@ -220,23 +245,28 @@ def evaluate(
     from ..spaces import space as find
 
     target = find(space)
+    if task:
+        from ..datasets.task import read_task
+
+        target = target.for_task(read_task(task, target.task))
     row = target.rows([architecture])
-    data, others = first_table(data, table)
+    evaluators, others = first_table(evaluators, table)
     result: dict[str, Any] = target.architecture(architecture).to_json()
-    task = None
-    if data is not None:
+    counted_for = target.task
+    if evaluators is not None:
         source = evaluator(
             target,
-            data,
+            evaluators,
             architecture_column=architecture_column,
             metrics=metrics,
             tables=others,
         )
-        task = source.task
+        counted_for = source.task
         evaluation = source.evaluate(architecture)
         result |= {"status": evaluation.status, "reason": evaluation.reason}
         result["measured"] = evaluation.metrics
-    counted = target.statistics(row, task)
+    counted = target.statistics(row, counted_for)
+    result["task"] = str(counted_for)
     result["exact"] = {name: float(column[0]) for name, column in counted.items()}
     if output is Format.json:
         typer.echo(json.dumps(result, indent=2))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,15 +14,23 @@ from rich.table import Table
 from ..core.errors import UsageError
 from ._app import (
     Column,
+    Evaluators,
+    ExecutorName,
     Format,
     Metrics,
     Output,
+    RunFolder,
     Seed,
     SpaceName,
+    Storage,
     Tables,
+    TaskText,
+    Timeout,
+    Workers,
     app,
     first_table,
     print_table,
+    resumable,
     talk,
 )
 
@@ -34,29 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["ask", "resume", "runs", "score", "search", "tell"]
 
 RunName = Annotated[str, typer.Argument(help="Folder of the run; with --storage its name there.")]
-Storage = Annotated[
-    str | None,
-    typer.Option(help="postgresql://…, sqlite:///FILE or journal:///FILE, instead of a folder."),
-]
-Workers = Annotated[int | None, typer.Option(help="Evaluations at the same time, here.")]
-ExecutorName = Annotated[str | None, typer.Option(help="auto, serial, process or ray.")]
-Timeout = Annotated[
-    float | None, typer.Option(help="Seconds after which an evaluation has failed.")
-]
 
 
 @app.command()
 def search(
     space: SpaceName,
-    evaluator: Annotated[
-        str | None,
-        typer.Option(
-            "--evaluator",
-            "--data",
-            help="Data set known for the space, a table (.npz, .csv), FILE.py:NAME or MODULE:NAME; "
-            "without one, results are told.",
-        ),
-    ] = None,
+    evaluators: Evaluators = None,
     maximize: Annotated[str, typer.Option(help="Metrics, joined by commas.")] = "",
     minimize: Annotated[str, typer.Option(help="Metrics, joined by commas.")] = "",
     where: Annotated[str, typer.Option(help='Constraints, e.g. "params<=2M, latency<=5ms".')] = "",
@@ -83,28 +72,26 @@ def search(
             help="An earlier run on the same space to start from; repeatable.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Evaluations at the same time, here.")] = 1,
-    executor: Annotated[str, typer.Option(help="auto, serial, process or ray.")] = "auto",
+    workers: Workers = 1,
+    executor: ExecutorName = "auto",
     timeout: Timeout = None,
     pruner: Annotated[
         str, typer.Option(help="Stops what falls behind: none, asha, hyperband, median.")
     ] = "none",
-    run: Annotated[
-        str | None,
-        typer.Option(help="Folder to keep the run in, or with --storage its name there."),
-    ] = None,
+    run: RunFolder = None,
     storage: Storage = None,
     seed: Seed = 0,
     table: Tables = None,
     architecture_column: Column = "arch_str",
     metrics: Metrics = "",
+    task: TaskText = "",
     output: Output = Format.table,
 ) -> None:
     """Search for the best architectures by evaluating as few as possible."""
-    evaluator, others = first_table(evaluator, table)
+    evaluators, others = first_table(evaluators, table)
     kept = run or _fresh_name(space, storage)
     settings: dict[str, Any] = {
-        "evaluator": evaluator,
+        "evaluator": evaluators,
         "maximize": maximize,
         "minimize": minimize,
         "where": where,
@@ -123,8 +110,9 @@ def search(
         "architecture_column": architecture_column,
         "metrics": metrics,
         "tables": others,
+        "task": task,
     }
-    if evaluator is None:
+    if evaluators is None:
         from ..verbs.search import new_search
 
         made = new_search(space, **settings)
@@ -135,7 +123,7 @@ def search(
     from ..bo.progress import progress
     from ..verbs.search import search as run_search
 
-    with _resumable(kept, storage):
+    with resumable(f"vitruvius resume {_again(kept, storage)}"):
         result = run_search(space, **settings, progress=progress())
     _print_result(result, output)
 
@@ -145,8 +133,8 @@ def resume(
     run: RunName,
     storage: Storage = None,
     budget: Annotated[int | None, typer.Option(help="Evaluations in the end.")] = None,
-    workers: Workers = None,
-    executor: ExecutorName = None,
+    workers: Annotated[int | None, typer.Option(help="As for search.")] = None,
+    executor: Annotated[str | None, typer.Option(help="As for search.")] = None,
     timeout: Timeout = None,
     output: Output = Format.table,
 ) -> None:
@@ -154,7 +142,7 @@ def resume(
     from ..bo.progress import progress
     from ..verbs.search import resume as go_on
 
-    with _resumable(run, storage):
+    with resumable(f"vitruvius resume {_again(run, storage)}"):
         result = go_on(
             run,
             storage,
@@ -274,7 +262,7 @@ def score(
 @app.command()
 def tell(
     run: RunName,
-    file: Annotated[str, typer.Argument(help="JSON file of results, or - for stdin.")],
+    file: Annotated[str, typer.Argument(help="JSON or CSV of results, or - for stdin.")],
     storage: Storage = None,
     output: Output = Format.table,
 ) -> None:
@@ -297,21 +285,6 @@ def _fresh_name(space: str, storage: str | None) -> str:
 
 def _again(run: str, storage: str | None) -> str:
     return f"{run} --storage {storage}" if storage else run
-
-
-@contextmanager
-def _resumable(run: str, storage: str | None) -> Iterator[None]:
-    """Keeps stdout for the result, whatever evaluators print, and says how to go on."""
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except KeyboardInterrupt:
-        talk.print(
-            f"Saved. Go on with: vitruvius resume {_again(run, storage)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        raise
 
 
 def _read(path: Path) -> str:

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from ._app import Device, Format, Metrics, Output, Seed, app, print_table, talk
+from ._app import (
+    Device,
+    ExecutorName,
+    Format,
+    Metrics,
+    Output,
+    RunFolder,
+    Seed,
+    TaskText,
+    Timeout,
+    Workers,
+    app,
+    print_table,
+    resumable,
+    talk,
+)
 from .designing import print_samples
 
 if TYPE_CHECKING:
@@ -33,10 +48,11 @@ def transfer(
     generator: Annotated[
         str, typer.Option(help="builtin, a shipped name, or a trained folder.")
     ] = "builtin",
-    evaluator: Annotated[
-        str | None,
+    evaluators: Annotated[
+        list[str] | None,
         typer.Option(
-            help="Where labels come from, as for search; by default --data where it is a table."
+            "--evaluator",
+            help="Where labels come from, as for search; by default --data where it is a table.",
         ),
     ] = None,
     labels: Annotated[int, typer.Option(help="Evaluations to spend on the new task.")] = 0,
@@ -69,6 +85,11 @@ def transfer(
     ] = None,
     seed: Seed = 0,
     metrics: Metrics = "",
+    task: TaskText = "",
+    workers: Workers = 1,
+    executor: ExecutorName = "auto",
+    timeout: Timeout = None,
+    run_folder: RunFolder = None,
     device: Device = "auto",
     output: Output = Format.table,
 ) -> None:
@@ -76,25 +97,32 @@ def transfer(
     from ..bo.progress import progress
     from ..verbs.transfer import transfer as run
 
-    result = run(
-        space,
-        generator=generator,
-        data=data,
-        evaluator=evaluator,
-        labels=labels,
-        search=search,
-        target=target,
-        maximize=maximize,
-        sources=source,
-        warm_start=warm_start or (),
-        predictor=predictor,
-        n=n,
-        metrics=metrics,
-        out=out,
-        seed=seed,
-        device=device,
-        progress=progress(),
-    )
+    again = "the same command" if run_folder or out else ""
+    with resumable(again):
+        result = run(
+            space,
+            generator=generator,
+            data=data,
+            evaluator=evaluators or None,
+            labels=labels,
+            search=search,
+            target=target,
+            maximize=maximize,
+            sources=source,
+            warm_start=warm_start or (),
+            predictor=predictor,
+            n=n,
+            metrics=metrics,
+            task=task,
+            workers=workers,
+            executor=executor,
+            timeout=timeout,
+            run=run_folder,
+            out=out,
+            seed=seed,
+            device=device,
+            progress=progress(),
+        )
     if output is Format.json:
         typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     else:

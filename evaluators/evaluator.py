@@ -112,6 +112,23 @@ class Evaluator(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} evaluates one architecture at a time")
 
+    def label(
+        self, x: Int[Tensor, "B V"], fidelity: int | None = None
+    ) -> dict[str, Float[Tensor, " B"]]:
+        """Looks values up to decide by them; an evaluator that counts its labels counts these.
+
+        Args:
+            x: Valid choice indices.
+            fidelity: One of `fidelities`, or None for the full one.
+
+        Returns:
+            As `values`.
+
+        Raises:
+            NotImplementedError: Where it is not `batched`.
+        """
+        return self.values(x, fidelity)
+
     def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
         """Computes those of `metrics` that need no label.
 

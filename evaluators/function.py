@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from typing import Any
 
 from ..core.errors import UsageError
@@ -64,6 +65,18 @@ class FunctionEvaluator(Evaluator):
             )
         super().__init__(space, own, task=task)
         self._function = function
+        self._others: frozenset[str] = frozenset()
+
+    def without(self, names: Collection[str]) -> FunctionEvaluator:
+        """Returns the same without metrics that others measure.
+
+        Args:
+            names: Names of metrics.
+        """
+        left = copy(self)
+        left._others = frozenset(names)
+        left.metrics = {k: metric for k, metric in self.metrics.items() if k not in names}
+        return left
 
     def evaluate(
         self,
@@ -84,8 +97,17 @@ class FunctionEvaluator(Evaluator):
             raise TypeError(
                 f"{self._function} returned {type(values).__name__}, not numbers by metric"
             )
-        metrics = {name: float(value) for name, value in values.items()}
+        metrics = {
+            name: float(value)
+            for name, value in values.items()
+            if name in self.metrics or (name not in self._others and _is_number(value))
+        }
         return Evaluation(architecture, metrics, fidelity=fidelity, seed=seed)
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value nobody asked for is a metric, and not text or a flag."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _taken(function: Function, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,22 +1,50 @@
-"""From a data set's name, or a table's path, to the evaluator."""
+"""The one way from text to an evaluator: data sets by name, tables, code by reference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from importlib.metadata import entry_points
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..core.errors import UnknownNameError
+from ..core.options import check_options, split_options
+from ..core.registry import Registry
 from ..spaces import Space
+from .config import EvaluatorConfig
 from .evaluator import Evaluator
-from .tables.analog_nasbench import AnalogNASBench
-from .tables.nas_bench_graph import NASBenchGraphTable
-from .tables.user_table import UserTable
+from .function import Function, FunctionEvaluator
+from .joined import JoinedEvaluator
+from .reference import is_reference, referenced
 
-__all__ = ["ENTRY_POINT_GROUP", "NamedEvaluator", "data_sets", "evaluator"]
+__all__ = [
+    "EVALUATORS",
+    "EvaluatorLike",
+    "NamedEvaluator",
+    "configured",
+    "data_sets",
+    "evaluator",
+    "join",
+    "listed",
+    "parse_evaluator",
+]
 
-ENTRY_POINT_GROUP = "vitruvius.evaluators"
+EVALUATORS = Registry(
+    "evaluator",
+    "vitruvius.evaluators",
+    {
+        "nas-bench-graph": "evaluators.tables.nas_bench_graph:NASBenchGraphTable",
+        "analog": "evaluators.tables.analog_nasbench:AnalogNASBench",
+    },
+)
+TABLES = (".csv", ".npz")
+# What may follow a table's name besides metrics.
+COLUMN, OTHERS = "column", "tables"
+_OF_TABLE = re.compile(rf"(?P<file>.+?\.(?:{'|'.join(s[1:] for s in TABLES)})):(?P<options>.*)")
+_WITH_OPTIONS = re.compile(r"(?P<source>.+):(?P<options>[A-Za-z_]\w*\s*=.*)")
+
+EvaluatorLike = str | Path | Evaluator | EvaluatorConfig | Function
+"""An evaluator, what says which, or a function for `FunctionEvaluator`."""
 
 
 class NamedEvaluator(Protocol):
@@ -30,12 +58,9 @@ class NamedEvaluator(Protocol):
     serves: ClassVar[str]
     data_sets: ClassVar[tuple[str, ...]]
 
-    @classmethod
-    def load(cls, data_set: str) -> Evaluator:
-        """Makes the evaluator of a data set of `data_sets`."""
-
-
-_SHIPPED: tuple[type[NamedEvaluator], ...] = (NASBenchGraphTable, AnalogNASBench)
+    @property
+    def load(self) -> Callable[..., Evaluator]:
+        """Makes the evaluator of a data set of `data_sets`, with options by keyword."""
 
 
 def data_sets(space_name: str) -> list[str]:
@@ -50,24 +75,38 @@ def data_sets(space_name: str) -> list[str]:
 
 def evaluator(
     space: Space,
-    data: str | Path,
+    source: EvaluatorLike | Sequence[EvaluatorLike],
     *,
-    architecture_column: str = "arch_str",
+    architecture_column: str = "",
     metrics: str = "",
     tables: Sequence[str | Path] = (),
+    named: str = "",
 ) -> Evaluator:
-    """Returns the evaluator of a data set by name, or of a table by path.
+    """Returns the evaluator that something stands for; several are joined.
+
+    =============================  ==============================================================
+    ``cora``                       a data set known for the space; options may follow a colon
+    ``table.csv``, ``table.npz``   a `UserTable`; ``table.csv:accuracy=c10_valid,column=arch`` says
+                                   which columns are metrics, which holds the architectures, and
+                                   with ``tables=a.npz+b.npz`` what to join to it
+    ``train.py:evaluate``          a function, an `Evaluator`, or a subclass of it in a file; what
+                                   follows another colon are arguments by keyword
+    ``package.module:Trainer``     the same in a module
+    =============================  ==============================================================
 
     Args:
         space: Whose architectures to evaluate.
-        data: One of `data_sets`, or the path of a ``.npz`` or ``.csv`` file (see `UserTable`).
-        architecture_column: The file's column of native strings.
-        metrics: The file's columns to read, e.g. ``"accuracy=c10_valid_e200"``.
-        tables: More files to join to it.
+        source: An evaluator, a function, text as above, or a sequence of these.
+        architecture_column: The table's column of native strings, where the text does not say.
+        metrics: The table's columns to read, where the text does not say (see `UserTable`).
+        tables: More files to join to the table.
+        named: Names of a function's metrics: the text of objectives, constraints or targets.
 
     Raises:
-        UnknownNameError: Where it is neither a data set of this space nor a path.
-        TableError: Where the table cannot be read.
+        UnknownNameError: Where it is neither a data set of this space nor a path, or for an option
+            that it does not have.
+        UsageError: For several evaluators that do not fit each other.
+        TableError: Where a table cannot be read.
         MissingExtraError: Where the package that brings the data set is not installed.
 
     Example:
@@ -75,25 +114,159 @@ def evaluator(
         >>> evaluator(space("nas-bench-graph"), "cora").task.classes
         7
     """
-    for kind in _serving(space.name):
-        if data in kind.data_sets:
-            return kind.load(str(data))
-    path = Path(data)
-    if not (path.is_file() or path.suffix or len(path.parts) > 1):
-        raise UnknownNameError.of(
-            f"data set of {space.name}",
-            str(data),
-            data_sets(space.name),
-            "Or give the path of a .npz or .csv table.",
-        )
-    return UserTable(
-        space,
-        [path, *map(Path, tables)],
-        architecture_column=architecture_column,
-        metrics=metrics,
+    return join(
+        [_one(space, each, architecture_column, metrics, tables, named) for each in listed(source)]
     )
 
 
-def _serving(space_name: str) -> Iterator[type[NamedEvaluator]]:
-    plugged = (point.load() for point in entry_points(group=ENTRY_POINT_GROUP))
-    return (kind for kind in (*_SHIPPED, *plugged) if kind.serves == space_name)
+def listed(source: EvaluatorLike | Sequence[EvaluatorLike]) -> list[EvaluatorLike]:
+    """Returns evaluators as a list, also where one was given.
+
+    Args:
+        source: As for `evaluator`.
+    """
+    if isinstance(source, list | tuple):
+        return list(source)
+    return [source]  # type: ignore[list-item]
+
+
+def join(made: Sequence[Evaluator]) -> Evaluator:
+    """Returns the only evaluator, or several as one; functions leave to others what those measure.
+
+    Args:
+        made: One or more.
+
+    Raises:
+        UsageError: For evaluators that do not fit each other.
+    """
+    if len(made) == 1:
+        return made[0]
+    others = {m for each in made if not isinstance(each, FunctionEvaluator) for m in each.metrics}
+    parts = [each.without(others) if isinstance(each, FunctionEvaluator) else each for each in made]
+    return JoinedEvaluator(parts)
+
+
+def parse_evaluator(
+    space: Space,
+    text: str | Path,
+    *,
+    architecture_column: str = "",
+    metrics: str = "",
+    tables: Sequence[str | Path] = (),
+) -> EvaluatorConfig:
+    """Reads the text of one evaluator, without making it; what is returned means the same anywhere.
+
+    Args:
+        space: Whose architectures it evaluates.
+        text: As for `evaluator`.
+        architecture_column: As for `evaluator`.
+        metrics: As for `evaluator`.
+        tables: As for `evaluator`.
+
+    Raises:
+        UsageError: For options that cannot be read.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> parse_evaluator(space("nasbench201"), "analog").source
+        'analog'
+    """
+    text = str(text)
+    of_table = _OF_TABLE.fullmatch(text)
+    if of_table or text.endswith(TABLES):
+        options = _table_options(of_table["options"]) if of_table else {}
+        given = {COLUMN: architecture_column, "metrics": metrics}
+        given[OTHERS] = [str(Path(table).resolve()) for table in tables]  # type: ignore[assignment]
+        options = {**{key: value for key, value in given.items() if value}, **options}
+        file = of_table["file"] if of_table else text
+        return EvaluatorConfig(source=str(Path(file).resolve()), options=options)
+    options = {}
+    if match := _WITH_OPTIONS.fullmatch(text):
+        text, options = match["source"], split_options(f":{match['options']}")[1]
+    if is_reference(text):
+        home, _, name = text.rpartition(":")
+        text = f"{Path(home).resolve()}:{name}" if home.endswith(".py") else text
+    return EvaluatorConfig(source=text, options=options)
+
+
+def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evaluator:
+    """Makes an evaluator of its configuration.
+
+    Args:
+        space: Whose architectures it evaluates.
+        config: As of `parse_evaluator`.
+        named: As for `evaluator`.
+
+    Raises:
+        UnknownNameError: As for `evaluator`.
+        TableError: As for `evaluator`.
+        MissingExtraError: As for `evaluator`.
+    """
+    source, options = config.source, config.options
+    for kind in _serving(space.name):
+        if source in kind.data_sets:
+            check_options(source, options, kind.load)
+            return kind.load(source, **options)
+    if is_reference(source):
+        return referenced(space, source, named, options)
+    path = Path(source)
+    if not (path.is_file() or path.suffix or len(path.parts) > 1):
+        raise UnknownNameError.of(
+            f"data set of {space.name}",
+            source,
+            data_sets(space.name),
+            "Or give the path of a .npz or .csv table, or FILE.py:NAME.",
+        )
+    from .tables.user_table import UserTable
+
+    others = map(Path, options.get(OTHERS, ()))
+    return UserTable(
+        space,
+        [path, *others],
+        architecture_column=options.get(COLUMN, "arch_str"),
+        metrics=options.get("metrics", ""),
+    )
+
+
+def _one(
+    space: Space,
+    source: EvaluatorLike,
+    architecture_column: str,
+    metrics: str,
+    tables: Sequence[str | Path],
+    named: str,
+) -> Evaluator:
+    if isinstance(source, Evaluator):
+        return source
+    if isinstance(source, EvaluatorConfig):
+        return configured(space, source, named)
+    if not isinstance(source, str | Path):
+        return FunctionEvaluator(space, source, named)
+    config = parse_evaluator(
+        space,
+        source,
+        architecture_column=architecture_column,
+        metrics=metrics,
+        tables=tables,
+    )
+    return configured(space, config, named)
+
+
+def _table_options(text: str) -> dict[str, Any]:
+    """Parts ``column`` and ``tables`` from what is the text of metrics."""
+    options: dict[str, Any] = {}
+    terms = []
+    for term in filter(None, (part.strip() for part in text.split(","))):
+        key, separator, value = (part.strip() for part in term.partition("="))
+        if key == COLUMN and separator:
+            options[COLUMN] = value
+        elif key == OTHERS and separator:
+            options[OTHERS] = [str(Path(part).resolve()) for part in value.split("+")]
+        else:
+            terms.append(term)
+    return {**options, **({"metrics": ", ".join(terms)} if terms else {})}
+
+
+def _serving(space_name: str) -> Iterator[NamedEvaluator]:
+    kinds = (EVALUATORS.get(name) for name in EVALUATORS.names())
+    return (kind for kind in kinds if kind.serves == space_name)

@@ -13,8 +13,8 @@ from torch import Tensor
 from ..core.errors import UsageError
 from ..encoders.feature_sets import Features, FeatureSets
 from ..encoders.tasks.task_description import TaskDescription, describe_task, distances
+from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import evaluator
-from ..evaluators.tables.table import Table
 from ..spaces import Space
 from .source_task import SourceTask
 
@@ -151,7 +151,9 @@ class SourceTasks:
         return self._weights[metric]
 
 
-def task_of(name: str, table: Table, *, description: TaskDescription | None = None) -> SourceTask:
+def task_of(
+    name: str, table: Evaluator, *, description: TaskDescription | None = None
+) -> SourceTask:
     """Makes an earlier task of a whole table.
 
     Args:
@@ -164,14 +166,16 @@ def task_of(name: str, table: Table, *, description: TaskDescription | None = No
         >>> task_of("cora", NASBenchGraphTable("cora")).metrics
         ('valid_perf', 'test_perf', 'latency')
     """
+    rows = table.rows
+    assert rows is not None
     values = {
         metric: column
-        for metric, column in table.values(table.rows).items()
+        for metric, column in table.values(rows).items()
         if not table.metrics[metric].exact and bool(column.isfinite().all())
     }
     if description is None and table.task != table.space.task:
         description = describe_task(table.task)
-    return SourceTask(name, table.space, table.rows, values, description=description)
+    return SourceTask(name, table.space, rows, values, description=description)
 
 
 def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
@@ -193,10 +197,9 @@ def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
     """
     tasks = []
     for name in map(str.strip, names):
-        data, _, metrics = name.partition(":")
-        table = evaluator(space, data, metrics=metrics)
-        if not isinstance(table, Table):
-            raise UsageError(f"{data} is no table.", "Run a search on it, and start from its run.")
+        table = evaluator(space, name)
+        if table.rows is None or not table.batched:
+            raise UsageError(f"{name} is no table.", "Run a search on it, and start from its run.")
         tasks.append(task_of(name, table))
     return SourceTasks(tasks)
 

@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -81,6 +82,17 @@ class ProductSpace(Space):
         own = (part.task for part in parts.values() if type(part.task) is not Task)
         self.task = next(own, Task())
         self.buildable = any(part.buildable for part in parts.values())
+
+    def for_task(self, task: Task) -> Space:
+        bound = copy(self)
+        bound.task = super().for_task(task).task
+        bound.parts = MappingProxyType(
+            {
+                key: part if _own(part, task) is None else part.for_task(task)
+                for key, part in self.parts.items()
+            }
+        )
+        return bound
 
     @property
     def architecture_count(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -296,6 +297,31 @@ class Space(ABC):
             task: What it is for; the space's own task by default.
         """
         return self.build_module(self.architecture(architecture).indices, task or self.task)
+
+    def for_task(self, task: Task) -> Space:
+        """Returns the same space, whose architectures are counted and built for another task.
+
+        Args:
+            task: What they are for unless told otherwise.
+
+        Raises:
+            UsageError: For a task of another kind.
+
+        Example:
+            >>> from vitruvius.spaces import GraphTask, space
+            >>> graphs = space("nas-bench-graph")
+            >>> wide = graphs.for_task(GraphTask(features=3703, classes=6))
+            >>> [int(s.statistics(graphs.sample(1, 0))["params"]) for s in (graphs, wide)]
+            [436234, 1016326]
+        """
+        if not isinstance(task, type(self.task)):
+            raise UsageError(
+                f"{self.name} is for a {type(self.task).__name__}, not a {type(task).__name__}.",
+                "Is it the right space for this data?",
+            )
+        bound = copy(self)
+        bound.task = task
+        return bound
 
     def unreadable(self, text: str, why: str) -> ArchitectureError:
         """Makes the error for a string that is not in this space's notation."""

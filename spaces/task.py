@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
-__all__ = ["GraphTask", "ImageTask", "Task"]
+from ..core.errors import UnknownNameError, UsageError
+
+__all__ = ["GraphTask", "ImageTask", "Task", "parse_task"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,9 @@ class Task:
     """
 
     classes: int = 10
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in asdict(self).items())
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,34 @@ class GraphTask(Task):
     stem_layers: int = 0
     nodes: int = 0
     edges: int = 0
+
+
+def parse_task(text: str, task: Task) -> Task:
+    """Reads a task such as ``classes=6, features=3703``; ``str`` of a task writes it.
+
+    Args:
+        text: Fields and their values, joined by commas.
+        task: What the other fields are taken from, and of which kind it shall be.
+
+    Raises:
+        UnknownNameError: For a field that such a task does not have.
+        UsageError: For anything else than ``name=number``, or a number out of range.
+
+    Example:
+        >>> parse_task("classes=6, features=3703", GraphTask()).features
+        3703
+    """
+    # What may be 0 is 0 unless it is said.
+    least = {field.name: min(1, int(field.default)) for field in fields(task)}  # type: ignore[arg-type]
+    said: dict[str, int] = {}
+    for term in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = (part.strip() for part in term.partition("="))
+        if name not in least:
+            raise UnknownNameError.of("field of a task", name, least)
+        if not value.isdecimal() or int(value) < least[name]:
+            raise UsageError(
+                f"{term!r} is not a field of a task.",
+                f"Give a whole number of at least {least[name]}, e.g. {name}=10.",
+            )
+        said[name] = int(value)
+    return replace(task, **said)

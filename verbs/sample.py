@@ -12,14 +12,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..bo.methods.design import initial_design
+from ..bo.progress import Progress
 from ..core.device import resolve_device
 from ..core.errors import TargetError, UsageError
 from ..core.seeding import derive_seed
+from ..datasets.raw_data import is_raw, load_raw
+from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
+from ..evaluators.function import metrics_named
 from ..evaluators.metric import Metric
+from ..evaluators.resolver import EvaluatorLike, data_sets
 from ..evaluators.resolver import evaluator as make_evaluator
-from ..evaluators.tables.table import Table
 from ..evaluators.targets import Target, Targets, exact_metrics, parse_targets
 from ..generators.diffusion import GraphDiffusion
 from ..generators.generator import Generator
@@ -31,10 +34,12 @@ from ..predictors.resolver import AUTO, fit_predictor
 from ..reports import draw, sheet_caption, write_report
 from ..spaces import Architecture, Space
 from ..spaces import space as make_space
+from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
+from .search import evaluators_of
 
 __all__ = ["Sample", "SampleResult", "Sampler", "sample"]
 
-DEFAULT_LABELS, FEWEST_LABELS = 200, 3
+DEFAULT_LABELS = 200
 
 
 @dataclass(frozen=True)
@@ -119,48 +124,69 @@ class SampleResult:
 def sample(
     space: str | Space,
     *,
-    data: str | Evaluator | None = None,
+    data: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     target: str = "",
     n: int = 10,
     labels: int | None = None,
+    labels_from: str | Path | None = None,
     generator: str | Generator = "auto",
     guidance: str = "auto",
     predictor: str = AUTO,
     steps: int = 16,
     seed: int = 0,
-    architecture_column: str = "arch_str",
+    task: str = "",
+    architecture_column: str = "",
     metrics: str = "",
     tables: Sequence[str | Path] = (),
+    workers: int = 1,
+    executor: str = "auto",
+    timeout: float | None = None,
+    run: str | Path | None = None,
+    storage: str | None = None,
     device: str = "auto",
+    progress: Progress | None = None,
 ) -> SampleResult:
     """Samples distinct architectures that meet target properties.
 
-    1. ``labels`` random architectures are looked up in the evaluator and a predictor is fitted to
-       each metric of the targets that cannot be counted.
+    1. ``labels`` random architectures are evaluated, and a predictor is fitted to each metric of
+       the targets that cannot be counted.
     2. The generator proposes architectures, guided towards the targets.
     3. Exact metrics are counted; what misses them is not returned unless nothing better was found.
        The rest is ranked by the predicted probability of meeting the targets.
-    4. Only then are the returned architectures looked up, to report how many did.
+    4. Only then are the returned architectures looked up, where that costs nothing, to report how
+       many did.
 
     To ask several times on the same labels, use `Sampler`.
 
     Args:
         space: A space or its name.
-        data: A data set known for the space, the path of a table, or an evaluator.
+        data: Where true values come from, as the ``evaluator`` of `vitruvius.search`; or a file or
+            folder of raw data, which says what architectures are counted for.
         target: For example ``"valid_perf>=0.8, latency<=5ms"`` (see `parse_targets`).
         n: How many architectures to return.
-        labels: Ground-truth look-ups that may be spent; by default 200 where the targets name a
-            metric that has to be predicted, else none.
+        labels: Evaluations that may be spent; where the targets name a metric that has to be
+            predicted, by default 200 of a table, of anything else none, and none beside
+            ``labels_from``.
+        labels_from: Finished results to learn from: the folder of a run, or a JSON or CSV file of
+            results. They count as labels.
         generator: ``auto``, ``uniform``, a shipped name, a folder, or a generator.
         guidance: ``auto``, ``none``, or some of ``classifier-free``, ``gradient`` and
             ``resampling`` joined by ``+``.
         predictor: ``auto``, ``gp``, ``lightgbm``, ``gnn``, ``average``, ``nao`` or ``seminas``.
         steps: Reverse steps of the diffusion.
         seed: Seed of everything random; the same seed gives the same result.
+        task: What architectures are built and counted for, as for `vitruvius.search`.
         architecture_column: Column of a user's table that holds native strings.
         metrics: Metrics of a user's table, ``"accuracy=column, latency_ms=other"``.
         tables: Further files to join to a user's table.
+        workers: Labels evaluated at the same time.
+        executor: What evaluates them, as for `vitruvius.search`.
+        timeout: Seconds after which the evaluation of a label has failed.
+        run: Folder of a run that keeps the labels, or with ``storage`` its name there: the same
+            call goes on where it was stopped.
+        storage: As for `vitruvius.search`.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
+        progress: Where to report the evaluation of labels to.
 
     Raises:
         UsageError: For ``n``, ``labels`` or ``steps`` out of range, or for guidance that the
@@ -178,16 +204,39 @@ def sample(
     """
     if n < 1:
         raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
-    space = make_space(space) if isinstance(space, str) else space
-    if isinstance(data, str):
-        data = make_evaluator(
-            space, data, architecture_column=architecture_column, metrics=metrics, tables=tables
-        )
+    found = make_space(space) if isinstance(space, str) else space
+    if isinstance(data, str | Path) and _is_raw_data(found, data):
+        found, data = found.for_task(load_raw(data).task), None
+    if task:
+        found = found.for_task(read_task(task, found.task))
+    options: dict[str, Any] = {
+        "architecture_column": architecture_column,
+        "metrics": metrics,
+        "tables": tables,
+    }
+    configs = evaluators_of(found, data, **options)[0]
+    source = None if data is None else make_evaluator(found, data, named=target, **options)
     clock = _Clock()
     if isinstance(generator, str):
-        generator_for(space, generator)  # a mistake here must not cost labels
+        generator_for(found, generator)  # a mistake here must not cost labels
     sampler = Sampler(
-        space, data=data, target=target, labels=labels, predictor=predictor, seed=seed
+        found,
+        data=source,
+        target=target,
+        labels=labels,
+        labels_from=labels_from,
+        predictor=predictor,
+        seed=seed,
+        labelling=Labelling(
+            workers=workers,
+            executor=executor,
+            timeout=timeout,
+            run=run,
+            storage=storage,
+            configs=configs,
+            task=str(found.task) if task else "",
+            progress=progress,
+        ),
     )
     return sampler.sample(
         n, generator=generator, guidance=guidance, steps=steps, device=device, clock=clock
@@ -202,13 +251,15 @@ class Sampler:
         data: Where labels come from.
         target: As for `sample`.
         labels: As for `sample`.
+        labels_from: As for `sample`.
         predictor: As for `sample`.
+        labelling: How labels are evaluated; by default in this process, kept nowhere.
         exclude: Architectures that shall not be returned either, ``[K, V]``.
         seed: Seed of labels and predictors.
 
     Attributes:
         goal: The targets that can be told, with the fitted predictors; may be replaced.
-        labelled: The architectures that were looked up, ``[K, V]``.
+        labels: The architectures that were evaluated, and their values.
 
     Raises:
         UsageError: For negative ``labels``, or too few to fit a predictor to.
@@ -228,36 +279,49 @@ class Sampler:
         data: Evaluator | None = None,
         target: str = "",
         labels: int | None = None,
+        labels_from: str | Path | None = None,
         predictor: str = AUTO,
+        labelling: Labelling | None = None,
         exclude: Int[Tensor, "K V"] | None = None,
         seed: int = 0,
     ) -> None:
         if labels is not None and labels < 0:
             raise UsageError(f"`labels` must not be negative, got {labels}.", "0 spends none.")
         self.space, self.data, self.seed = space, data, seed
-        measured = data.metrics if data is not None else {}
+        self.task = space.task if data is None else data.task
+        if data is not None:
+            measured = data.metrics
+        else:
+            measured = {} if labels_from is None else metrics_named(space, target)
         self.metrics = {**exact_metrics(space), **measured}
         self.targets = parse_targets(target, self.metrics) if target else Targets()
         names = set(self.targets.names)
         learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]
         _check_reachable(space, self.targets.restrict(names - set(learnt)), self.exact)
         nothing = torch.zeros(0, len(space.variables), dtype=torch.long)
-        self.labelled, self._exclude = nothing, nothing if exclude is None else exclude
-        fitted = {}
-        wanted = (DEFAULT_LABELS if learnt else 0) if labels is None else labels
-        if learnt and 0 < wanted < FEWEST_LABELS:
-            raise UsageError(
-                f"A predictor needs at least {FEWEST_LABELS} labels, {wanted} are allowed.",
-                "Allow more, or 0 to do without predictors.",
-            )
-        if learnt and wanted and isinstance(data, Table):
-            self.labelled = initial_design(data.rows, wanted, derive_seed(seed, "labels"))
-            values = data.label(self.labelled)
-            for metric in learnt:
-                there = ~values[metric].isnan()
-                fitted[metric] = fit_predictor(
-                    predictor, space, self.labelled[there], values[metric][there], seed=seed
+        self._exclude = nothing if exclude is None else exclude
+        self.labels = Labels(nothing, {})
+        if learnt and labels_from is not None:
+            self.labels = finished_labels(space, labels_from, {m: measured[m] for m in learnt})
+        wanted = labels
+        if wanted is None:
+            cheap = data is not None and data.batched
+            wanted = DEFAULT_LABELS if cheap and labels_from is None else 0
+        if learnt and wanted and data is not None:
+            if len(self.labels) + wanted < FEWEST:
+                raise UsageError(
+                    f"A predictor needs at least {FEWEST} labels, {wanted} are allowed.",
+                    "Allow more, or 0 to do without predictors.",
                 )
+            how = labelling or Labelling()
+            self.labels = self.labels.join(
+                spend_labels(data, learnt, wanted, derive_seed(seed, "labels"), how, self.labels.x)
+            )
+        fitted = {
+            metric: fit_predictor(predictor, space, *self.labels.of(metric), seed=seed)
+            for metric in learnt
+            if len(self.labels) or self.labels.failed
+        }
         told = self.targets.restrict(names - set(learnt) | set(fitted))
         self.goal = Goal(space, told, self.exact, fitted, seed=seed)
 
@@ -303,7 +367,7 @@ class Sampler:
             generator,
             steering,
             n,
-            exclude=torch.cat([self.labelled, self._exclude]),
+            exclude=torch.cat([self.labels.x, self._exclude]),
             steps=steps,
             seed=seed,
         )
@@ -322,7 +386,9 @@ class Sampler:
             "raw_unique": pool.unique / max(pool.valid, 1),
             "raw_yield": pool.feasible / pool.proposals if self.goal.exact_targets else None,
             "novel": None if seen is None else float((~seen).double().mean()),
-            "labels_used": len(self.labelled),
+            "labels_used": len(self.labels) + self.labels.failed,
+            "labels_failed": self.labels.failed,
+            "task": str(self.task),
             "hit_rate": sum(told) / len(told) if told else None,
             "base_rate": self._base_rate(),
             "predictor": {m: model.name for m, model in self.goal.predictors.items()},
@@ -349,7 +415,7 @@ class Sampler:
         Args:
             x: Valid choice indices.
         """
-        counted = self.space.statistics(x, self.data.task if self.data else None)
+        counted = self.space.statistics(x, self.task)
         return {**counted, **(self.data.exact_values(x) if self.data else {})}
 
     def describe(self, x: Int[Tensor, "B V"]) -> list[Sample]:
@@ -385,7 +451,7 @@ class Sampler:
     ) -> tuple[list[dict[str, float] | None], list[bool | None]]:
         """Looks the returned architectures up, after sampling."""
         nothing: list[Any] = [None] * len(x)
-        if not isinstance(self.data, Table):
+        if self.data is None or not self.data.batched:
             told = bool(self.targets) and not set(self.targets.names) - set(exact)
             return nothing, self.targets.satisfied(exact).tolist() if told else nothing
         values = self.data.values(x)
@@ -400,14 +466,15 @@ class Sampler:
         return measured, [met[i] if there[i] else None for i in range(len(x))]
 
     def _base_rate(self) -> float | None:
-        """Share that meets the targets: of the whole table where there is one, else by count."""
+        """Share that meets the targets: of all rows that are known, else by count."""
         if not self.targets:
             return None
-        table = self.data if isinstance(self.data, Table) else None
-        rows = reference_set(self.space, self.seed) if table is None else table.rows
+        rows = None if self.data is None else self.data.rows
+        if rows is None:
+            rows = reference_set(self.space, self.seed)
         values = dict(self.exact(rows))
-        if table is not None:
-            values |= table.values(rows)
+        if self.data is not None and self.data.batched:
+            values |= self.data.values(rows)
         if set(self.targets.names) - set(values):
             return None
         return float(self.targets.satisfied(values).double().mean())
@@ -437,6 +504,10 @@ class Sampler:
         elif len(samples) < n:
             notes.append(f"Only {len(samples)} distinct architectures were found, not {n}.")
         return notes
+
+
+def _is_raw_data(space: Space, data: str | Path) -> bool:
+    return str(data) not in data_sets(space.name) and is_raw(data)
 
 
 class _Clock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from ..bo.problem import Problem
 from ..bo.progress import Progress
 from ..bo.result import SearchResult
 from ..bo.search import Search
-from ..bo.store import EvaluatorConfig, Run, RunConfig, SourceConfig
+from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
+from ..bo.trial import Trial
 from ..core.errors import UsageError
+from ..datasets.task import read_task
+from ..evaluators.config import EvaluatorConfig
 from ..evaluators.evaluator import Evaluator
-from ..evaluators.function import FunctionEvaluator, metrics_named
-from ..evaluators.reference import is_reference, referenced
-from ..evaluators.resolver import data_sets
+from ..evaluators.function import metrics_named
+from ..evaluators.resolver import EvaluatorLike, listed, parse_evaluator
 from ..evaluators.resolver import evaluator as make_evaluator
-from ..evaluators.tables.table import Table
 from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks
-from ..spaces import Architecture, Space, names
+from ..spaces import Space, names
 from ..spaces import space as make_space
 from ..spaces.declared import DeclaredSpace
 from ..spaces.resolver import PRESETS
@@ -32,6 +33,9 @@ from ..spaces.resolver import PRESETS
 __all__ = [
     "AUTO",
     "EvaluatorLike",
+    "automatic_executor",
+    "evaluators_of",
+    "finished_trials",
     "new_search",
     "open_search",
     "resume",
@@ -41,13 +45,11 @@ __all__ = [
 
 AUTO = "auto"
 
-EvaluatorLike = str | Evaluator | Callable[[Architecture], Mapping[str, float]]
-
 
 def search(
     space: str | Space,
     *,
-    evaluator: EvaluatorLike,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike],
     maximize: str = "",
     minimize: str = "",
     where: str = "",
@@ -66,6 +68,7 @@ def search(
     architecture_column: str = "arch_str",
     metrics: str = "",
     tables: Sequence[str | Path] = (),
+    task: str = "",
     progress: Progress | None = None,
 ) -> SearchResult:
     """Searches for the architectures that are best by evaluation.
@@ -79,7 +82,8 @@ def search(
     Args:
         space: A space or its name.
         evaluator: A data set known for the space, the path of a table, ``file.py:name`` or
-            ``package.module:name``, an `Evaluator`, or a function from an architecture to numbers.
+            ``package.module:name``, an `Evaluator`, or a function from an architecture to numbers
+            (see `vitruvius.evaluator`); several are joined.
         maximize: Metrics, joined by commas.
         minimize: Metrics, joined by commas; several objectives give a front.
         where: Constraints, as the targets of `sample`.
@@ -103,6 +107,8 @@ def search(
         architecture_column: Column of a user's table that holds native strings.
         metrics: Metrics of a user's table, ``"accuracy=column, latency_ms=other"``.
         tables: Further files to join to a user's table.
+        task: What architectures are built and counted for, ``"classes=6, features=3703"`` or the
+            path of raw data, where neither the space nor the evaluator says it.
         progress: Where to report to.
 
     Raises:
@@ -144,6 +150,7 @@ def search(
         architecture_column=architecture_column,
         metrics=metrics,
         tables=tables,
+        task=task,
     )
     return _run(made, budget, workers, executor, timeout, progress)
 
@@ -151,7 +158,7 @@ def search(
 def new_search(
     space: str | Space,
     *,
-    evaluator: EvaluatorLike | None = None,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     maximize: str = "",
     minimize: str = "",
     where: str = "",
@@ -161,6 +168,7 @@ def new_search(
     architecture_column: str = "arch_str",
     metrics: str = "",
     tables: Sequence[str | Path] = (),
+    task: str = "",
     warm_start: Sequence[str | Path] = (),
     **settings: Any,
 ) -> Search:
@@ -178,6 +186,7 @@ def new_search(
         architecture_column: As for `search`.
         metrics: As for `search`.
         tables: As for `search`.
+        task: As for `search`.
         warm_start: As for `search`.
         **settings: Others of `RunConfig`: ``seed``, ``batch``, ``initial``, ``budget``,
             ``workers``, ``executor``, ``timeout``, ``pruner``.
@@ -202,15 +211,20 @@ def new_search(
                 f"`{name}` must be at least {least}, got {settings[name]}.", "Give more."
             )
     found = make_space(space) if isinstance(space, str) else space
-    source: EvaluatorConfig | None = None
-    if isinstance(evaluator, str):
-        source = _source(found, evaluator, architecture_column, metrics, tables)
-    elif evaluator is not None:
-        source = EvaluatorConfig(source="")
+    if task:
+        found = found.for_task(read_task(task, found.task))
+    configs, given = evaluators_of(
+        found,
+        evaluator,
+        architecture_column=architecture_column,
+        metrics=metrics,
+        tables=tables,
+    )
     config = RunConfig(
         space=found.name,
         declaration=_declaration(space),
-        evaluator=source,
+        evaluators=configs,
+        task=str(found.task) if task else "",
         maximize=maximize,
         minimize=minimize,
         where=where,
@@ -218,7 +232,7 @@ def new_search(
         warm_start=tuple(_source_of(found, each) for each in warm_start),
         **settings,
     )
-    problem = _problem(config, found, evaluator)
+    problem = _problem(config, found, given)
     chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))
@@ -230,7 +244,7 @@ def open_search(
     storage: str | None = None,
     *,
     space: Space | None = None,
-    evaluator: EvaluatorLike | None = None,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     method: Method | None = None,
 ) -> Search:
     """Opens the search of a run.
@@ -247,13 +261,16 @@ def open_search(
     """
     opened = Run.open(run, storage)
     config = opened.config
-    if config.evaluator is not None and not config.evaluator.source and evaluator is None:
+    if evaluator is None and not all(each.source for each in config.evaluators):
         raise UsageError(
             f"{opened.location} was made with an evaluator that only Python has.",
             "Resume it from Python, with the same `evaluator`.",
         )
     found = space or _space(config)
-    return Search(_problem(config, found, evaluator), _method(config, method, found), opened)
+    if config.task:
+        found = found.for_task(read_task(config.task, found.task))
+    given = evaluators_of(found, evaluator)[1]
+    return Search(_problem(config, found, given), _method(config, method, found), opened)
 
 
 def resume(
@@ -265,7 +282,7 @@ def resume(
     executor: str | None = None,
     timeout: float | None = None,
     space: Space | None = None,
-    evaluator: EvaluatorLike | None = None,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     method: Method | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
@@ -306,34 +323,54 @@ def _run(
     timeout: float | None,
     progress: Progress | None,
 ) -> SearchResult:
-    if executor == AUTO:
-        in_process = isinstance(made.problem.evaluator, Table) and workers == 1
-        executor = "serial" if in_process else "process"
+    evaluator = made.problem.evaluator
+    if evaluator is not None:
+        executor = automatic_executor(executor, evaluator, workers)
     return made.run(budget, workers=workers, executor=executor, timeout=timeout, progress=progress)
 
 
-def _source(
+def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
+    """Returns the name of an executor: where it is ``auto``, serial for what is looked up.
+
+    Args:
+        name: As for `search`.
+        evaluator: What it evaluates with.
+        workers: Evaluations at the same time.
+    """
+    if name != AUTO:
+        return name
+    return "serial" if evaluator.batched and workers == 1 else "process"
+
+
+def evaluators_of(
     space: Space,
-    text: str,
-    architecture_column: str,
-    metrics: str,
-    tables: Sequence[str | Path],
-) -> EvaluatorConfig:
-    """The evaluator as text that means the same in another folder."""
-    if is_reference(text):
-        home, _, name = text.rpartition(":")
-        text = f"{Path(home).resolve()}:{name}" if home.endswith(".py") else text
-    elif text not in data_sets(space.name) and Path(text).is_file():
-        text = str(Path(text).resolve())
-    return EvaluatorConfig(
-        source=text,
-        tables=tuple(str(Path(table).resolve()) for table in tables),
-        architecture_column=architecture_column,
-        metrics=metrics,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None,
+    **options: Any,
+) -> tuple[tuple[EvaluatorConfig, ...], Sequence[EvaluatorLike]]:
+    """Parts evaluators into what a run keeps of them and what was given.
+
+    Args:
+        space: Whose architectures they evaluate.
+        evaluator: As for `search`.
+        **options: Of tables, as for `vitruvius.evaluators.resolver.parse_evaluator`.
+
+    Returns:
+        One configuration for each, blank where only Python has it; and the evaluators, where any
+        is such a one.
+    """
+    if evaluator is None:
+        return (), ()
+    given = listed(evaluator)
+    configs = tuple(
+        parse_evaluator(space, each, **options)
+        if isinstance(each, str | Path)
+        else EvaluatorConfig(source="")
+        for each in given
     )
+    return configs, () if all(config.source for config in configs) else given
 
 
-def _problem(config: RunConfig, space: Space, given: EvaluatorLike | None) -> Problem:
+def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) -> Problem:
     named = ", ".join((config.maximize, config.minimize, config.where))
     evaluator = _evaluator(config, space, given, named)
     return Problem(
@@ -347,23 +384,10 @@ def _problem(config: RunConfig, space: Space, given: EvaluatorLike | None) -> Pr
 
 
 def _evaluator(
-    config: RunConfig, space: Space, given: EvaluatorLike | None, named: str
+    config: RunConfig, space: Space, given: Sequence[EvaluatorLike], named: str
 ) -> Evaluator | None:
-    if isinstance(given, Evaluator):
-        return given
-    if given is not None and not isinstance(given, str):
-        return FunctionEvaluator(space, given, named)
-    if config.evaluator is None:
-        return None
-    if is_reference(config.evaluator.source):
-        return referenced(space, config.evaluator.source, named)
-    return make_evaluator(
-        space,
-        config.evaluator.source,
-        architecture_column=config.evaluator.architecture_column,
-        metrics=config.evaluator.metrics,
-        tables=config.evaluator.tables,
-    )
+    sources = given or config.evaluators
+    return make_evaluator(space, sources, named=named) if sources else None
 
 
 def _method(config: RunConfig, given: str | Method | None, space: Space) -> Method:
@@ -410,20 +434,38 @@ def _task(space: Space, source: SourceConfig) -> SourceTask:
 
 def _source_of(space: Space, run: str | Path) -> SourceConfig:
     """What a run has measured, of every metric that all its results have."""
-    opened = open_search(run)
-    if opened.problem.space.name != space.name:
-        raise UsageError(
-            f"{run} searched {opened.problem.space.name}, not {space.name}.",
-            "Give runs on the same space.",
-        )
-    trials = [entry.trial for entry in opened.log.read()]
-    done = [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
+    done = finished_trials(space, run)
     shared = set.intersection(*(set(t.metrics) for t in done)) if done else set()
     return SourceConfig(
         name=str(run),
         rows=tuple(t.proposal.row for t in done),
         values={name: tuple(t.metrics[name] for t in done) for name in sorted(shared)},
     )
+
+
+def finished_trials(space: Space, run: str | Path, storage: str | None = None) -> list[Trial]:
+    """Returns what a run has measured in full, whatever made it.
+
+    Args:
+        space: The space that it is on.
+        run: Its folder, or with ``storage`` its name there.
+        storage: As for `search`.
+
+    Raises:
+        UsageError: Where there is no such run, or it is of another space.
+    """
+    opened = Run.open(run, storage)
+    config = opened.config
+    if config.space != space.name:
+        raise UsageError(
+            f"{run} is a run on {config.space}, not {space.name}.", "Give runs on the same space."
+        )
+    named = ", ".join((config.maximize, config.minimize, config.where))
+    problem = Problem(
+        space, metrics_named(space, named), maximize=config.maximize, minimize=config.minimize
+    )
+    trials = [entry.trial for entry in TrialLog(opened, problem).read()]
+    return [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
 
 
 def _space(config: RunConfig) -> Space:

@@ -21,14 +21,13 @@ from ..core.device import resolve_device
 from ..core.errors import UnknownNameError, UsageError
 from ..core.seeding import derive_seed
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
+from ..datasets.task import read_task
 from ..encoders.tasks.graph_task import describe_graph
 from ..encoders.tasks.image_task import describe_images
 from ..encoders.tasks.task_description import TaskDescription, describe_task
 from ..evaluators.evaluator import Evaluator
-from ..evaluators.reference import is_reference
-from ..evaluators.resolver import data_sets
+from ..evaluators.resolver import EvaluatorLike, data_sets
 from ..evaluators.resolver import evaluator as make_evaluator
-from ..evaluators.tables.table import Table
 from ..evaluators.targets import Target, Targets
 from ..generators.across_tasks import SCORE, for_task
 from ..generators.adapters import adapt
@@ -43,11 +42,12 @@ from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks, named_tasks
 from ..predictors.transferred import Transferred
 from ..reports import write_text
-from ..spaces import Space, names
+from ..spaces import Space, Task, names
 from ..spaces import space as make_space
+from .labels import FEWEST
 from .sample import Sampler, SampleResult
-from .search import EvaluatorLike, warm_start_task
 from .search import search as run_search
+from .search import warm_start_task
 
 __all__ = ["BUILTIN", "TransferResult", "transfer"]
 
@@ -56,8 +56,6 @@ BUILTIN = "builtin"
 # this share, and in a small space at least so many.
 BEST, ENOUGH = 0.05, 256
 PREDICTORS: Mapping[str, type[Transferred]] = {each.name: each for each in (Transferred, MultiTask)}
-# With fewer labels nobody can tell the unit of the metric.
-FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def transfer(
     *,
     generator: str | GraphDiffusion = BUILTIN,
     data: str | Evaluator | RawGraph | RawImages,
-    evaluator: EvaluatorLike | None = None,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     labels: int = 0,
     search: int = 0,
     target: str = "",
@@ -108,7 +106,12 @@ def transfer(
     warm_start: Sequence[str | Path] = (),
     predictor: str = Transferred.name,
     n: int = 10,
+    task: str = "",
     metrics: str = "",
+    workers: int = 1,
+    executor: str = "auto",
+    timeout: float | None = None,
+    run: str | Path | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -144,7 +147,14 @@ def transfer(
             `Transferred`) or ``multi-task`` (see `MultiTask`).
         n: How many architectures to return.
         metrics: Metrics of ``data`` where that is a user's table, ``"accuracy=column"``.
-        out: Folder to save the result in; an interrupted search goes on from there.
+        task: What architectures are built and counted for, as for `vitruvius.search`; by default
+            what ``data`` says.
+        workers: Labels evaluated at the same time.
+        executor: What evaluates them, as for `vitruvius.search`.
+        timeout: Seconds after which the evaluation of a label has failed.
+        run: Folder of the run that keeps the labels, by default ``run`` in ``out``: the same call
+            goes on where it was stopped.
+        out: Folder to save the result in.
         seed: Seed of everything random.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
         progress: Where to report to.
@@ -173,11 +183,21 @@ def transfer(
     started = time.process_time()
     found = _space(space, data)
     new = _NewTask.read(found, data, metrics)
+    if new.task is not None:
+        found = found.for_task(new.task)
+    if task:
+        found = found.for_task(read_task(task, found.task))
     base = _base(found, generator, new.name)
     there = _earlier_tasks(found, new.name, base.tasks, sources, warm_start)
     tasks = SourceTasks(there, new.description)
     metric = maximize or tasks.metric()
-    table = new.evaluator if evaluator is None else _loaded(found, evaluator)
+    source = new.evaluator
+    if evaluator is not None:
+        source = make_evaluator(found, evaluator, named=f"{metric}, {target}")
+    # A mistake in the targets must not cost labels.
+    Sampler(found, data=source, target=target, labels=0, seed=seed)
+    if run is None and out is not None:
+        run = Path(out) / "run"
     rows: Int[Tensor, "K V"] = torch.zeros(0, len(found.variables), dtype=torch.long)
     fitted: dict[str, Transferred] = {}
     values: dict[str, Tensor] = {}
@@ -185,13 +205,17 @@ def transfer(
         method = WarmStart(tasks, metric, generator=base)
         result = run_search(
             found,
-            evaluator=_asked(new.evaluator if evaluator is None else evaluator),
+            evaluator=_asked(source if source is new.evaluator else evaluator),
             maximize=metric,
             where=target,
             budget=labels + search,
             method=method,
             initial=0,
-            run=None if out is None else Path(out) / "run",
+            workers=workers,
+            executor=executor,
+            timeout=timeout,
+            run=run,
+            task=str(found.task) if task or new.task is not None else "",
             seed=seed,
             progress=progress,
         )
@@ -203,8 +227,9 @@ def transfer(
     if SCORE in base.conditions:
         base = for_task(base, found, tasks.description)
     base.to(resolve_device(device))
-    x = table.rows if isinstance(table, Table) else reference_set(found, seed)
-    sampler = Sampler(found, data=table, target=target, labels=0, exclude=rows, seed=seed)
+    known = None if source is None else source.rows
+    x = reference_set(found, seed) if known is None else known
+    sampler = Sampler(found, data=source, target=target, labels=0, exclude=rows, seed=seed)
     sampler.goal = _goal(sampler, metric, fitted or {metric: Transferred(tasks, metric)}, x)
     chance, best = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
     adapted = adapt(base, found, x[best], chance.softmax(0), seed=derive_seed(seed, "adapt"))
@@ -231,6 +256,7 @@ def transfer(
             name: {"weights": each.weights, "dropped": list(each.dropped)}
             for name, each in fitted.items()
         },
+        "task": str(found.task if source is None else source.task),
         "labels": len(rows),
         "labelled": [
             {
@@ -252,11 +278,12 @@ def transfer(
 
 @dataclass(frozen=True)
 class _NewTask:
-    """What the new data is: its name, what describes it, and who evaluates on it, if known."""
+    """What the new data is: its name, its description, its evaluator and its task, if known."""
 
     name: str
     description: TaskDescription | None
     evaluator: Evaluator | None
+    task: Task | None = None
 
     @classmethod
     def read(
@@ -270,15 +297,17 @@ class _NewTask:
             else:
                 data = make_evaluator(space, data, metrics=metrics)
         if isinstance(data, RawGraph):
-            return cls(name, describe_graph(data), None)
+            return cls(name, describe_graph(data), None, data.task)
         if isinstance(data, RawImages):
-            return cls(name, describe_images(data), None)
+            return cls(name, describe_images(data), None, data.task)
         declared = None if data.task == space.task else describe_task(data.task)
         return cls(name, declared, data)
 
 
-def _asked(evaluator: EvaluatorLike | None) -> EvaluatorLike:
-    """Who gives labels."""
+def _asked(
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None,
+) -> EvaluatorLike | Sequence[EvaluatorLike]:
+    """What gives labels."""
     if evaluator is None:
         raise UsageError(
             "Labels need somebody who evaluates architectures, which raw data does not.",
@@ -301,13 +330,6 @@ def _fitted(
             fitted[name] = PREDICTORS[predictor](tasks, name, seed=seed)
             fitted[name].fit(rows, column)
     return fitted
-
-
-def _loaded(space: Space, evaluator: EvaluatorLike) -> Evaluator | None:
-    """An evaluator that can be asked about metrics; functions cannot."""
-    if isinstance(evaluator, str) and not is_reference(evaluator):
-        return make_evaluator(space, evaluator)
-    return evaluator if isinstance(evaluator, Evaluator) else None
 
 
 def _space(space: str | Space | None, data: object) -> Space:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from ...core.device import resolve_device
 from ...evaluators.context import Context
 from ...evaluators.evaluation import Evaluation
 from ...evaluators.evaluator import Evaluator
+from ...evaluators.joined import evaluate_with
 from ...spaces import Space
 
 __all__ = ["Executor", "Finished", "Report", "Task", "attempt", "failure"]
@@ -119,7 +119,7 @@ def attempt(evaluator: Evaluator, task: Task, report: Report) -> Finished:
         reporter=lambda step, metrics: report(task.position, step, metrics),
     )
     try:
-        told = _evaluated(evaluator, task, context)
+        told = evaluate_with(evaluator, task.row, task.fidelity, task.seed, context)
         if not isinstance(told, Evaluation):
             raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
         metrics = {str(name): float(value) for name, value in told.metrics.items()}
@@ -159,12 +159,6 @@ def failure(space: Space, task: Task, reason: str, seconds: float) -> Finished:
             seconds=seconds,
         ),
     )
-
-
-def _evaluated(evaluator: Evaluator, task: Task, context: Context) -> Evaluation:
-    if "context" in inspect.signature(evaluator.evaluate).parameters:
-        return evaluator.evaluate(task.row, task.fidelity, task.seed, context=context)
-    return evaluator.evaluate(task.row, task.fidelity, task.seed)
 
 
 def _reason(error: BaseException) -> str:

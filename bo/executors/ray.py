@@ -15,6 +15,7 @@ import cloudpickle
 from ...core.errors import UsageError
 from ...core.optional import optional_import
 from ...evaluators.evaluator import Evaluator
+from ...evaluators.reference import code_of_files
 from .executor import Finished, Report, Task, attempt, failure
 
 __all__ = ["RayExecutor"]
@@ -72,8 +73,9 @@ class RayExecutor:
         if self._mine:
             # Without an address Ray would also join what an earlier program left behind.
             self._ray.init(os.environ.get("RAY_ADDRESS", "local"), log_to_driver=False)
-        # By our own pickler, which takes the code of files that other machines cannot import.
-        self._evaluator = self._ray.put(cloudpickle.dumps(evaluator))
+        # By our own pickler, with the code of files that other machines cannot import.
+        with code_of_files():
+            self._evaluator = self._ray.put(cloudpickle.dumps(evaluator))
         # One more restart of an actor would evaluate a second time without our knowing.
         options = {"num_cpus": 1, "max_restarts": 0, "max_task_retries": 0, **(resources or {})}
         # One evaluates, the others carry its reports and the answers to them.

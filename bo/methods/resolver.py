@@ -11,6 +11,7 @@ from ...core.options import check_options, split_options
 from ..method import Method
 from .bananas import Bananas
 from .boosting import BoostingSearch
+from .design import Design
 from .evolution import RegularizedEvolution
 from .gp_wl import WeisfeilerLehmanSearch
 from .local_search import LocalSearch
@@ -25,6 +26,7 @@ ENTRY_POINT_GROUP = "vitruvius.methods"
 BAYESIAN = "bo"
 _SHIPPED = (
     RandomSearch,
+    Design,
     LocalSearch,
     RegularizedEvolution,
     NSGA2,

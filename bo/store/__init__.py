@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .config import EvaluatorConfig, RunConfig, SourceConfig
+from .config import RunConfig, SourceConfig
 from .log import Entry, TrialLog
 from .run import Run, list_runs
 
-__all__ = ["Entry", "EvaluatorConfig", "Run", "RunConfig", "SourceConfig", "TrialLog", "list_runs"]
+__all__ = ["Entry", "Run", "RunConfig", "SourceConfig", "TrialLog", "list_runs"]

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["EvaluatorConfig", "RunConfig", "SourceConfig"]
+from ...evaluators.config import EvaluatorConfig
 
-
-class EvaluatorConfig(BaseModel):
-    """Where labels come from, as text; files by absolute path.
-
-    Args:
-        source: A data set, the path of a table, or ``file.py:name`` or ``package.module:name``;
-            blank where a Python object was given, which whoever resumes has to give again.
-        tables: More files to join to a table.
-        architecture_column: The table's column of native strings.
-        metrics: The table's columns to read.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str
-    tables: tuple[str, ...] = ()
-    architecture_column: str = "arch_str"
-    metrics: str = ""
+__all__ = ["RunConfig", "SourceConfig"]
 
 
 class SourceConfig(BaseModel):
@@ -50,7 +33,9 @@ class RunConfig(BaseModel):
     Args:
         space: Name of the space.
         declaration: What the YAML file of the space said, where it came from one.
-        evaluator: Where labels come from; None where they are told.
+        evaluators: Where labels come from, joined; none where they are told.
+        task: What architectures are built for, where that is not what the space or the evaluators
+            say (see `vitruvius.spaces.task.parse_task`).
         maximize: Objectives, as for `Problem`.
         minimize: Objectives, as for `Problem`.
         where: Constraints, as for `Problem`.
@@ -77,7 +62,8 @@ class RunConfig(BaseModel):
 
     space: str
     declaration: dict[str, Any] | None = None
-    evaluator: EvaluatorConfig | None = None
+    evaluators: tuple[EvaluatorConfig, ...] = ()
+    task: str = ""
     maximize: str = ""
     minimize: str = ""
     where: str = ""
@@ -91,6 +77,18 @@ class RunConfig(BaseModel):
     executor: str = "process"
     timeout: float | None = None
     pruner: str = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_0_1(cls, data: Any) -> Any:
+        """Version 0.1.0 had one evaluator, and called what a search starts from ``earlier``."""
+        if not isinstance(data, dict):
+            return data
+        new = {"warm_start" if key == "earlier" else key: value for key, value in data.items()}
+        if "evaluator" in new:
+            old = new.pop("evaluator")
+            new["evaluators"] = [] if old is None else [old]
+        return new
 
     def differences(self, other: RunConfig) -> dict[str, tuple[object, object]]:
         """Lists what would give another trajectory: name, the value here, the value there."""

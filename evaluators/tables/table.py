@@ -159,15 +159,6 @@ class Table(Evaluator):
     def label(
         self, x: Int[Tensor, "B V"], fidelity: int | None = None
     ) -> dict[str, Float[Tensor, " B"]]:
-        """Looks values up and counts the architectures in `labels_used` or `labels_at`.
-
-        Args:
-            x: Valid choice indices.
-            fidelity: One of `fidelities`, or None for the full one.
-
-        Returns:
-            As `values`.
-        """
         values = self.values(x, fidelity)
         self._labelled[fidelity].update(self.space.hashes(x).tolist())
         return values

@@ -45,7 +45,7 @@ def test_nothing_is_looked_up_while_sampling(monkeypatch: pytest.MonkeyPatch) ->
             )
         result = sampler.sample(10)
         assert result.summary["labels_used"] == 50 == table.labels_used
-        labelled = set(graphs.keys(sampler.labelled))
+        labelled = set(graphs.keys(sampler.labels.x))
         rows = graphs.rows([entry.architecture for entry in result.samples])
         assert not labelled & set(graphs.keys(rows))
         assert (result.summary["hit_rate"] == 0) is fake
@@ -98,7 +98,7 @@ def test_labels_beyond_the_table_use_it_up_and_no_more() -> None:
         space("nas-bench-graph"), data=table, target="valid_perf>=0.8", labels=10**6,
         predictor="lightgbm",
     )  # fmt: skip
-    assert len(sampler.labelled) == len(table.rows) == table.labels_used
+    assert len(sampler.labels) == len(table.rows) == table.labels_used
 
 
 def test_an_exhausted_space_returns_what_there_is() -> None:

@@ -7,14 +7,20 @@ import optuna
 import pytest
 
 from vitruvius.bo.problem import Objective
-from vitruvius.bo.store import EvaluatorConfig, Run, RunConfig, list_runs
+from vitruvius.bo.store import Run, RunConfig, list_runs
 from vitruvius.core.errors import MissingExtraError, UsageError
+from vitruvius.evaluators.config import EvaluatorConfig
 
 UP = [Objective("accuracy", True)]
 CONFIG = RunConfig(
     space="recipes",
     declaration={"name": "recipes", "variables": [{"name": "bits", "choices": [4, 8]}]},
-    evaluator=EvaluatorConfig(source="/data/mine.csv", tables=("/data/lat.csv",), metrics="a=b"),
+    evaluators=(
+        EvaluatorConfig(
+            source="/data/mine.csv", options={"tables": ["/data/lat.csv"], "metrics": "a=b"}
+        ),
+        EvaluatorConfig(source="train.py:evaluate", options={"epochs": 3}),
+    ),
     maximize="accuracy",
     where="params<=2M",
     method="random",
@@ -116,3 +122,25 @@ def test_runs_are_listed(tmp_path: Path) -> None:
     assert found[0].objectives == ("+accuracy",)
     with pytest.raises(UsageError, match="There is no folder"):
         list_runs(tmp_path / "nowhere")
+
+
+def test_configurations_of_version_0_1_0_are_read() -> None:
+    old = {
+        "space": "recipes",
+        "evaluator": {
+            "source": "/data/mine.csv",
+            "tables": ["/data/lat.csv"],
+            "architecture_column": "cell",
+            "metrics": "",
+        },
+        "maximize": "accuracy",
+        "earlier": [{"name": "a", "rows": [[0]], "values": {"accuracy": [1.0]}}],
+    }
+    read = RunConfig.model_validate(old)
+    assert read.evaluators == (
+        EvaluatorConfig(
+            source="/data/mine.csv", options={"column": "cell", "tables": ["/data/lat.csv"]}
+        ),
+    )
+    assert [task.name for task in read.warm_start] == ["a"]
+    assert RunConfig.model_validate({**old, "evaluator": None}).evaluators == ()

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.evaluators.reference import code_of_files, is_reference, referenced
+from vitruvius.spaces import space
+
+CELLS = space("nasbench201")
+SOURCE = """
+from pathlib import Path
+from vitruvius.evaluators import Evaluation, Evaluator, Metric
+
+FLAG = 3
+
+def evaluate(architecture, *, scale=1):
+    return {"ones": scale * architecture.indices.count(1)}
+
+class Trainer(Evaluator):
+    def __init__(self, space, *, epochs=1):
+        super().__init__(space, {"epochs": Metric("epochs", "", "higher")})
+        self.epochs = epochs
+
+    def evaluate(self, architecture, fidelity=None, seed=0, context=None):
+        return Evaluation(self.space.architecture(architecture), {"epochs": float(self.epochs)})
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    path = tmp_path / f"train_{abs(hash(request.node.name))}.py"
+    path.write_text(SOURCE)
+    return path
+
+
+def test_references_by_their_form() -> None:
+    assert is_reference("train.py:evaluate")
+    assert is_reference("a.b:C")
+    assert not is_reference("cora")
+    assert not is_reference("table.csv:accuracy=c10")
+
+
+def test_functions_and_classes_of_files_take_options(file: Path) -> None:
+    twice = referenced(CELLS, f"{file}:evaluate", "ones", {"scale": 2})
+    assert twice.evaluate((1, 1, 0, 0, 0, 0)).metrics == {"ones": 4.0}
+    long = referenced(CELLS, f"{file}:Trainer", "", {"epochs": 90})
+    assert long.evaluate((0,) * 6).metrics == {"epochs": 90.0}
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'epochs"):
+        referenced(CELLS, f"{file}:Trainer", "", {"epoch": 90})
+
+
+def test_another_process_imports_the_file_by_its_own_name(file: Path) -> None:
+    """Processes that an evaluator starts can, too; what is pickled holds no code."""
+    made = referenced(CELLS, f"{file}:evaluate", "ones")
+    pickled = cloudpickle.dumps(made)
+    assert file.stem.encode() in pickled
+    assert b"scale" not in pickled
+    told = subprocess.run(
+        [sys.executable, "-c", f"import {file.stem} as t; print(t.evaluate.__module__)"],
+        cwd=file.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == file.stem
+    with code_of_files():
+        assert b"scale" in cloudpickle.dumps(made), "for machines that do not have it"
+
+
+def test_a_file_named_as_a_module_does_not_take_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "json.py"
+    path.write_text(SOURCE)
+    made = referenced(CELLS, f"{path}:evaluate", "ones")
+    assert made.evaluate((1,) * 6).metrics == {"ones": 6.0}
+    assert hasattr(sys.modules["json"], "dumps")
+    assert b"scale" in cloudpickle.dumps(made), "workers get its code"
+
+
+def test_what_cannot_be_had_is_said(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no file"):
+        referenced(CELLS, f"{tmp_path}/nowhere.py:evaluate", "ones")
+    with pytest.raises(UnknownNameError, match="Did you mean 'evaluate'"):
+        referenced(CELLS, f"{file}:evalute", "ones")
+    with pytest.raises(UsageError, match="is a int"):
+        referenced(CELLS, f"{file}:FLAG", "ones")
+    broken = tmp_path / "broken_trainer.py"
+    broken.write_text("import nowhere_to_be_found")
+    with pytest.raises(UsageError, match=r"cannot be imported: ModuleNotFoundError"):
+        referenced(CELLS, f"{broken}:evaluate", "ones")
