@@ -1,7 +1,5 @@
 """Bayesian optimisation; the sixth floor."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .methods.design import initial_design
-
-__all__ = ["initial_design"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

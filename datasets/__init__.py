@@ -1,7 +1,5 @@
 """Raw data sets, as users have them on disk: graphs and images."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .raw_data import RawGraph, RawImages, is_raw, load_raw
-
-__all__ = ["RawGraph", "RawImages", "is_raw", "load_raw"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from ..core.errors import UnknownNameError
+from ..core.registry import Registry
 from ..spaces import Space
 from .encoder import Encoder
-from .features import Counts, OneHot
-from .learned import NETWORKS, LearnedEncoder
-from .path import PathEncoding
-from .weisfeiler_lehman import WeisfeilerLehman
 
-__all__ = ["PLAIN", "encoder", "encoder_names"]
+__all__ = ["ENCODERS", "PLAIN", "encoder", "encoder_names"]
 
-# Those that need no training.
-PLAIN = (
-    "one-hot",
-    "path",
-    "computed path",
-    "neighbours",
-    "weisfeiler-lehman",
-    "counts",
-    "depth",
+ENCODERS = Registry(
+    "encoder",
+    "vitruvius.encoders",
+    {
+        "one-hot": "encoders.shipped:one_hot",
+        "path": "encoders.shipped:path",
+        "computed path": "encoders.shipped:computed_path",
+        "neighbours": "encoders.shipped:neighbours",
+        "weisfeiler-lehman": "encoders.shipped:weisfeiler_lehman",
+        "counts": "encoders.shipped:counts",
+        "depth": "encoders.shipped:depth",
+        "gin": "encoders.shipped:gin",
+        "attention": "encoders.shipped:attention",
+        "transformer": "encoders.shipped:transformer",
+    },
 )
+# Those that ship and need no training.
+PLAIN = tuple(name for name in ENCODERS.shipped if name not in ("gin", "attention", "transformer"))
 
 
 def encoder_names() -> list[str]:
@@ -31,7 +35,7 @@ def encoder_names() -> list[str]:
         >>> encoder_names()[-3:]
         ['gin', 'attention', 'transformer']
     """
-    return [*PLAIN, *NETWORKS]
+    return ENCODERS.names()
 
 
 def encoder(name: str, space: Space, *, seed: int = 0) -> Encoder | None:
@@ -66,19 +70,5 @@ def encoder(name: str, space: Space, *, seed: int = 0) -> Encoder | None:
         >>> encoder("path", space("mobilenetv3")) is None
         True
     """
-    if name == "one-hot":
-        return OneHot(space)
-    if name in ("path", "computed path"):
-        paths = PathEncoding(space, computed=name != "path")
-        return paths if paths.branches and (name == "path" or paths.shortens) else None
-    if name == "neighbours":
-        return WeisfeilerLehman(space, rounds=1)
-    if name == "weisfeiler-lehman":
-        return WeisfeilerLehman(space, unit=True)
-    if name in ("counts", "depth"):
-        there = set(space.statistics(space.sample(1, 0)))
-        names = there & {"depth"} if name == "depth" else there - {"depth"}
-        return Counts(space, names) if names else None
-    if name in NETWORKS:
-        return LearnedEncoder(space, name, seed=seed)
-    raise UnknownNameError.of("encoder", name, encoder_names())
+    made: Encoder | None = ENCODERS.get(name)(space, seed=seed)
+    return made

@@ -133,7 +133,13 @@ def evaluate_with(
         fidelity: As for `Evaluator.evaluate`.
         seed: As for `Evaluator.evaluate`.
         context: As for `Evaluator.evaluate`.
+
+    Raises:
+        TypeError: Where what it returned is no evaluation.
     """
-    if "context" in inspect.signature(evaluator.evaluate).parameters:
-        return evaluator.evaluate(architecture, fidelity, seed, context=context)
-    return evaluator.evaluate(architecture, fidelity, seed)
+    takes = "context" in inspect.signature(evaluator.evaluate).parameters
+    given = {"context": context} if takes else {}
+    told: object = evaluator.evaluate(architecture, fidelity, seed, **given)
+    if not isinstance(told, Evaluation):
+        raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
+    return told

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from ..core.errors import UnknownNameError
+from ..core.evaluator_config import EvaluatorConfig
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..spaces import Space
-from .config import EvaluatorConfig
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator
 from .joined import JoinedEvaluator

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import UnknownNameError
 from ..spaces import Space
-from .diffusion import GraphDiffusion
-from .generator import Generator
-from .nao import NAO
-from .uniform import Uniform
+
+if TYPE_CHECKING:
+    from .diffusion import GraphDiffusion
+    from .generator import Generator
+    from .nao import NAO
 
 __all__ = ["ACROSS", "UNIFORM", "across", "generator_for", "load", "shipped"]
 
@@ -59,6 +61,10 @@ def load(name: str) -> GraphDiffusion | NAO:
         >>> load("nasbench201").conditions
         ('params', 'macs', 'depth')
     """
+    # diffusers takes longer to import than all the rest.
+    from .diffusion import GraphDiffusion
+    from .nao import NAO
+
     if name in shipped():
         return GraphDiffusion.from_pretrained(_PRETRAINED / name)
     if not Path(name).exists() and "/" not in name:
@@ -85,6 +91,8 @@ def generator_for(space: Space, name: str = "auto") -> Generator:
         >>> generator_for(space("toy_recipe.yaml")).name
         'uniform'
     """
+    from .uniform import Uniform
+
     if name == "auto":
         name = space.name if space.name in shipped() else UNIFORM
     return Uniform() if name == UNIFORM else load(name)

@@ -1,28 +1,8 @@
 """Search spaces: variables, DAGs and every space that ships; the lowest floor of the house."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .architecture import Architecture
-from .dag import DAG
-from .declared import DeclaredSpace
-from .product import ProductSpace
-from .resolver import from_json, names, space
-from .space import ArchitectureLike, Space
-from .task import GraphTask, ImageTask, Task
-from .variable import Variable
+# Not lazily, as a module has the same name.
+from .resolver import space as space
 
-__all__ = [
-    "DAG",
-    "Architecture",
-    "ArchitectureLike",
-    "DeclaredSpace",
-    "GraphTask",
-    "ImageTask",
-    "ProductSpace",
-    "Space",
-    "Task",
-    "Variable",
-    "from_json",
-    "names",
-    "space",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import networkx as nx
-
 if TYPE_CHECKING:
+    import networkx as nx
     from torch_geometric.data import Data
 
 __all__ = ["DAG"]
@@ -33,6 +32,8 @@ class DAG:
 
     def to_networkx(self) -> nx.DiGraph[int]:
         """Returns the exchange form: labels under ``op``, attributes on the graph."""
+        import networkx as nx
+
         graph: nx.DiGraph[int] = nx.DiGraph(**self.attributes)
         graph.add_nodes_from((i, {"op": label}) for i, label in enumerate(self.nodes))
         graph.add_edges_from((i, j, {"op": label}) for (i, j), label in self.edges.items())

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..core.errors import UnknownNameError
+from ..core.registry import Registry
 from .architecture import Architecture
-from .cnn.mobilenetv3 import MobileNetV3
-from .cnn.nasbench101 import NASBench101
-from .cnn.nasbench201 import NASBench201
 from .declared import DeclaredSpace
-from .gnn.nas_bench_graph import NASBenchGraph
 from .space import Space
 
-__all__ = ["ENTRY_POINT_GROUP", "from_json", "names", "space"]
+__all__ = ["SPACES", "from_json", "names", "space"]
 
-ENTRY_POINT_GROUP = "vitruvius.spaces"
+SPACES = Registry(
+    "space",
+    "vitruvius.spaces",
+    {
+        "nasbench201": "spaces.cnn.nasbench201:NASBench201",
+        "nasbench101": "spaces.cnn.nasbench101:NASBench101",
+        "nas-bench-graph": "spaces.gnn.nas_bench_graph:NASBenchGraph",
+        "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
+    },
+)
 PRESETS = Path(__file__).parents[1] / "configs"
-
-_SHIPPED: tuple[type[Space], ...] = (NASBench201, NASBench101, NASBenchGraph, MobileNetV3)
 
 
 def names() -> list[str]:
     """Lists the names `space` knows: those that ship and those of installed packages."""
-    return sorted({*_shipped(), *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+    return sorted(SPACES.names())
 
 
 def space(name: str) -> Space:
@@ -56,19 +59,10 @@ def from_json(data: Mapping[str, str]) -> Architecture:
     return space(data["space"]).architecture(data["architecture"])
 
 
-def _shipped() -> dict[str, type[Space]]:
-    return {factory.name: factory for factory in _SHIPPED}
-
-
 @cache
 def _named(name: str) -> Space:
-    shipped = _shipped()
-    if name in shipped:
-        return shipped[name]()
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        found: Space = point.load()()
-        return found
-    raise UnknownNameError.of("space", name, names(), "Or give the path of a YAML file.")
+    found: Space = SPACES.get(name, "Or give the path of a YAML file.")()
+    return found
 
 
 def _declared(path: Path) -> Space:

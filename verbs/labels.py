@@ -19,7 +19,7 @@ from ..bo.store import Run, RunConfig
 from ..bo.store.external import parse_results
 from ..bo.trial import History
 from ..core.errors import UsageError
-from ..evaluators.config import EvaluatorConfig
+from ..core.evaluator_config import EvaluatorConfig
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
 from ..spaces import Space

@@ -17,8 +17,8 @@ from ..bo.search import Search
 from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
 from ..bo.trial import Trial
 from ..core.errors import UsageError
+from ..core.evaluator_config import EvaluatorConfig
 from ..datasets.task import read_task
-from ..evaluators.config import EvaluatorConfig
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.resolver import EvaluatorLike, listed, parse_evaluator

@@ -1,7 +1,5 @@
 """Acquisition functions, and the models and inputs that BoTorch's take."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .pool_model import PoolModel
-
-__all__ = ["PoolModel"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,20 +1,8 @@
 """Executors: where evaluations run."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .executor import Executor, Finished, Report, Task, attempt, failure
-from .processes import ProcessExecutor
-from .resolver import executor
-from .serial import SerialExecutor
+# Not lazily, as a module has the same name.
+from .resolver import executor as executor
 
-__all__ = [
-    "Executor",
-    "Finished",
-    "ProcessExecutor",
-    "Report",
-    "SerialExecutor",
-    "Task",
-    "attempt",
-    "executor",
-    "failure",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -120,8 +120,6 @@ def attempt(evaluator: Evaluator, task: Task, report: Report) -> Finished:
     )
     try:
         told = evaluate_with(evaluator, task.row, task.fidelity, task.seed, context)
-        if not isinstance(told, Evaluation):
-            raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
         metrics = {str(name): float(value) for name, value in told.metrics.items()}
     # A training script that calls sys.exit() ends its trial, not the search.
     except (Exception, SystemExit) as error:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from ...core.errors import UnknownNameError, UsageError
+from ...core.registry import Registry
 from ...evaluators.evaluator import Evaluator
 from .executor import Executor
-from .processes import ProcessExecutor
-from .serial import SerialExecutor
 
-__all__ = ["NAMES", "executor"]
+__all__ = ["EXECUTORS", "executor"]
 
-NAMES = ("serial", "process", "ray")
+EXECUTORS = Registry(
+    "executor",
+    "vitruvius.executors",
+    {
+        "serial": "bo.executors.serial:SerialExecutor",
+        "process": "bo.executors.processes:ProcessExecutor",
+        "ray": "bo.executors.ray:RayExecutor",
+    },
+)
 
 
 def executor(
@@ -19,7 +25,7 @@ def executor(
     """Makes an executor.
 
     Args:
-        name: ``"serial"``, ``"process"`` or ``"ray"``.
+        name: ``"serial"``, ``"process"``, ``"ray"``, or one of an installed package.
         evaluator: Who evaluates.
         workers: How many evaluations at the same time.
         timeout: Seconds after which an evaluation has failed; the serial executor cannot keep it,
@@ -37,17 +43,7 @@ def executor(
         >>> type(executor("serial", cora)).__name__
         'SerialExecutor'
     """
-    if name not in NAMES:
-        raise UnknownNameError.of("executor", name, NAMES)
-    if name == "ray":
-        from .ray import RayExecutor
-
-        return RayExecutor(evaluator, workers, timeout=timeout)
-    if name == "serial" and timeout is None:
-        if workers != 1:
-            raise UsageError(
-                f"The serial executor has one worker, {workers} were asked for.",
-                "Use the process executor.",
-            )
-        return SerialExecutor(evaluator)
-    return ProcessExecutor(evaluator, workers, timeout=timeout)
+    if name == "serial" and timeout is not None:
+        name = "process"
+    made: Executor = EXECUTORS.get(name)(evaluator, workers, timeout=timeout)
+    return made

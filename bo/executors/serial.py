@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
+from ...core.errors import UsageError
 from ...evaluators.evaluator import Evaluator
 from .executor import Finished, Report, Task, attempt
 
@@ -21,7 +22,12 @@ class SerialExecutor:
     time-out.
 
     Args:
-        evaluator: Who evaluates. What it prints goes to stderr.
+        evaluator: The evaluator. What it prints goes to stderr.
+        workers: 1.
+        timeout: None.
+
+    Raises:
+        UsageError: For more workers, or a time limit.
 
     Example:
         >>> from ...evaluators import evaluator
@@ -33,7 +39,18 @@ class SerialExecutor:
         [(0, 'ok')]
     """
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(
+        self, evaluator: Evaluator, workers: int = 1, *, timeout: float | None = None
+    ) -> None:
+        if workers != 1:
+            raise UsageError(
+                f"The serial executor has one worker, {workers} were asked for.",
+                "Use the process executor.",
+            )
+        if timeout is not None:
+            raise UsageError(
+                "The serial executor cannot end what takes too long.", "Use the process executor."
+            )
         self._evaluator = evaluator
         self._tasks: list[Task] = []
         self.report: Report = lambda position, step, metrics: True

@@ -32,7 +32,7 @@ class RegularizedEvolution:
         >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> problem = Problem(space("nasbench201"), {}, minimize="params")
-        >>> start = Trial.of(0, Evaluation(cells.architecture((3, 3, 3, 3, 3, 3))))
+        >>> start = Trial.of(0, Evaluation(problem.space.architecture((3, 3, 3, 3, 3, 3))))
         >>> RegularizedEvolution(population=1).propose(History(problem, [start]), seed=0).source
         'mutation'
     """

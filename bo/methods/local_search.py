@@ -31,7 +31,7 @@ class LocalSearch:
         >>> from vitruvius.evaluators import Evaluation
         >>> from vitruvius.spaces import space
         >>> problem = Problem(space("nasbench201"), {}, minimize="params")
-        >>> start = Trial.of(0, Evaluation(cells.architecture((3, 3, 3, 3, 3, 3))))
+        >>> start = Trial.of(0, Evaluation(problem.space.architecture((3, 3, 3, 3, 3, 3))))
         >>> LocalSearch().propose(History(problem, [start]), seed=0).source
         'neighbour'
     """

@@ -41,7 +41,8 @@ class NSGA2:
         >>> from vitruvius.spaces import space
         >>> problem = Problem(space("nasbench201"), {}, minimize="params", maximize="depth")
         >>> rows = [(3, 3, 3, 3, 3, 3), (2, 2, 2, 2, 2, 2)]
-        >>> trials = [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
+        >>> found = [Evaluation(problem.space.architecture(row)) for row in rows]
+        >>> trials = [Trial.of(i, evaluation) for i, evaluation in enumerate(found)]
         >>> NSGA2(population=2).propose(History(problem, trials), seed=0).source
         'crossover'
     """

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any
 
-from ...core.errors import UnknownNameError
 from ...core.options import check_options, split_options
+from ...core.registry import Registry
 from ..method import Method
-from .bananas import Bananas
-from .boosting import BoostingSearch
-from .design import Design
-from .evolution import RegularizedEvolution
-from .gp_wl import WeisfeilerLehmanSearch
-from .local_search import LocalSearch
-from .nao import NAOSearch
-from .nsga2 import NSGA2
-from .random import RandomSearch
 
-__all__ = ["ENTRY_POINT_GROUP", "method", "names"]
+__all__ = ["METHODS", "method", "names"]
 
-ENTRY_POINT_GROUP = "vitruvius.methods"
-
-BAYESIAN = "bo"
-_SHIPPED = (
-    RandomSearch,
-    Design,
-    LocalSearch,
-    RegularizedEvolution,
-    NSGA2,
-    Bananas,
-    BoostingSearch,
-    WeisfeilerLehmanSearch,
-    NAOSearch,
+METHODS = Registry(
+    "method",
+    "vitruvius.methods",
+    {
+        "bo": "bo.methods.bayesian:BayesianOptimization",
+        "random": "bo.methods.random:RandomSearch",
+        "local-search": "bo.methods.local_search:LocalSearch",
+        "evolution": "bo.methods.evolution:RegularizedEvolution",
+        "nsga2": "bo.methods.nsga2:NSGA2",
+        "bananas": "bo.methods.bananas:Bananas",
+        "boosting": "bo.methods.boosting:BoostingSearch",
+        "gp-wl": "bo.methods.gp_wl:WeisfeilerLehmanSearch",
+        "nao": "bo.methods.nao:NAOSearch",
+        "design": "bo.methods.design:Design",
+    },
 )
 
 
@@ -44,8 +36,7 @@ def names() -> list[str]:
         >>> names()[:2]
         ['bananas', 'bo']
     """
-    plugged = (point.name for point in entry_points(group=ENTRY_POINT_GROUP))
-    return sorted({BAYESIAN, *(kind.name for kind in _SHIPPED), *plugged})
+    return sorted(METHODS.names())
 
 
 def method(name: str, **options: Any) -> Method:
@@ -66,22 +57,7 @@ def method(name: str, **options: Any) -> Method:
         500
     """
     name, written = split_options(name)
-    factory = _factory(name)
+    factory: Callable[..., Method] = METHODS.get(name)
     options = {**written, **options}
     check_options(name, options, factory)
     return factory(**options)
-
-
-def _factory(name: str) -> Callable[..., Method]:
-    if name == BAYESIAN:
-        # Brings surrogates, acquisition and generators with it.
-        from .bayesian import BayesianOptimization
-
-        return BayesianOptimization
-    for kind in _SHIPPED:
-        if kind.name == name:
-            return kind
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        found: Callable[..., Method] = point.load()
-        return found
-    raise UnknownNameError.of("method", name, names())

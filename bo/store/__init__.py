@@ -1,9 +1,5 @@
 """The run store: what a search has proposed and measured, in an Optuna storage."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .config import RunConfig, SourceConfig
-from .log import Entry, TrialLog
-from .run import Run, list_runs
-
-__all__ = ["Entry", "Run", "RunConfig", "SourceConfig", "TrialLog", "list_runs"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

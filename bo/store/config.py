@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ...evaluators.config import EvaluatorConfig
+from ...core.evaluator_config import EvaluatorConfig
 
 __all__ = ["RunConfig", "SourceConfig"]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna import Study
 from optuna.exceptions import DuplicatedStudyError
@@ -16,10 +16,12 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from ...core.errors import UsageError
-from ..problem import Objective
 from .config import RunConfig
 from .liveness import GONE, Owner
 from .storage import open_storage, printable
+
+if TYPE_CHECKING:
+    from ..problem import Objective
 
 __all__ = ["BEAT", "CONFIG", "GRACE", "Run", "RunState", "list_runs"]
 
@@ -72,6 +74,7 @@ class Run:
         folder: Its folder, where it has one.
 
     Example:
+        >>> from vitruvius.bo.problem import Objective
         >>> run = Run.in_memory(RunConfig(space="toy", maximize="x"), [Objective("x", True)])
         >>> run.config.space, run.beats()
         ('toy', {})

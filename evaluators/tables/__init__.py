@@ -1,11 +1,5 @@
 """Tables of published measurements, and users' own."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .analog_nasbench import AnalogNASBench
-from .nas_bench_graph import NASBenchGraphTable
-from .surrogate_benchmark import SurrogateBenchmark
-from .table import Table
-from .user_table import UserTable
-
-__all__ = ["AnalogNASBench", "NASBenchGraphTable", "SurrogateBenchmark", "Table", "UserTable"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

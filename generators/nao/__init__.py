@@ -1,9 +1,5 @@
 """NAO: architectures from embeddings, optimised by gradient steps in the embedding."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .generator import NAO, Tally
-from .network import NAONetwork
-from .recipe import train_nao
-
-__all__ = ["NAO", "NAONetwork", "Tally", "train_nao"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

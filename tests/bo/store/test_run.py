@@ -9,7 +9,7 @@ import pytest
 from vitruvius.bo.problem import Objective
 from vitruvius.bo.store import Run, RunConfig, list_runs
 from vitruvius.core.errors import MissingExtraError, UsageError
-from vitruvius.evaluators.config import EvaluatorConfig
+from vitruvius.core.evaluator_config import EvaluatorConfig
 
 UP = [Objective("accuracy", True)]
 CONFIG = RunConfig(

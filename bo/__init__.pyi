@@ -1,0 +1,1 @@
+from .methods.design import initial_design as initial_design

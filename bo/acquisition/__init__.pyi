@@ -1,0 +1,1 @@
+from .pool_model import PoolModel as PoolModel
