@@ -25,8 +25,7 @@ from .pruners import pruner
 from .result import SearchResult, best_trials, summarise
 from .store import Entry, Run, RunConfig, TrialLog
 from .store.external import ExternalResult
-from .store.log import PRIOR
-from .trial import History, Proposal, Trial
+from .trial import History, Trial
 
 __all__ = ["Search"]
 
@@ -219,23 +218,38 @@ class Search:
             ArchitectureError: For what is not an architecture of the space.
         """
         counts = {"told": 0, "failed": 0, "known": 0}
+        entries = self.log.read()
+        numbered = [
+            self._numbered(entries, r.number).trial.proposal
+            for r in results
+            if r.architecture is None and r.number is not None
+        ]
+        named = self.problem.space.rows([r.architecture for r in results if r.architecture])
+        architectures = iter(self.problem.space.architectures(named))
+        proposals = iter(numbered)
+        new: dict[tuple[tuple[int, ...], int | None], Evaluation] = {}
         for result in results:
-            what = result.number if result.architecture is None else result.architecture
-            assert what is not None
-            if self.has_result(what, result.fidelity):
+            if result.architecture is None:
+                proposal = next(proposals)
+                architecture = self.problem.space.architecture(proposal.row)
+                fidelity = proposal.fidelity
+            else:
+                architecture, fidelity = next(architectures), result.fidelity
+            told = result.evaluation(architecture, fidelity)
+            self._check_metrics(told)
+            known = self.log.of(architecture.canonical, fidelity)
+            key = architecture.canonical, fidelity
+            if key in new or any(entry.trial.done for entry in known):
                 counts["known"] += 1
                 continue
-            trial = self.tell(
-                what,
-                result.metrics,
-                status=result.status,
-                reason=result.reason,
-                fidelity=result.fidelity,
-                seed=result.seed,
-                seconds=result.seconds,
-            )
+            checked = self._checked(told)
             counts["told"] += 1
-            counts["failed"] += trial.status == "failed"
+            counts["failed"] += checked.status == "failed"
+            if known:
+                self._tell(checked, known[0].trial.number)
+            else:
+                new[key] = checked
+        self.log.append(list(new.values()))
         return counts
 
     def has_result(self, what: int | ArchitectureLike, fidelity: int | None = None) -> bool:
@@ -252,44 +266,35 @@ class Search:
         if isinstance(what, int):
             return self._numbered(entries, what).trial.done
         row = self.problem.space.architecture(what).canonical
-        entry = _latest(entries, row, fidelity)
-        return entry is not None and entry.trial.done
+        return any(entry.trial.done for entry in self.log.of(row, fidelity))
 
     def _tell(self, given: Evaluation, number: int | None) -> Trial:
-        if given.ok and (missing := set(self.problem.learned) - set(given.metrics)):
-            raise UsageError(
-                f"A result needs {', '.join(self.problem.learned)}; "
-                f"{', '.join(sorted(missing))} is missing.",
-                'Give every one, or "status": "failed" and a reason.',
-            )
+        self._check_metrics(given)
         row = given.architecture.canonical
         entries = self.log.read()
-        if number is None:
-            entry = _latest(entries, row, given.fidelity)
-        else:
-            entry = self._numbered(entries, number)
+        known = [self._numbered(entries, number)] if number is not None else None
+        # Of several trials of an architecture, the one that is open.
+        known = self.log.of(row, given.fidelity) if known is None else known
+        entry = next((each for each in known if not each.trial.done), known[-1] if known else None)
         if entry is not None and entry.trial.done:
             raise UsageError(
                 f"Trial {entry.trial.number} has its result.", "Tell each result once."
             )
         checked = self._checked(given)
-        proposal = Proposal(row, PRIOR, given.fidelity) if entry is None else entry.trial.proposal
-        told = entry
         if entry is None:
-            while (told := self.log.claim(len(entries), proposal, result=checked)) is None:
-                entries = self.log.read()
-        elif entry.interrupted:
+            return self.log.append([checked])[0]
+        told = entry
+        if entry.interrupted:
             again = self.log.claim(
-                entry.trial.number, proposal, attempt=entry.attempt + 1, asked=True
+                entry.trial.number, entry.trial.proposal, attempt=entry.attempt + 1, asked=True
             )
             told = again or entry
-        assert told is not None
         if not self.log.finish(told, checked):
             raise UsageError(
                 f"Trial {told.trial.number} got its result from elsewhere.",
                 "This one does not count.",
             )
-        return Trial(told.trial.number, proposal, checked)
+        return entry.trial.finish(checked)
 
     # -- by itself ------------------------------------------------------------------------------
 
@@ -365,7 +370,7 @@ class Search:
     def _loop(self, executor: Executor, progress: Progress) -> None:
         while True:
             entries = self.log.read()
-            if self.log.reap(entries):
+            if self.log.reap():
                 continue
             if progress.wants():
                 progress.show(self._snapshot(entries))
@@ -384,7 +389,7 @@ class Search:
                     )
                 )
                 entries = self.log.read()
-            settled = all(entry.trial.done or entry.asked for entry in entries)
+            settled = all(entry.asked for entry in self.log.open())
             if settled and (self._exhausted or self._spent(entries)):
                 break
             # Also where nothing runs here: other processes are at it.
@@ -395,7 +400,7 @@ class Search:
 
     def _start(self, entries: Sequence[Entry]) -> Entry | None:
         """Claims what is to be evaluated next; None where that is nothing for now."""
-        for entry in entries:
+        for entry in self.log.open():
             if entry.interrupted:
                 again = self.log.claim(
                     entry.trial.number,
@@ -441,6 +446,14 @@ class Search:
         key = self._mine[position].key
         return not self.log.run.prunes(key, step, metrics[name], self._pruner)
 
+    def _check_metrics(self, given: Evaluation) -> None:
+        if given.ok and (missing := set(self.problem.learned) - set(given.metrics)):
+            raise UsageError(
+                f"A result needs {', '.join(self.problem.learned)}; "
+                f"{', '.join(sorted(missing))} is missing.",
+                'Give every one, or "status": "failed" and a reason.',
+            )
+
     def _checked(self, given: Evaluation) -> Evaluation:
         """An evaluation in full without a finite value of every metric in use has failed."""
         if not given.ok or given.fidelity is not None or self.problem.complete(given.metrics):
@@ -468,15 +481,3 @@ class Search:
             failed=sum(entry.trial.status == "failed" for entry in own),
             budget=self.log.run.config.budget,
         )
-
-
-def _latest(entries: Sequence[Entry], row: tuple[int, ...], fidelity: int | None) -> Entry | None:
-    """The last trial of an architecture at a fidelity: of several, the one that may be open."""
-    return next(
-        (
-            entry
-            for entry in reversed(entries)
-            if (entry.trial.proposal.row, entry.trial.proposal.fidelity) == (row, fidelity)
-        ),
-        None,
-    )

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from ...core.errors import UsageError
-from ...evaluators.evaluation import Status
+from ...evaluators.evaluation import Evaluation, Status
+from ...spaces import Architecture
 
 __all__ = ["ExternalResult", "parse_results"]
 
@@ -42,6 +43,23 @@ class ExternalResult(BaseModel):
     fidelity: int | None = None
     seed: int = 0
     seconds: float = 0.0
+
+    def evaluation(self, architecture: Architecture, fidelity: int | None) -> Evaluation:
+        """Returns the result as the record of it.
+
+        Args:
+            architecture: What was evaluated.
+            fidelity: At which fidelity.
+        """
+        return Evaluation(
+            architecture,
+            self.metrics,
+            self.status,
+            self.reason,
+            fidelity,
+            self.seed,
+            self.seconds,
+        )
 
 
 def parse_results(text: str) -> list[ExternalResult]:

@@ -12,21 +12,21 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from optuna.distributions import CategoricalDistribution
-from optuna.exceptions import OptunaError, UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.exceptions import OptunaError
+from optuna.trial import TrialState
 
 from ...evaluators.evaluation import Evaluation
 from ..problem import Problem
 from ..trial import Proposal, Trial
 from .liveness import GONE, Owner, Watch
 from .run import BEAT, GRACE, Run
+from .trials import NewTrial, Record, trial_table
 
 __all__ = ["ATTEMPTS", "PRIOR", "Entry", "TrialLog"]
 
@@ -37,6 +37,8 @@ LEASE = 30.0
 PRIOR = "prior"
 # An owner that is a person: what is asked for is never taken for vanished.
 ASKED = ""
+# An architecture and a fidelity.
+Key = tuple[tuple[int, ...], int | None]
 STATES = {"ok": TrialState.COMPLETE, "failed": TrialState.FAIL, "pruned": TrialState.PRUNED}
 
 
@@ -102,35 +104,60 @@ class TrialLog:
     ) -> None:
         self.run, self.problem, self.owner = run, problem, Owner.new()
         self._beat, self._watch = beat, Watch(grace)
-        self._choices = {
-            v.name: CategoricalDistribution(v.choices) for v in problem.space.variables
-        }
-        self._settled: dict[int, Trial] = {}
+        self._table = trial_table(run.storage, run.study, problem.space)
+        # Attempts by position, what they come to, and where each architecture stands.
+        self._attempts: list[list[Record]] = []
+        self._entries: list[Entry] = []
+        self._open: dict[int, None] = {}
+        self._places: dict[Key, list[int]] = {}
         self._lease = (("", -1), 0.0)
 
     # -- reading --------------------------------------------------------------------------------
 
     def read(self) -> list[Entry]:
-        """Returns the entry of every position, in order."""
-        attempts: list[list[FrozenTrial]] = []
-        taken = set()
-        for trial in self._trials():
-            place, attempt = trial.user_attrs["position"], trial.user_attrs["attempt"]
-            if (place, attempt) in taken:
+        """Returns the entry of every position, in order; only what has changed is read."""
+        changed: dict[int, None] = {}
+        for record in self._table.changes():
+            place, attempt = record.attributes["position"], record.attributes["attempt"]
+            if place == len(self._attempts):
+                self._attempts.append([])
+            made = self._attempts[place]
+            if attempt == len(made):
+                made.append(record)
+            elif made[attempt].key == record.key:
+                made[attempt] = record
+            else:
                 continue  # lost the race
-            taken.add((place, attempt))
-            if place == len(attempts):
-                attempts.append([])
-            attempts[place].append(trial)
-        return [self._entry(made) for made in attempts]
+            changed[place] = None
+        for place in changed:
+            entry = self._entry(self._attempts[place])
+            if place == len(self._entries):
+                self._entries.append(entry)
+                proposal = entry.trial.proposal
+                self._places.setdefault((proposal.row, proposal.fidelity), []).append(place)
+            self._entries[place] = entry
+            if entry.trial.done:
+                self._open.pop(place, None)
+            else:
+                self._open[place] = None
+        return list(self._entries)
 
-    def _trials(self) -> list[FrozenTrial]:
-        trials = self.run.storage.get_all_trials(self.run.study, deepcopy=False)
-        return [trial for trial in trials if "position" in trial.user_attrs]
+    def open(self) -> list[Entry]:
+        """Returns those entries, as last read, that have no result yet."""
+        return [self._entries[place] for place in sorted(self._open)]
 
-    def _entry(self, made: list[FrozenTrial]) -> Entry:
+    def of(self, row: tuple[int, ...], fidelity: int | None) -> list[Entry]:
+        """Returns the entries, as last read, of an architecture at a fidelity.
+
+        Args:
+            row: Canonical choice indices.
+            fidelity: The fidelity; None is the full one.
+        """
+        return [self._entries[place] for place in self._places.get((row, fidelity), ())]
+
+    def _entry(self, made: list[Record]) -> Entry:
         last = made[-1]
-        cut = [trial.user_attrs["cut"] for trial in made if _interrupted(trial)]
+        cut = [record.attributes["cut"] for record in made if _interrupted(record)]
         vanished = sum(entry["vanished"] for entry in cut)
         trial, due = self._trial(last), _interrupted(last)
         if due and vanished >= ATTEMPTS:
@@ -138,33 +165,26 @@ class TrialLog:
             trial, due = self._told(trial, {"status": "failed", "reason": reason}), False
         return Entry(
             trial=trial,
-            attempt=last.user_attrs["attempt"],
-            owner=last.user_attrs["owner"],
+            attempt=last.attributes["attempt"],
+            owner=last.attributes["owner"],
             interrupted=due,
             vanished=vanished,
-            rejected=last.user_attrs["rejected"],
-            key=last._trial_id,
+            rejected=last.attributes["rejected"],
+            key=last.key,
         )
 
-    def _trial(self, row: FrozenTrial) -> Trial:
-        if row._trial_id in self._settled:
-            return self._settled[row._trial_id]
-        given = row.user_attrs
-        indices = tuple(
-            variable.choices.index(row.params[variable.name])
-            for variable in self.problem.space.variables
-        )
-        proposal = Proposal(indices, given["source"], given["fidelity"])
+    def _trial(self, record: Record) -> Trial:
+        given = record.attributes
+        proposal = Proposal(record.row, given["source"], given["fidelity"])
         trial = Trial(given["position"], proposal)
         result = given.get("result")
-        if not row.state.is_finished():
+        if not record.state.is_finished():
             # A prior result is claimed together with its values.
             return self._told(trial, result) if result and given["source"] == PRIOR else trial
-        if not _interrupted(row):
-            unknown = {"status": "failed", "reason": "ended from outside, without a result"}
-            trial = self._told(trial, result or unknown)
-        self._settled[row._trial_id] = trial
-        return trial
+        if _interrupted(record):
+            return trial
+        unknown = {"status": "failed", "reason": "ended from outside, without a result"}
+        return self._told(trial, result or unknown)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -191,51 +211,58 @@ class TrialLog:
         Returns:
             The entry, or None where the position is another's.
         """
-        space = self.problem.space
-        architecture = space.architecture(proposal.row)
-        row = FrozenTrial(
-            number=-1,
-            trial_id=-1,
-            state=TrialState.RUNNING,
-            value=None,
-            datetime_start=None,
-            datetime_complete=None,
-            params={
-                variable.name: variable.choices[index]
-                for variable, index in zip(space.variables, proposal.row, strict=True)
-            },
-            distributions=dict(self._choices),
-            user_attrs={
-                "position": position,
-                "attempt": attempt,
-                "architecture": str(architecture),
-                "source": proposal.source,
-                "fidelity": proposal.fidelity,
-                "owner": ASKED if asked else str(self.owner),
-                "rejected": rejected,
-                **({"result": self._result(result)} if result else {}),
-            },
-            system_attrs={},
-            intermediate_values={},
-        )
-        key = self.run.storage.create_new_trial(self.run.study, template_trial=row)
-        first = next(
-            trial
-            for trial in self._trials()
-            if (trial.user_attrs["position"], trial.user_attrs["attempt"]) == (position, attempt)
-        )
-        if first._trial_id != key:
-            self._end(key, TrialState.FAIL, "cut", _cut(f"lost the race for position {position}"))
+        owner = ASKED if asked else str(self.owner)
+        attributes = self._attributes(position, proposal, attempt, rejected, owner)
+        if result is not None:
+            attributes["result"] = self._results([result])[0][0]
+        (key,) = self._table.create([NewTrial(proposal.row, attributes)])
+        self.read()
+        if self._attempts[position][attempt].key != key:
+            cut = _cut(f"lost the race for position {position}")
+            self._table.end(key, TrialState.FAIL, "cut", cut, None)
             return None
         return Entry(
             trial=Trial(position, proposal),
             attempt=attempt,
-            owner=ASKED if asked else str(self.owner),
+            owner=owner,
             interrupted=False,
             vanished=0,
             rejected=rejected,
             key=key,
         )
+
+    def append(self, evaluations: Sequence[Evaluation]) -> list[Trial]:
+        """Adds results from elsewhere at the end, all at once.
+
+        Args:
+            evaluations: What came of them.
+
+        Returns:
+            Their trials, in order.
+        """
+        left = list(evaluations)
+        trials: list[Trial] = []
+        while left:
+            first = len(self.read())
+            new = self._prior(first, left)
+            keys = self._table.create(new)
+            self.read()
+            # Another process may have taken some of the positions.
+            won = [self._attempts[first + i][0].key == key for i, key in enumerate(keys)]
+            trials += [self._entries[first + i].trial for i, mine in enumerate(won) if mine]
+            left = [evaluation for evaluation, mine in zip(left, won, strict=True) if not mine]
+        return trials
+
+    def _prior(self, first: int, evaluations: Sequence[Evaluation]) -> list[NewTrial]:
+        """Trials that are written with their results."""
+        new = []
+        results = zip(evaluations, self._results(evaluations), strict=True)
+        for position, (evaluation, (result, values)) in enumerate(results, first):
+            proposal = Trial.of(position, evaluation, PRIOR).proposal
+            attributes = self._attributes(position, proposal, 0, 0, str(self.owner))
+            state = _state(evaluation)
+            new.append(NewTrial(proposal.row, {**attributes, "result": result}, state, values))
+        return new
 
     def finish(self, entry: Entry, evaluation: Evaluation) -> bool:
         """Writes a result.
@@ -247,12 +274,8 @@ class TrialLog:
         Returns:
             False where the attempt had ended before, so that the result does not count.
         """
-        state = STATES[evaluation.status]
-        if evaluation.ok and evaluation.fidelity is not None:
-            # Values at another fidelity must not compete in Optuna's eyes.
-            state = TrialState.PRUNED
-        values = self._values(evaluation) if state is TrialState.COMPLETE else None
-        return self._end(entry.key, state, "result", self._result(evaluation), values)
+        ((result, values),) = self._results([evaluation])
+        return self._table.end(entry.key, _state(evaluation), "result", result, values)
 
     def interrupt(self, entry: Entry, reason: str, *, vanished: bool = False) -> bool:
         """Ends an attempt without a result, so that the next is due.
@@ -265,7 +288,7 @@ class TrialLog:
         Returns:
             False where the attempt had ended before.
         """
-        return self._end(entry.key, TrialState.FAIL, "cut", _cut(reason, vanished))
+        return self._table.end(entry.key, TrialState.FAIL, "cut", _cut(reason, vanished), None)
 
     def abandon(self, reason: str) -> None:
         """Interrupts all that is this search's own, also what it was just claiming.
@@ -273,17 +296,14 @@ class TrialLog:
         Args:
             reason: Why.
         """
-        for entry in self.read():
+        self.read()
+        for entry in self.open():
             if entry.owner == str(self.owner) and not entry.trial.done and not entry.interrupted:
                 self.interrupt(entry, reason)
 
-    def reap(self, entries: list[Entry]) -> int:
-        """Interrupts what belongs to processes that are no more; returns how many.
-
-        Args:
-            entries: As read.
-        """
-        running = [e for e in entries if not e.trial.done and not e.interrupted and not e.asked]
+    def reap(self) -> int:
+        """Interrupts what belongs to processes that are no more; returns how many."""
+        running = [entry for entry in self.open() if not entry.interrupted and not entry.asked]
         others = [entry for entry in running if entry.owner != str(self.owner)]
         if not others:
             return 0
@@ -335,33 +355,45 @@ class TrialLog:
             thread.join()
             self.run.beat(self.owner, gone=True)
 
-    def _end(
-        self,
-        key: int,
-        state: TrialState,
-        attribute: str,
-        content: dict[str, Any],
-        values: list[float] | None = None,
-    ) -> bool:
-        """Writes an attribute and then the state; the attribute alone means nothing."""
-        try:
-            self.run.storage.set_trial_user_attr(key, attribute, content)
-            self.run.storage.set_trial_state_values(key, state, values)
-        except UpdateFinishedTrialError:
-            return False
-        return True
-
-    def _result(self, evaluation: Evaluation) -> dict[str, Any]:
-        told: dict[str, Any] = {
-            "status": evaluation.status,
-            "metrics": {k: v for k, v in evaluation.metrics.items() if math.isfinite(v)},
-            "reason": evaluation.reason,
-            "seconds": evaluation.seconds,
-            "seed": evaluation.seed,
+    def _attributes(
+        self, position: int, proposal: Proposal, attempt: int, rejected: int, owner: str
+    ) -> dict[str, Any]:
+        return {
+            "position": position,
+            "attempt": attempt,
+            "architecture": self.problem.space.to_string(proposal.row),
+            "source": proposal.source,
+            "fidelity": proposal.fidelity,
+            "owner": owner,
+            "rejected": rejected,
         }
-        if evaluation.ok and self.problem.complete(evaluation.metrics):
-            told["feasible"] = bool(self.problem.feasible(self._measured(evaluation))[0])
-        return told
+
+    def _results(
+        self, evaluations: Sequence[Evaluation]
+    ) -> list[tuple[dict[str, Any], list[float] | None]]:
+        """What is kept of evaluations, and their objectives where they are complete."""
+        told: list[dict[str, Any]] = [
+            {
+                "status": each.status,
+                "metrics": {k: v for k, v in each.metrics.items() if math.isfinite(v)},
+                "reason": each.reason,
+                "seconds": each.seconds,
+                "seed": each.seed,
+            }
+            for each in evaluations
+        ]
+        objectives: list[list[float] | None] = [None] * len(told)
+        complete = self.problem.complete
+        whole = [i for i, e in enumerate(evaluations) if e.ok and complete(e.metrics)]
+        if whole:
+            measured = self._measured([evaluations[i] for i in whole])
+            feasible = self.problem.feasible(measured).tolist()
+            columns = [measured[entry.metric].tolist() for entry in self.problem.objectives]
+            for place, i in enumerate(whole):
+                told[i]["feasible"] = feasible[place]
+                if _state(evaluations[i]) is TrialState.COMPLETE:
+                    objectives[i] = [float(column[place]) for column in columns]
+        return list(zip(told, objectives, strict=True))
 
     def _told(self, trial: Trial, result: Mapping[str, Any]) -> Trial:
         return trial.finish(
@@ -376,21 +408,25 @@ class TrialLog:
             )
         )
 
-    def _values(self, evaluation: Evaluation) -> list[float]:
-        values = self._measured(evaluation)
-        return [float(values[entry.metric]) for entry in self.problem.objectives]
-
-    def _measured(self, evaluation: Evaluation) -> dict[str, torch.Tensor]:
-        exact = self.problem.exact(torch.tensor([evaluation.architecture.canonical]))
-        told = {
-            name: torch.tensor([evaluation.metrics[name]], dtype=torch.float64)
+    def _measured(self, evaluations: Sequence[Evaluation]) -> dict[str, torch.Tensor]:
+        exact = self.problem.exact(torch.tensor([e.architecture.canonical for e in evaluations]))
+        learned = {
+            name: torch.tensor([e.metrics[name] for e in evaluations], dtype=torch.float64)
             for name in self.problem.learned
         }
-        return {**exact, **told}
+        return {**exact, **learned}
 
 
-def _interrupted(row: FrozenTrial) -> bool:
-    return row.state is TrialState.FAIL and "cut" in row.user_attrs
+def _state(evaluation: Evaluation) -> TrialState:
+    """How a trial of Optuna ends with an evaluation."""
+    if evaluation.ok and evaluation.fidelity is not None:
+        # Values at another fidelity must not compete in Optuna's eyes.
+        return TrialState.PRUNED
+    return STATES[evaluation.status]
+
+
+def _interrupted(record: Record) -> bool:
+    return record.state is TrialState.FAIL and "cut" in record.attributes
 
 
 def _cut(reason: str, vanished: bool = False) -> dict[str, Any]:
