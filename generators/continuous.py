@@ -117,8 +117,8 @@ class ContinuousRun:
             self.corrections = scheduler.config.correct_steps
             self.sigmas = scheduler.discrete_sigmas.flip(0).tolist()
         else:
-            kept = scheduler.alphas_cumprod[scheduler.timesteps].double()
-            self.sigmas = ((1 - kept) / kept).sqrt().tolist()
+            signal = scheduler.alphas_cumprod[scheduler.timesteps].double()
+            self.sigmas = ((1 - signal) / signal).sqrt().tolist()
 
     def noised(
         self, clean: Float[Tensor, "B V C"], i: int, generator: torch.Generator
@@ -133,7 +133,7 @@ class ContinuousRun:
         flat = clean[:, self.choices]
         return flat + self.sigmas[i] * torch.randn(flat.shape, generator=generator)
 
-    def spread(self, state: Float[Tensor, "B F"]) -> Float[Tensor, "B V C"]:
+    def unflatten(self, state: Float[Tensor, "B F"]) -> Float[Tensor, "B V C"]:
         """Returns a state by variable and choice, 0 where there is none.
 
         Args:

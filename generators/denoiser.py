@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ..core.errors import UnknownNameError, UsageError
 from ..encoders.layout import RELATIONS, Layout, Vocabulary
-from ..encoders.schema import Schema
 from ..spaces import Space, Variable
 
 __all__ = ["GraphDenoiser", "fingerprints", "schema_of"]
@@ -23,17 +22,22 @@ __all__ = ["GraphDenoiser", "fingerprints", "schema_of"]
 # Positions are learned per node number; product spaces of the shipped ones stay far below.
 MAX_NODES = 128
 # Odd and large, so that hashes of two spaces do not meet.
-SPREAD = 0x3C6EF372FE94F82B
+STRIDE = 0x3C6EF372FE94F82B
 
 
 def schema_of(space: Space) -> dict[str, Any]:
     """Returns the JSON form of a space's variables, which a checkpoint keeps.
 
+    Roles are no part of it: the denoiser does not read them.
+
     Args:
         space: The space.
     """
-    schema = Schema.of(space).to_json()
-    return {key: schema[key] for key in ("space", "variables")}
+    variables = [
+        {"name": v.name, "choices": list(v.choices), "kind": v.kind, "place": list(v.place)}
+        for v in space.variables
+    ]
+    return {"space": space.name, "variables": variables}
 
 
 def fingerprints(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor, " B"]:
@@ -44,7 +48,7 @@ def fingerprints(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor
         x: Valid choice indices.
         number: Number of the space among those of the denoiser; keeps alike rows of two apart.
     """
-    return space.hashes(x) + torch.tensor(SPREAD) * number
+    return space.hashes(x) + torch.tensor(STRIDE) * number
 
 
 class GraphDenoiser(ModelMixin, ConfigMixin):

@@ -248,10 +248,10 @@ class GraphDiffusion(DiffusionPipeline):
         value: Tensor | None = None
         for i in range(first, last + 1):
             time = torch.full((size,), run.sigmas[i])
-            logits = self._logits(number, run.spread(state), time, guidance, scores)
+            logits = self._logits(number, run.unflatten(state), time, guidance, scores)
             for _ in range(run.corrections):
                 state = run.correct(i, state, logits, generator)
-                logits = self._logits(number, run.spread(state), time, guidance, scores)
+                logits = self._logits(number, run.unflatten(state), time, guidance, scores)
             # Not at the start, where the state says nothing, nor at the end, where all is decided.
             if resampling is not None and first < i < last:
                 keep, value = resampling.resample(logits, value, generator)

@@ -198,8 +198,8 @@ def sub_task(images: RawImages, generator: torch.Generator, n: int = 2 * BATCH) 
     """
     classes = images.labels.unique()
     most = min(len(classes), CLASSES)
-    kept = min(2, most) + _below(most - min(2, most) + 1, generator)
-    chosen = classes[torch.randperm(len(classes), generator=generator)[:kept]]
+    count = min(2, most) + _below(most - min(2, most) + 1, generator)
+    chosen = classes[torch.randperm(len(classes), generator=generator)[:count]]
     members = torch.isin(images.labels, chosen).nonzero()[:, 0]
     members = members[torch.randperm(len(members), generator=generator)[:n]]
     pixels = images.images[members]
