@@ -67,6 +67,10 @@ def sample(
     architecture_column: Column = "arch_str",
     metrics: Metrics = "",
     device: Device = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Proposals computed together; by default as suits the device."),
+    ] = None,
     output: Output = Format.table,
 ) -> None:
     """Sample architectures that meet target properties, at once, without a search."""
@@ -89,6 +93,7 @@ def sample(
             metrics=metrics,
             tables=others,
             device=device,
+            batch_size=batch_size,
         )
     print_samples(result, output)
     if out is not None:

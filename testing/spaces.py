@@ -18,6 +18,7 @@ from ..core.seeding import Seed, make_generator
 from ..encoders.message_graph import MessageGraph
 from ..spaces import Architecture, GraphTask, ImageTask, Space, Task, from_json, names
 from ..spaces.variable import ROLES
+from .second_device import second_device
 
 __all__ = ["SpaceContract", "decode_at_random"]
 
@@ -343,6 +344,13 @@ class SpaceContract:
         known: Bool[Tensor, "B V"] = torch.rand(x.shape, generator=make_generator(0)) < 0.5
         other = torch.where(known, x, x.flip(0))
         assert torch.equal(space.allowed(x, known), space.allowed(other, known))
+
+    def test_allowed_is_told_on_any_device(self, space: Space, x: Int[Tensor, "B V"]) -> None:
+        known = torch.rand(x.shape, generator=make_generator(0)) < 0.5
+        with second_device() as device:
+            mask = space.allowed(x.to(device), known.to(device))
+            assert mask.device == device
+            assert torch.equal(mask.cpu(), space.allowed(x, known))
 
     def test_decoding_under_constraints_is_valid(self, space: Space) -> None:
         if not space.constrained:

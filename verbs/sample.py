@@ -21,7 +21,6 @@ from ..evaluators.metric import Metric
 from ..evaluators.resolver import evaluator as make_evaluator
 from ..evaluators.tables.table import Table
 from ..evaluators.targets import Target, Targets, exact_metrics, parse_targets
-from ..generators.diffusion import GraphDiffusion
 from ..generators.generator import Generator
 from ..generators.pool import gather
 from ..generators.resolver import generator_for
@@ -132,6 +131,7 @@ def sample(
     metrics: str = "",
     tables: Sequence[str | Path] = (),
     device: str = "auto",
+    batch_size: int | None = None,
 ) -> SampleResult:
     """Samples distinct architectures that meet target properties.
 
@@ -161,10 +161,11 @@ def sample(
         metrics: Metrics of a user's table, ``"accuracy=column, latency_ms=other"``.
         tables: Further files to join to a user's table.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
+        batch_size: Proposals computed together; by default as suits the device.
 
     Raises:
-        UsageError: For ``n``, ``labels`` or ``steps`` out of range, or for guidance that the
-            generator or the targets do not allow.
+        UsageError: For ``n``, ``labels``, ``steps`` or ``batch_size`` out of range, or for guidance
+            that the generator or the targets do not allow.
         TargetError: For targets that contradict each other or that nothing in the space can meet.
         UnknownNameError: For an unknown space, data set, metric, predictor, generator or guidance.
         TableError: For a table that cannot be read.
@@ -190,7 +191,13 @@ def sample(
         space, data=data, target=target, labels=labels, predictor=predictor, seed=seed
     )
     return sampler.sample(
-        n, generator=generator, guidance=guidance, steps=steps, device=device, clock=clock
+        n,
+        generator=generator,
+        guidance=guidance,
+        steps=steps,
+        device=device,
+        batch_size=batch_size,
+        clock=clock,
     )
 
 
@@ -270,6 +277,7 @@ class Sampler:
         steps: int = 16,
         seed: int | None = None,
         device: str = "auto",
+        batch_size: int | None = None,
         clock: _Clock | None = None,
     ) -> SampleResult:
         """Samples as the function `sample` does, spending no further labels.
@@ -281,6 +289,7 @@ class Sampler:
             steps: Reverse steps.
             seed: Seed of the proposals; by default that of the labels.
             device: As for `sample`.
+            batch_size: As for `sample`.
             clock: Started earlier, where more than this call shall be timed.
 
         Raises:
@@ -294,8 +303,7 @@ class Sampler:
         chosen = generator
         if isinstance(generator, str):
             generator = generator_for(self.space, generator)
-        if isinstance(generator, GraphDiffusion):
-            generator.to(resolve_device(device))
+        generator.to(resolve_device(device))
         units = self.data.metrics if self.data is not None else ()
         steering = steer(self.goal, generator, guidance, units=units, seed=seed)
         pool = gather(
@@ -305,6 +313,7 @@ class Sampler:
             n,
             exclude=torch.cat([self.labelled, self._exclude]),
             steps=steps,
+            batch_size=batch_size,
             seed=seed,
         )
         feasible = self.goal.feasible(pool.x)

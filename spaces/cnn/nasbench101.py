@@ -107,8 +107,9 @@ class NASBench101(Space):
             x: Choice indices; entries that are not known are ignored.
             known: Which entries are decided.
         """
-        found = allowed_choices(x, known) & self.choice_mask
-        return torch.where(found.any(2, keepdim=True), found, self.choice_mask)
+        choices = self.choice_mask.to(x.device)
+        found = allowed_choices(x, known) & choices
+        return torch.where(found.any(2, keepdim=True), found, choices)
 
     def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
         """Lists the cells one step away, each once, in canonical form.

@@ -183,7 +183,7 @@ def test_seeds_repeat(cells: Space, flowing: GraphDiffusion, name: str) -> None:
 def test_as_many_as_asked_for(
     cells: Space, flowing: GraphDiffusion, name: str, n: int, batch: int, steps: int
 ) -> None:
-    found = changed(flowing, name).propose(cells, n, batch=batch, steps=steps, seed=0)
+    found = changed(flowing, name).propose(cells, n, batch_size=batch, steps=steps, seed=0)
     assert found.x.shape == (n, 6)
     assert torch.equal(found.valid, cells.is_valid(found.x))
 
