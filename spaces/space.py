@@ -96,7 +96,8 @@ class Space(ABC):
         sets.
 
         Args:
-            x: Choice indices; entries that are not known are ignored.
+            x: Choice indices, on the device where a generator decodes; entries that are not known
+                are ignored.
             known: Which entries are decided.
         """
         return self.choice_mask.to(x.device).expand(len(x), -1, -1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
@@ -13,12 +12,9 @@ from torch import Tensor
 from ..core.errors import UsageError
 from ..generators import ClassifierFree, Generator, Gradient, Guidance, Resampling
 from ..spaces import Space
-from .second_device import second_device
+from .second_device import DEVICES, other_device
 
-__all__ = ["DEVICES", "GeneratorContract"]
-
-# Devices that are not the CPU: one that only behaves so, and CUDA where it is there.
-DEVICES = ("second", "cuda")
+__all__ = ["GeneratorContract", "guidances"]
 
 
 class GeneratorContract:
@@ -48,15 +44,9 @@ class GeneratorContract:
         raise NotImplementedError("Give a fixture `space`.")
 
     @pytest.fixture(params=DEVICES)
-    def device(self, request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    def device(self, request: pytest.FixtureRequest) -> torch.device:
         """Another device than the CPU."""
-        if request.param == "second":
-            with second_device() as device:
-                yield device
-        elif torch.cuda.is_available():
-            yield torch.device("cuda")
-        else:
-            pytest.skip("CUDA is not there")
+        return other_device(request)
 
     def test_it_is_a_generator(self, generator: Generator, space: Space) -> None:
         assert isinstance(generator, Generator)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["SECOND", "second_device"]
+__all__ = ["DEVICES", "SECOND", "other_device", "second_device"]
 
+# Devices that are not the CPU: one that only behaves so, and CUDA where it is there.
+DEVICES = ("second", "cuda")
 SECOND = torch.device("privateuseone", 0)
 
 _Generator = torch.Generator
@@ -51,6 +54,21 @@ def second_device() -> Iterator[torch.device]:
     """
     with patch.object(torch, "Generator", _SecondGenerator), _Mode():
         yield SECOND
+
+
+def other_device(request: pytest.FixtureRequest) -> torch.device:
+    """Returns the device of a fixture with ``params=DEVICES``; skips its test where it is missing.
+
+    Args:
+        request: The request of the fixture.
+    """
+    if request.param == "second":
+        stack = ExitStack()
+        request.addfinalizer(stack.close)
+        return stack.enter_context(second_device())
+    if not torch.cuda.is_available():
+        pytest.skip("CUDA is not there")
+    return torch.device("cuda")
 
 
 class _AnyGenerator(type(_Generator)):  # type: ignore[misc]

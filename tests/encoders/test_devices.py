@@ -1,6 +1,5 @@
 """Learned encoders read choice indices and images of the CPU, wherever they are themselves."""
 
-from collections.abc import Iterator
 from copy import deepcopy
 
 import pytest
@@ -14,22 +13,15 @@ from vitruvius.encoders.graph_layers import AttentionLayer, GINLayer, MeanLayer,
 from vitruvius.encoders.latent_head import LatentHead
 from vitruvius.encoders.tasks.image_task import ImageSetEncoder
 from vitruvius.spaces import space
-from vitruvius.testing.generators import DEVICES
-from vitruvius.testing.second_device import second_device
+from vitruvius.testing.second_device import DEVICES, other_device
 
 CELLS = space("nasbench201")
 X = CELLS.sample(40, 0)
 
 
 @pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
-    if request.param == "second":
-        with second_device() as device:
-            yield device
-    elif torch.cuda.is_available():
-        yield torch.device("cuda")
-    else:
-        pytest.skip("CUDA is not there")
+def device(request: pytest.FixtureRequest) -> torch.device:
+    return other_device(request)
 
 
 def same(there: torch.Tensor, here: torch.Tensor, device: torch.device) -> None:

@@ -23,8 +23,7 @@ from vitruvius.generators.training import Trainer
 from vitruvius.spaces import ProductSpace, Space, space
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 from vitruvius.testing import GeneratorContract
-from vitruvius.testing.generators import DEVICES
-from vitruvius.testing.second_device import second_device
+from vitruvius.testing.second_device import DEVICES, other_device, second_device
 
 PAIR = ProductSpace(
     name="pair", parts={"cell": space("nasbench101"), "recipe": space("toy_recipe.yaml")}
@@ -116,17 +115,7 @@ def test_the_second_device_computes_what_the_cpu_does(learnt: tuple[Space, NAO])
 
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> torch.device:
-    if request.param == "second":
-        return request.getfixturevalue("_second")
-    if not torch.cuda.is_available():
-        pytest.skip("CUDA is not there")
-    return torch.device("cuda")
-
-
-@pytest.fixture
-def _second():
-    with second_device() as device:
-        yield device
+    return other_device(request)
 
 
 @pytest.mark.parametrize("process", ["absorbing", "uniform", "continuous"])
