@@ -134,7 +134,6 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         self.time_in = nn.Sequential(nn.Linear(9, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(layers))
         self.modulate_out = nn.Linear(width, 2 * width)
-        self.norm_out = nn.LayerNorm(width, elementwise_affine=False)
         self.words_out = nn.Embedding(len(vocabulary), width)
         self.bias_out = nn.Embedding(len(vocabulary), 1)
         self._initialise(width)
@@ -232,7 +231,7 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
             h = block(h, c, relation)
         h = last(h, c, relation, at)
         scale, shift = self.modulate_out(c)[:, None].chunk(2, -1)
-        h = _modulated(self.norm_out(h), scale, shift)
+        h = _modulated_norm(h, scale, shift)
         words = words[:, :-1]
         if wanted is None:
             logits = torch.einsum("bvd,vcd->bvc", h[:, token], self.words_out(words))
@@ -274,8 +273,6 @@ class _Block(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm_1 = nn.LayerNorm(width, elementwise_affine=False)
-        self.norm_2 = nn.LayerNorm(width, elementwise_affine=False)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.bias = nn.Embedding(len(RELATIONS), heads)
@@ -295,7 +292,7 @@ class _Block(nn.Module):
         """Renews the tokens ``at``, or all; they attend to all."""
         scale_1, shift_1, gate_1, scale_2, shift_2, gate_2 = self.modulate(c)[:, None].chunk(6, -1)
         size, _, width = h.shape
-        x = _modulated(self.norm_1(h), scale_1, shift_1)
+        x = _modulated_norm(h, scale_1, shift_1)
         bias = self.bias(relation).permute(2, 0, 1)
         if at is None:
             q, k, v = self._heads(self.qkv(x), 3)
@@ -308,8 +305,8 @@ class _Block(nn.Module):
         # By hand: torch's own attention takes more than twice as long with a bias on the CPU.
         score = (q @ k.transpose(-1, -2)).mul_(q.shape[-1] ** -0.5).add_(bias)
         mixed = (score.softmax(-1) @ v).transpose(1, 2).reshape(h.shape)
-        h = h + (1 + gate_1) * self.out(mixed)
-        return h + (1 + gate_2) * self.mlp(_modulated(self.norm_2(h), scale_2, shift_2))
+        h = torch.addcmul(h, 1 + gate_1, self.out(mixed))
+        return torch.addcmul(h, 1 + gate_2, self.mlp(_modulated_norm(h, scale_2, shift_2)))
 
     def _heads(self, x: Float[Tensor, "B L _"], parts: int) -> tuple[Float[Tensor, "B H L E"], ...]:
         return x.unflatten(2, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
@@ -324,10 +321,13 @@ class _GELU(nn.Module):
         return x * (x * x).mul_(0.044715 * twice).add_(twice).mul_(x).sigmoid_()
 
 
-def _modulated(
+def _modulated_norm(
     x: Float[Tensor, "B L D"], scale: Float[Tensor, "#B 1 D"], shift: Float[Tensor, "#B 1 D"]
 ) -> Float[Tensor, "B L D"]:
-    return torch.addcmul(shift, x, 1 + scale)
+    """Layer normalisation with the scale and shift of each row, or of all."""
+    if len(scale) == 1:
+        return F.layer_norm(x, x.shape[-1:], 1 + scale[0, 0], shift[0, 0])
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), 1 + scale)
 
 
 def _fourier(value: Float[Tensor, " B"]) -> Float[Tensor, "B 9"]:

@@ -184,9 +184,13 @@ def test_attention_is_torchs_own() -> None:
     h = torch.randn(3, 5, 16, generator=generator)
     relation = torch.randint(len(RELATIONS), (5, 5), generator=generator)
     found = block(h, torch.zeros(1, 16), relation)
-    qkv = block.qkv(block.norm_1(h)).view(3, 5, 3, 4, 4).permute(2, 0, 3, 1, 4)
+    qkv = (
+        block.qkv(torch.nn.functional.layer_norm(h, (16,)))
+        .view(3, 5, 3, 4, 4)
+        .permute(2, 0, 3, 1, 4)
+    )
     mixed = torch.nn.functional.scaled_dot_product_attention(
         *qkv, attn_mask=block.bias(relation).permute(2, 0, 1)
     )
     h = h + block.out(mixed.transpose(1, 2).reshape(3, 5, 16))
-    torch.testing.assert_close(found, h + block.mlp(block.norm_2(h)))
+    torch.testing.assert_close(found, h + block.mlp(torch.nn.functional.layer_norm(h, (16,))))
