@@ -52,6 +52,9 @@ class WholeSpace:
 
     name, guidable, conditions = "whole space", False, ()
 
+    def to(self, device: torch.device) -> WholeSpace:
+        return self
+
     def seen(self, space: Any, x: torch.Tensor) -> None:
         return None
 

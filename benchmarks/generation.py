@@ -102,7 +102,7 @@ def quality(
         "tv_to_held_out": mean(tv),
         "tv_of_training_half": mean(own),
         "cpu_ms": cpu_milliseconds(
-            lambda: generator.propose(target, BATCH, steps=steps, batch=BATCH, seed=0), BATCH
+            lambda: generator.propose(target, BATCH, steps=steps, batch_size=BATCH, seed=0), BATCH
         ),
     }
 
@@ -131,7 +131,7 @@ def guided_cost(steps: int) -> list[dict[str, Any]]:
         met = targets.satisfied(cells.statistics(proposals.x[proposals.valid]))
         milliseconds = cpu_milliseconds(
             lambda guidance=guidance: generator.propose(
-                cells, 4 * BATCH, steps=steps, guidance=guidance, batch=BATCH, seed=0
+                cells, 4 * BATCH, steps=steps, guidance=guidance, batch_size=BATCH, seed=0
             ),
             4 * BATCH,
         )

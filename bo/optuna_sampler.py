@@ -16,8 +16,7 @@ from optuna.trial import BaseTrial, FrozenTrial, TrialState
 from ..core.seeding import derive_seed, make_generator
 from ..evaluators.evaluation import Evaluation, Status
 from ..evaluators.metric import Metric
-from ..spaces import Architecture, Space
-from ..spaces import space as space_named
+from ..spaces import Architecture, Space, space as space_named
 from .method import Method
 from .methods import method as method_named
 from .methods.neighbourhood import fresh_uniform

@@ -15,8 +15,7 @@ from ..core.errors import UsageError
 from ..core.seeding import derive_seed
 from ..evaluators.evaluation import Evaluation, Status
 from ..spaces import ArchitectureLike
-from .executors import Executor, Finished, Task
-from .executors import executor as make_executor
+from .executors import Executor, Finished, Task, executor as make_executor
 from .method import Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Silent, Snapshot

@@ -81,6 +81,10 @@ def sample(
     run: RunFolder = None,
     storage: Storage = None,
     device: Device = "auto",
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Proposals computed together; by default as suits the device."),
+    ] = None,
     output: Output = Format.table,
 ) -> None:
     """Sample architectures that meet target properties, at once, without a search."""
@@ -113,6 +117,7 @@ def sample(
             storage=storage,
             device=device,
             progress=progress(),
+            batch_size=batch_size,
         )
     print_samples(result, output)
     if out is not None:
@@ -131,8 +136,7 @@ def spaces(
     """List the spaces, or describe one."""
     from ..evaluators import data_sets
     from ..generators.resolver import shipped
-    from ..spaces import names
-    from ..spaces import space as find
+    from ..spaces import names, space as find
 
     described = [find(name) for name in ([space] if space else names())]
     rows: list[dict[str, Any]] = [
@@ -287,8 +291,7 @@ def draw(
     out: Annotated[Path | None, typer.Option(help="SVG file; by default stdout.")] = None,
 ) -> None:
     """Draw one architecture as SVG."""
-    from ..reports import draw as render
-    from ..reports import write_text
+    from ..reports import draw as render, write_text
     from ..spaces import space as find
 
     target = find(space)

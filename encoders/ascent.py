@@ -54,8 +54,8 @@ def ascend(
     Args:
         network: Encoder and decoder.
         space: The space.
-        x: Seeds, canonical.
-        worth: What to climb, differentiable in the embedding.
+        x: Seeds, canonical, on the CPU.
+        worth: What to climb, differentiable in the embedding, which is where the network is.
         excluded: Hashes of architectures not to end at, such as known ones.
         start: Where to start from; by default at the embeddings of the seeds.
 
@@ -69,9 +69,10 @@ def ascend(
     """
     with torch.no_grad():
         embedding = network.encode(x)
-        least = worth(embedding)
+        least = worth(embedding).cpu()
         if start is not None:
             embedding = start.clone()
+    # Rows stay on the CPU, where spaces read them; only embeddings are where the network is.
     seeds = space.hashes(x)
     found, moved = x.clone(), torch.zeros(len(x), dtype=torch.bool)
     invalid, length = 0, FIRST
@@ -80,13 +81,14 @@ def ascend(
         if not len(left):
             break
         with torch.enable_grad():
-            point = embedding[left].detach().requires_grad_()
+            there = left.to(embedding.device)
+            point = embedding[there].detach().requires_grad_()
             (slope,) = torch.autograd.grad(worth(point).sum(), point)
         slope = slope / slope.square().mean(1, keepdim=True).sqrt().clamp(min=1e-12)
-        embedding[left] = point.detach() + length * slope
+        embedding[there] = point.detach() + length * slope
         length *= GROWTH
         with torch.no_grad():
-            decoded = decode(space, network.logits(embedding[left]))
+            decoded = decode(space, network.logits(embedding[there]).cpu())
             valid = space.is_valid(decoded)
             invalid += int((~valid).sum())
             left, decoded = left[valid], space.canonical(decoded[valid])
@@ -97,7 +99,7 @@ def ascend(
             left, decoded = left[other], decoded[other]
             if not len(left):
                 continue
-            better = worth(network.encode(decoded)) > least[left]
+            better = worth(network.encode(decoded)).cpu() > least[left]
         found[left[better]] = decoded[better]
         moved[left[better]] = True
     return Ascended(found, moved, invalid)

@@ -75,9 +75,9 @@ class Autoencoder(nn.Module):
         """Embeds encodings.
 
         Args:
-            x: Valid choice indices.
+            x: Valid choice indices, on any device.
         """
-        features, edges = self.graph(self.graph.one_hot(x))
+        features, edges = self.graph(self.graph.one_hot(x.to(self.choices.device)))
         h = self.embed(features)
         out = edges / edges.sum(2, keepdim=True).clamp(min=1.0)
         into = (edges / edges.sum(1, keepdim=True).clamp(min=1.0)).transpose(1, 2)
@@ -113,7 +113,7 @@ def decode(space: Space, logits: Float[Tensor, "B V C"]) -> Int[Tensor, "B V"]:
 
     Args:
         space: The space.
-        logits: Of the choices, -inf where there is none.
+        logits: Of the choices, -inf where there is none; on the CPU.
 
     Example:
         >>> from vitruvius.spaces import space

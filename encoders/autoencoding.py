@@ -127,10 +127,10 @@ def train_autoencoder(
     device = network.choices.device
     few = 0 if labelled is None else min(LABELLED, len(labelled.x))
     losses: list[float] = []
-    kept = None
+    stored = None
     if checkpoint is not None:
-        kept = Checkpoint(checkpoint, {"seed": seed, "steps": steps, "architectures": len(rows)})
-        losses, more = kept.restore(network, optimizer)
+        stored = Checkpoint(checkpoint, {"seed": seed, "steps": steps, "architectures": len(rows)})
+        losses, more = stored.restore(network, optimizer)
         if more:
             generator.set_state(more["generator"])
     network.train()
@@ -160,8 +160,8 @@ def train_autoencoder(
             optimizer.step()
             losses.append(float(loss.detach()))
             bar.update(task, advance=1, description=f"train {losses[-1]:.3f}")
-            if kept is not None and len(losses) % EVERY == 0:
-                kept.save(network, optimizer, losses, {"generator": generator.get_state()})
+            if stored is not None and len(losses) % EVERY == 0:
+                stored.save(network, optimizer, losses, {"generator": generator.get_state()})
     network.eval()
     return losses
 

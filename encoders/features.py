@@ -107,7 +107,7 @@ class Counts:
         self.space = space
         there = sorted(space.statistics(space.sample(1, 0)))
         self._columns = [i for i, name in enumerate(there) if name in names]
-        self._spread = torch.ones(len(self._columns))
+        self._deviation = torch.ones(len(self._columns))
 
     def fit(self, x: Int[Tensor, "B V"]) -> Counts:
         """Takes the standard deviations.
@@ -115,7 +115,7 @@ class Counts:
         Args:
             x: Valid choice indices.
         """
-        self._spread = statistics(self.space, x)[:, self._columns].std(0).clamp(min=1e-6)
+        self._deviation = statistics(self.space, x)[:, self._columns].std(0).clamp(min=1e-6)
         return self
 
     def transform(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
@@ -125,4 +125,4 @@ class Counts:
             x: Valid choice indices.
         """
         # Isomorphic cells can differ in parameters that nothing reaches.
-        return statistics(self.space, self.space.canonical(x))[:, self._columns] / self._spread
+        return statistics(self.space, self.space.canonical(x))[:, self._columns] / self._deviation

@@ -49,8 +49,9 @@ class GraphEncoder(nn.Module):
         self.out = nn.Linear(2 * width, size)
 
     def forward(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
-        """Embeds valid choice indices."""
-        return self.relaxed(self.graph.one_hot(self.space.canonical(x)))
+        """Embeds valid choice indices, which are on the CPU."""
+        one_hot = self.graph.one_hot(self.space.canonical(x))
+        return self.relaxed(one_hot.to(self.out.weight.device))
 
     def relaxed(self, p: Float[Tensor, "B V C"]) -> Float[Tensor, "B D"]:
         """Embeds relaxed architectures.

@@ -26,7 +26,7 @@ class LatentHead:
 
     Args:
         embedding: Of what was seen, ``[n, D]``.
-        z: Values, about standard normal.
+        z: Values, about standard normal, on any device; the head is where the embeddings are.
 
     Example:
         >>> e = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
@@ -40,8 +40,8 @@ class LatentHead:
         self._seen = embedding.detach().double()
         distance = torch.cdist(self._seen, self._seen).square()
         typical = max(float(distance.mean()), 1e-6)
-        few = torch.linspace(0, len(z) - 1, min(len(z), JUDGED)).long()
-        target = z.double()
+        few = torch.linspace(0, len(z) - 1, min(len(z), JUDGED)).long().to(distance.device)
+        target = z.to(distance)
         grid = [(typical * scale, noise) for scale in SCALES for noise in NOISES]
         likelihood = [
             _fit(_kernel(distance[few][:, few], scale), target[few], noise)[0]
@@ -89,7 +89,8 @@ def _fit(
     kernel: Float[Tensor, "n n"], z: Float[Tensor, " n"], noise: float
 ) -> tuple[float, Tensor, Tensor, Tensor, Tensor]:
     """Profile log-likelihood, mean, amplitude, Cholesky factor and weights."""
-    factor = torch.linalg.cholesky(kernel + (noise + 1e-8) * torch.eye(len(z), dtype=z.dtype))
+    unit = torch.eye(len(z), dtype=z.dtype, device=z.device)
+    factor = torch.linalg.cholesky(kernel + (noise + 1e-8) * unit)
     both = torch.cholesky_solve(torch.stack([z, torch.ones_like(z)], 1), factor)
     mean = both[:, 0].sum() / both[:, 1].sum()
     alpha = both[:, 0] - mean * both[:, 1]

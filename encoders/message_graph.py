@@ -11,10 +11,7 @@ from ..spaces import Space
 from .layout import Vocabulary
 from .schema import Schema
 
-__all__ = ["ABSENT", "MessageGraph"]
-
-# A choice with one of these labels says that nothing is at its place.
-ABSENT = ("none", "absent")
+__all__ = ["MessageGraph"]
 
 
 class MessageGraph:
@@ -22,7 +19,7 @@ class MessageGraph:
 
     Its nodes are those of the DAG followed by one for every edge that carries an operation. Words
     (operations, sizes, …) are node features; edge and parent variables become the weights of
-    directed edges, so that a relaxed architecture becomes a soft graph. What is ``none`` or
+    directed edges, so that a relaxed architecture becomes a soft graph. A choice whose role is
     ``absent`` passes no messages. Graph-level words are features of every node.
 
     Only what variables and skeleton say is drawn, before pruning: sizes stay words (a slot beyond
@@ -98,8 +95,8 @@ class MessageGraph:
             slots = [self._slots[variable.place]] if variable.place else range(self.size)
             for slot in slots:
                 words.setdefault(slot, []).append(word)
-            absent = [c for c, label in enumerate(variable.choices) if label in ABSENT]
-            if absent and variable.place:
+            absent = list(variable.having("absent"))
+            if absent:
                 here = 1.0 - chosen[:, absent].sum(1)
                 present[slots[0]] = present.get(slots[0], 1.0) * here
         for place, slot in self._slots.items():

@@ -15,8 +15,6 @@ from .message_graph import MessageGraph
 __all__ = ["PathEncoding"]
 
 LIMIT = 512
-# Names that spaces give to what passes its input on unchanged.
-IDENTITIES = ("skip", "skip_connect", "identity")
 # What the empty path hashes to; 0 stands for no path at all.
 EMPTY = C
 
@@ -25,10 +23,10 @@ class PathEncoding:
     """Counts the paths from input to output by the words that they pass.
 
     A path is the sequence of the words (operations, sizes, …) on its nodes and edges; places
-    without a word add nothing, and what is ``none`` or ``absent`` cuts it. Paths start at nodes
-    that nothing can enter and end at those that nothing can leave; in trees, where nodes choose
-    their parent, at every leaf. A choice for the whole graph counts as a path of its own.
-    Isomorphic architectures have equal counts.
+    without a word add nothing, and a choice whose role is ``absent`` cuts it. Paths start at the
+    space's inputs and end at its outputs; in trees, where nodes choose their parent, at every leaf.
+    A choice for the whole graph counts as a path of its own. Isomorphic architectures have equal
+    counts.
 
     The features are the counts of the paths that occurred when fitted, the most frequent first.
 
@@ -38,8 +36,8 @@ class PathEncoding:
     Args:
         space: The space.
         limit: Most paths to keep.
-        computed: Whether words that pass their input on unchanged add nothing to a path, so that
-            paths that compute the same are the same.
+        computed: Whether choices whose role is ``identity`` add nothing to a path, so that paths
+            that compute the same are the same.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -138,11 +136,8 @@ class PathEncoding:
     def _unchanging(self) -> Bool[Tensor, "V C"]:
         """Which choices pass on what comes in."""
         width = self.space.choice_mask.shape[1]
-        rows = [
-            [c < v.size and v.choices[c] in IDENTITIES for c in range(width)]
-            for v in self.space.variables
-        ]
-        return torch.tensor(rows)
+        rows = [v.having("identity") for v in self.space.variables]
+        return torch.tensor([[c in row for c in range(width)] for row in rows])
 
     def _ids_of_whole(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B W"]:
         columns = self._whole.nonzero()[:, 0]
@@ -175,12 +170,10 @@ class PathEncoding:
         for variable in self.space.variables:
             if variable.kind == "parent":
                 tree[[variable.place[0], *map(int, variable.choices)]] = True
-        # A node without words and edges (an output that rules connect) lies on no path.
-        spoken = {variable.place for variable in self.space.variables}
-        wordless = torch.tensor([(m,) not in spoken for m in range(self.graph.size)])
-        entered, left = self._possible.any(0), self._possible.any(1)
-        counts = ~(wordless & ~entered & ~left)
-        return ~entered & counts, ~left & counts, tree
+        starts, ends = torch.zeros_like(tree), torch.zeros_like(tree)
+        starts[list(self.space.inputs)] = True
+        ends[list(self.space.outputs)] = True
+        return starts, ends, tree
 
 
 def _compact(paths: Int[Tensor, "B P"]) -> Int[Tensor, "B Q"]:

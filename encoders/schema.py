@@ -44,7 +44,13 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON form."""
         variables = [
-            {"name": v.name, "choices": list(v.choices), "kind": v.kind, "place": list(v.place)}
+            {
+                "name": v.name,
+                "choices": list(v.choices),
+                "kind": v.kind,
+                "place": list(v.place),
+                "roles": list(v.roles),
+            }
             for v in self.variables
         ]
         return {
@@ -67,7 +73,13 @@ class Schema:
         return cls(
             data["space"],
             tuple(
-                Variable(v["name"], tuple(v["choices"]), v["kind"], tuple(v["place"]))
+                Variable(
+                    v["name"],
+                    tuple(v["choices"]),
+                    v["kind"],
+                    tuple(v["place"]),
+                    tuple(v.get("roles", ())),
+                )
                 for v in data["variables"]
             ),
             tuple(data["nodes"]),

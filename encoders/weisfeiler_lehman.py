@@ -72,10 +72,10 @@ class WeisfeilerLehman:
         weights = word_weights(words.shape[-1])
         # The constant lets nodes without words speak, for `mix` keeps 0.
         label = mix((words * weights).sum(-1) + _hashing.C)
-        # Ends of the DAG are told apart from inner nodes that carry no word.
-        nodes = len(self.space.nodes)
-        label[:, 0] = mix(label[:, 0] + _hashing.A)
-        label[:, nodes - 1] = mix(label[:, nodes - 1] + _hashing.B)
+        # Inputs and outputs are told apart from inner nodes that carry no word.
+        inputs, outputs = list(self.space.inputs), list(self.space.outputs)
+        label[:, inputs] = mix(label[:, inputs] + _hashing.A)
+        label[:, outputs] = mix(label[:, outputs] + _hashing.B)
         levels = [label]
         adjacency = edges.round().long()
         for _ in range(self.rounds):

@@ -1,8 +1,7 @@
 from .evaluation import Evaluation as Evaluation
 from .evaluator import Evaluator as Evaluator
 from .metric import Metric as Metric
-from .resolver import data_sets as data_sets
-from .resolver import evaluator as evaluator
+from .resolver import data_sets as data_sets, evaluator as evaluator
 from .tables.analog_nasbench import AnalogNASBench as AnalogNASBench
 from .tables.nas_bench_graph import NASBenchGraphTable as NASBenchGraphTable
 from .tables.surrogate_benchmark import SurrogateBenchmark as SurrogateBenchmark
@@ -10,13 +9,7 @@ from .tables.table import Table as Table
 from .tables.user_table import UserTable as UserTable
 from .targets import (
     Target as Target,
-)
-from .targets import (
     Targets as Targets,
-)
-from .targets import (
     exact_metrics as exact_metrics,
-)
-from .targets import (
     parse_targets as parse_targets,
 )

@@ -101,7 +101,7 @@ def adapt(
     denoiser.requires_grad_(False)
     maps = [each for each in denoiser.blocks.modules() if isinstance(each, nn.Linear)]
     for each in (*maps, denoiser.modulate_out):
-        term = LowRank(each.weight, rank, chance).to(each.weight)
+        term = LowRank(each.weight, rank, chance).to(each.weight.device)
         parametrize.register_parametrization(each, "weight", term)
     denoiser.bias_out.requires_grad_(True)
     source = Source(space, rows[drawn])

@@ -94,7 +94,7 @@ class ContinuousRun:
     Args:
         scheduler: The scheduler; a run changes its state.
         steps: Reverse steps, at most as many as the scheduler was made for.
-        choices: Which columns are choices of each variable.
+        choices: Which columns are choices of each variable, where the states are.
 
     Attributes:
         sigmas: Deviation of the noise before each step, falling.
@@ -117,8 +117,8 @@ class ContinuousRun:
             self.corrections = scheduler.config.correct_steps
             self.sigmas = scheduler.discrete_sigmas.flip(0).tolist()
         else:
-            kept = scheduler.alphas_cumprod[scheduler.timesteps].double()
-            self.sigmas = ((1 - kept) / kept).sqrt().tolist()
+            signal = scheduler.alphas_cumprod[scheduler.timesteps].double()
+            self.sigmas = ((1 - signal) / signal).sqrt().tolist()
 
     def noised(
         self, clean: Float[Tensor, "B V C"], i: int, generator: torch.Generator
@@ -131,15 +131,17 @@ class ContinuousRun:
             generator: Source of randomness.
         """
         flat = clean[:, self.choices]
-        return flat + self.sigmas[i] * torch.randn(flat.shape, generator=generator)
+        return flat + self.sigmas[i] * torch.randn(
+            flat.shape, generator=generator, device=flat.device
+        )
 
-    def spread(self, state: Float[Tensor, "B F"]) -> Float[Tensor, "B V C"]:
+    def unflatten(self, state: Float[Tensor, "B F"]) -> Float[Tensor, "B V C"]:
         """Returns a state by variable and choice, 0 where there is none.
 
         Args:
             state: The state.
         """
-        full = torch.zeros(len(state), *self.choices.shape)
+        full = state.new_zeros(len(state), *self.choices.shape)
         full[:, self.choices] = state
         return full
 
@@ -156,7 +158,7 @@ class ContinuousRun:
             i: Number of the step.
             state: The state before it.
             logits: Of the clean choices given that state.
-            generator: Source of randomness.
+            generator: Source of randomness, on the CPU, where diffusers draws for a correction.
         """
         score = (self._mean(logits) - state) / self.sigmas[i] ** 2
         found: Tensor = self.scheduler.step_correct(score, state, generator).prev_sample

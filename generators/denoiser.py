@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ..core.errors import UnknownNameError, UsageError
 from ..encoders.layout import RELATIONS, Layout, Vocabulary
-from ..encoders.schema import Schema
 from ..spaces import Space, Variable
 
 __all__ = ["GraphDenoiser", "fingerprints", "schema_of"]
@@ -23,17 +22,22 @@ __all__ = ["GraphDenoiser", "fingerprints", "schema_of"]
 # Positions are learned per node number; product spaces of the shipped ones stay far below.
 MAX_NODES = 128
 # Odd and large, so that hashes of two spaces do not meet.
-SPREAD = 0x3C6EF372FE94F82B
+STRIDE = 0x3C6EF372FE94F82B
 
 
 def schema_of(space: Space) -> dict[str, Any]:
     """Returns the JSON form of a space's variables, which a checkpoint keeps.
 
+    Roles are no part of it: the denoiser does not read them.
+
     Args:
         space: The space.
     """
-    schema = Schema.of(space).to_json()
-    return {key: schema[key] for key in ("space", "variables")}
+    variables = [
+        {"name": v.name, "choices": list(v.choices), "kind": v.kind, "place": list(v.place)}
+        for v in space.variables
+    ]
+    return {"space": space.name, "variables": variables}
 
 
 def fingerprints(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor, " B"]:
@@ -44,7 +48,7 @@ def fingerprints(space: Space, x: Int[Tensor, "B V"], number: int) -> Int[Tensor
         x: Valid choice indices.
         number: Number of the space among those of the denoiser; keeps alike rows of two apart.
     """
-    return space.hashes(x) + torch.tensor(SPREAD) * number
+    return space.hashes(x) + torch.tensor(STRIDE) * number
 
 
 class GraphDenoiser(ModelMixin, ConfigMixin):
@@ -130,7 +134,6 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
         self.time_in = nn.Sequential(nn.Linear(9, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(layers))
         self.modulate_out = nn.Linear(width, 2 * width)
-        self.norm_out = nn.LayerNorm(width, elementwise_affine=False)
         self.words_out = nn.Embedding(len(vocabulary), width)
         self.bias_out = nn.Embedding(len(vocabulary), 1)
         self._initialise(width)
@@ -183,23 +186,27 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
     def forward(
         self,
         x: Int[Tensor, "B V"] | Float[Tensor, "B V C"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "#B"],
         conditions: Float[Tensor, "B K"] | None = None,
         space: int = 0,
-    ) -> Float[Tensor, "B V C"]:
+        wanted: Int[Tensor, "B W"] | None = None,
+    ) -> Float[Tensor, "B _ C"]:
         """Returns the logits of the clean choices; columns that are no choice are -inf.
 
         Args:
             x: Choice indices, -1 where masked; or relaxed ones (see `relax`) with Gaussian noise.
             time: Share of the variables that is corrupted, in [0, 1]; or the noise's deviation.
+                One number for all rows, where it is the same, saves work.
             conditions: Normal scores, NaN where absent; None for no condition at all.
             space: Number of the space.
+            wanted: Variables of every row whose logits are wanted, of discrete choices; by default
+                all. The last layer then works for their tokens only.
         """
         words, token, choices = (
             self.get_buffer(f"{name}_{space}") for name in ("words", "token", "choices")
         )
         variables = torch.arange(x.shape[1], device=x.device)
-        evidence = torch.zeros(1, device=x.device)
+        evidence = None
         if x.is_floating_point():
             # What the noisy choices say each by itself: Bayes' rule for Gaussian noise.
             evidence = (x / time[:, None, None].square()).masked_fill(~choices, -torch.inf)
@@ -216,28 +223,38 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
             h = embedded + position
         else:
             h = position.expand(len(x), -1, -1).index_add(1, token, embedded)
-        c = self._context(len(x), time, conditions, space)
+        c = self._context(time, conditions, space)
         relation = self.get_buffer(f"relation_{space}")
-        for block in self.blocks:
+        at = None if wanted is None else token[wanted]
+        *first, last = self.blocks
+        for block in first:
             h = block(h, c, relation)
+        h = last(h, c, relation, at)
         scale, shift = self.modulate_out(c)[:, None].chunk(2, -1)
-        h = self.norm_out(h) * (1 + scale) + shift
+        h = _modulated_norm(h, scale, shift)
         words = words[:, :-1]
-        logits = torch.einsum("bvd,vcd->bvc", h[:, token], self.words_out(words))
-        logits = logits + self.bias_out(words)[..., 0] + evidence
+        if wanted is None:
+            logits = torch.einsum("bvd,vcd->bvc", h[:, token], self.words_out(words))
+        else:
+            # Of all words, which are few: a word serves many variables.
+            words, choices = words[wanted], choices[wanted]
+            logits = (h @ self.words_out.weight.T).gather(2, words)
+        logits = logits + self.bias_out(words)[..., 0]
+        if evidence is not None:
+            logits = logits + evidence
         return logits.masked_fill(~choices, -torch.inf)
 
     def _context(
-        self, size: int, time: Tensor, conditions: Tensor | None, space: int
-    ) -> Float[Tensor, "B D"]:
+        self, time: Float[Tensor, "#B"], conditions: Float[Tensor, "B K"] | None, space: int
+    ) -> Float[Tensor, "#B D"]:
         c = self.time_in(_fourier(time)) + self.spaces.weight[space]
         for k in range(len(self.condition_in)):
-            absent = self.absent[k].expand(size, -1)
             if conditions is None:
-                c = c + absent
+                c = c + self.absent[k]
             else:
                 score = conditions[:, k]
-                c = c + torch.where(score.isnan()[:, None], absent, self.encoded(k, score))
+                absent = score.isnan()[:, None]
+                c = c + torch.where(absent, self.absent[k], self.encoded(k, score))
         return F.silu(c)
 
     def encoded(self, place: int, score: Float[Tensor, " B"]) -> Float[Tensor, "B D"]:
@@ -251,33 +268,66 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
 
 
 class _Block(nn.Module):
+    """Attention and a network of two layers, either modulated by the context."""
+
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm_1 = nn.LayerNorm(width, elementwise_affine=False)
-        self.norm_2 = nn.LayerNorm(width, elementwise_affine=False)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.bias = nn.Embedding(len(RELATIONS), heads)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 3 * width), nn.GELU(approximate="tanh"), nn.Linear(3 * width, width)
-        )
+        self.mlp = nn.Sequential(nn.Linear(width, 3 * width), _GELU(), nn.Linear(3 * width, width))
         self.modulate = nn.Linear(width, 6 * width)
         nn.init.zeros_(self.bias.weight)
         nn.init.zeros_(self.modulate.weight)
         nn.init.zeros_(self.modulate.bias)
 
     def forward(
-        self, h: Float[Tensor, "B L D"], c: Float[Tensor, "B D"], relation: Int[Tensor, "L L"]
-    ) -> Float[Tensor, "B L D"]:
+        self,
+        h: Float[Tensor, "B L D"],
+        c: Float[Tensor, "#B D"],
+        relation: Int[Tensor, "L L"],
+        at: Int[Tensor, "B W"] | None = None,
+    ) -> Float[Tensor, "B _ D"]:
+        """Renews the tokens ``at``, or all; they attend to all."""
         scale_1, shift_1, gate_1, scale_2, shift_2, gate_2 = self.modulate(c)[:, None].chunk(6, -1)
-        size, tokens, width = h.shape
-        qkv = self.qkv(self.norm_1(h) * (1 + scale_1) + shift_1)
-        q, k, v = qkv.view(size, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        size, _, width = h.shape
+        x = _modulated_norm(h, scale_1, shift_1)
         bias = self.bias(relation).permute(2, 0, 1)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        h = h + (1 + gate_1) * self.out(mixed.transpose(1, 2).reshape(size, tokens, width))
-        return h + (1 + gate_2) * self.mlp(self.norm_2(h) * (1 + scale_2) + shift_2)
+        if at is None:
+            q, k, v = self._heads(self.qkv(x), 3)
+        else:
+            rows = torch.arange(size, device=at.device)[:, None]
+            weight, offset = self.qkv.weight, self.qkv.bias
+            (q,) = self._heads(F.linear(x[rows, at], weight[:width], offset[:width]), 1)
+            k, v = self._heads(F.linear(x, weight[width:], offset[width:]), 2)
+            h, bias = h[rows, at], bias[:, at].transpose(0, 1)
+        # By hand: torch's own attention takes more than twice as long with a bias on the CPU.
+        score = (q @ k.transpose(-1, -2)).mul_(q.shape[-1] ** -0.5).add_(bias)
+        mixed = (score.softmax(-1) @ v).transpose(1, 2).reshape(h.shape)
+        h = torch.addcmul(h, 1 + gate_1, self.out(mixed))
+        return torch.addcmul(h, 1 + gate_2, self.mlp(_modulated_norm(h, scale_2, shift_2)))
+
+    def _heads(self, x: Float[Tensor, "B L _"], parts: int) -> tuple[Float[Tensor, "B H L E"], ...]:
+        return x.unflatten(2, (parts, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+
+
+class _GELU(nn.Module):
+    """``nn.GELU(approximate="tanh")`` by ``x * sigmoid(2 u)``, in half the time on the CPU."""
+
+    def forward(self, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
+        twice = 2 * math.sqrt(2 / math.pi)
+        # In place: fresh memory costs as much as the arithmetic.
+        return x * (x * x).mul_(0.044715 * twice).add_(twice).mul_(x).sigmoid_()
+
+
+def _modulated_norm(
+    x: Float[Tensor, "B L D"], scale: Float[Tensor, "#B 1 D"], shift: Float[Tensor, "#B 1 D"]
+) -> Float[Tensor, "B L D"]:
+    """Layer normalisation with the scale and shift of each row, or of all."""
+    if len(scale) == 1:
+        return F.layer_norm(x, x.shape[-1:], 1 + scale[0, 0], shift[0, 0])
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), 1 + scale)
 
 
 def _fourier(value: Float[Tensor, " B"]) -> Float[Tensor, "B 9"]:

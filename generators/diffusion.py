@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,18 +20,37 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..core.errors import CheckpointError, UsageError
-from ..core.seeding import Seed, make_generator
+from ..core.seeding import Seed, generators_for
 from ..spaces import Space
 from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
 from .denoiser import GraphDenoiser, fingerprints, schema_of
-from .generator import Proposals, check_counts
+from .generator import Proposals, batch_for, check_counts
 from .guidance import Guidance, Resampling, systematic
 from .reading import UNREADABLE, first_line, read_json
 from .schedulers import MASK, AbsorbingScheduler, clamp_known
 
 __all__ = ["GraphDiffusion"]
 
+# Rows that the network reads at once on the CPU: what it computes of more is handed back to the
+# system and fetched anew, page by page, which took half as long again.
+CHUNK = 128
+
 Scheduler: TypeAlias = AbsorbingScheduler | DiscreteDDIMScheduler | ContinuousScheduler
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Sources of randomness.
+
+    Args:
+        host: On the CPU, for what spaces and conditions draw.
+        there: On the device, for what is drawn there; the same one where that is the CPU.
+        device: Where states are.
+    """
+
+    host: torch.Generator
+    there: torch.Generator
+    device: torch.device
 
 
 class GraphDiffusion(DiffusionPipeline):
@@ -116,7 +136,7 @@ class GraphDiffusion(DiffusionPipeline):
         *,
         guidance: Guidance | None = None,
         steps: int = 16,
-        batch: int = 256,
+        batch_size: int | None = None,
         seed: Seed = None,
     ) -> Proposals:
         """Runs the reverse process ``n`` times and returns what comes out, repeats included.
@@ -126,19 +146,22 @@ class GraphDiffusion(DiffusionPipeline):
             n: Number of proposals.
             guidance: What steers them.
             steps: Reverse steps.
-            batch: Proposals computed together, and the population of importance resampling.
+            batch_size: Proposals computed together, and the population of importance resampling; by
+                default as suits the denoiser's device.
             seed: A generator, an integer seed, or None for a fresh one.
 
         Raises:
-            UsageError: For ``n``, ``steps`` or ``batch`` below 1, or a scheduler of another process
-                than the denoiser's.
+            UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, or a scheduler of another
+                process than the denoiser's.
             UnknownNameError: For a space it was not trained on.
             CheckpointError: Where the space has changed since training.
         """
-        check_counts(n=n, steps=steps, batch=batch)
+        check_counts(n=n, steps=steps, batch_size=batch_size)
         guidance = guidance or Guidance()
         number = self._check(space)
-        generator = make_generator(seed)
+        device = self.denoiser.device
+        draws = _Draws(*generators_for(seed, device), device)
+        batch = batch_size or batch_for(device, len(space.variables))
         rounds = guidance.resampling.rounds if guidance.resampling else 1
         reverse = {
             "absorbing": self._reverse_absorbing,
@@ -155,9 +178,10 @@ class GraphDiffusion(DiffusionPipeline):
                 survivors = None
                 if turn and guidance.resampling is not None:
                     survivors = self._survivors(
-                        space, archive, values, size, guidance.resampling, generator
+                        space, archive, values, size, guidance.resampling, draws.host
                     )
-                archive.append(reverse(space, number, size, survivors, guidance, steps, generator))
+                x = reverse(space, number, size, survivors, guidance, steps, draws)
+                archive.append(x.cpu())
                 if guidance.resampling is not None:
                     values.append(guidance.resampling.value(archive[-1]))
         x = torch.cat(archive)
@@ -171,26 +195,36 @@ class GraphDiffusion(DiffusionPipeline):
         survivors: Int[Tensor, "B V"] | None,
         guidance: Guidance,
         steps: int,
-        generator: torch.Generator,
+        draws: _Draws,
     ) -> Int[Tensor, "B V"]:
-        state = self._masked(space, size, survivors, guidance, generator)
-        scores = self._scores(number, size, guidance, generator)
+        state = self._masked(space, size, survivors, guidance, draws)
+        scores = self._scores(number, size, guidance, draws)
         total = state.shape[1]
         masked = int((state == MASK).sum(1).max())
         self.scheduler.set_timesteps(max(1, round(steps * masked / total)), masked)
         value: Tensor | None = None
+        # Values are of whole architectures: they need the logits of all variables.
+        valued = guidance.gradient is not None or guidance.resampling is not None
         allowed = space.allowed if space.constrained else None
         for i, left in enumerate(self.scheduler.timesteps.tolist()):
-            time = torch.full((size,), left / total)
-            logits = self._logits(number, state, time, guidance, scores)
+            time = torch.full((1,), left / total, device=draws.device)
+            # Before anything is revealed or asked for, all rows are alike.
+            alike = i == 0 and survivors is None and scores is None
+            rows = state[:1] if alike else state
+            chosen = None
+            if not (alike or valued):
+                chosen = self.scheduler.choose(i, state, generator=draws.there)
+            logits = self._logits(number, rows, time, guidance, scores, chosen)
+            logits = logits.expand(size, -1, -1)
             last = i + 1 == len(self.scheduler.timesteps)
             state = self.scheduler.step(
-                logits, i, state, generator=generator, allowed=allowed
+                logits, i, state, chosen=chosen, generator=draws.there, allowed=allowed
             ).prev_sample
             if guidance.resampling is not None and not last:
                 keep, value = guidance.resampling.resample(
-                    clamp_known(logits, state), value, generator
+                    clamp_known(logits, state), value, draws.there
                 )
+                keep = keep.to(draws.device)
                 state, scores = state[keep], None if scores is None else scores[keep]
         return state
 
@@ -202,18 +236,18 @@ class GraphDiffusion(DiffusionPipeline):
         survivors: Int[Tensor, "B V"] | None,
         guidance: Guidance,
         steps: int,
-        generator: torch.Generator,
+        draws: _Draws,
     ) -> Int[Tensor, "B V"]:
         """Uniform D3PM; variables with equally many choices form one block of the scheduler."""
-        state = self._masked(space, size, survivors, guidance, generator)
-        scores = self._scores(number, size, guidance, generator)
-        sizes = space.choice_mask.sum(1)
+        state = self._masked(space, size, survivors, guidance, draws)
+        scores = self._scores(number, size, guidance, draws)
+        sizes = space.choice_mask.sum(1).to(draws.device)
         first = round(steps * float((state != MASK).sum(1).min()) / state.shape[1])
-        noise = torch.rand(state.shape, generator=generator)
+        noise = torch.rand(state.shape, generator=draws.there, device=draws.device)
         state = torch.where(state == MASK, (noise * sizes).long(), state)
         self.scheduler.set_timesteps(steps)
         for step in self.scheduler.timesteps.tolist()[min(first, steps - 1) :]:
-            time = torch.full((size,), 1 - step / steps)
+            time = torch.full((1,), 1 - step / steps, device=draws.device)
             logits = self._logits(number, state, time, guidance, scores)
             for width in sizes.unique().tolist():
                 block = (sizes == width).nonzero()[:, 0]
@@ -222,7 +256,7 @@ class GraphDiffusion(DiffusionPipeline):
                     step,
                     state[:, block],
                     temperature=1.0,
-                    generator=generator,
+                    generator=draws.there,
                 ).prev_sample
         return state
 
@@ -234,32 +268,33 @@ class GraphDiffusion(DiffusionPipeline):
         survivors: Int[Tensor, "B V"] | None,
         guidance: Guidance,
         steps: int,
-        generator: torch.Generator,
+        draws: _Draws,
     ) -> Int[Tensor, "B V"]:
-        choices, resampling = space.choice_mask, guidance.resampling
+        choices, resampling = space.choice_mask.to(draws.device), guidance.resampling
         run = ContinuousRun(self.scheduler, steps, choices)
         first, last = 0, len(run.sigmas) - 1
-        clean = torch.zeros(size, *choices.shape)
+        clean = torch.zeros(size, *choices.shape, device=draws.device)
         if survivors is not None and resampling is not None:
             first = min(round((1 - resampling.renoise) * len(run.sigmas)), last)
-            clean = relax(survivors, choices)
-        state = run.noised(clean, first, generator)
-        scores = self._scores(number, size, guidance, generator)
+            clean = relax(survivors.to(draws.device), choices)
+        state = run.noised(clean, first, draws.there)
+        scores = self._scores(number, size, guidance, draws)
         value: Tensor | None = None
         for i in range(first, last + 1):
-            time = torch.full((size,), run.sigmas[i])
-            logits = self._logits(number, run.spread(state), time, guidance, scores)
+            time = torch.full((1,), run.sigmas[i], device=draws.device)
+            logits = self._logits(number, run.unflatten(state), time, guidance, scores)
             for _ in range(run.corrections):
-                state = run.correct(i, state, logits, generator)
-                logits = self._logits(number, run.spread(state), time, guidance, scores)
+                state = run.correct(i, state, logits, draws.host)
+                logits = self._logits(number, run.unflatten(state), time, guidance, scores)
             # Not at the start, where the state says nothing, nor at the end, where all is decided.
             if resampling is not None and first < i < last:
-                keep, value = resampling.resample(logits, value, generator)
+                keep, value = resampling.resample(logits, value, draws.there)
+                keep = keep.to(draws.device)
                 state, logits = state[keep], logits[keep]
                 scores = None if scores is None else scores[keep]
                 run.keep(keep)
             if i < last:
-                state = run.step(i, state, logits, generator)
+                state = run.step(i, state, logits, draws.there)
         return logits.argmax(-1)
 
     def _masked(
@@ -268,34 +303,33 @@ class GraphDiffusion(DiffusionPipeline):
         size: int,
         survivors: Int[Tensor, "B V"] | None,
         guidance: Guidance,
-        generator: torch.Generator,
+        draws: _Draws,
     ) -> Int[Tensor, "B V"]:
         """Where a discrete process starts: all masked, or a share of every survivor."""
         if survivors is None or guidance.resampling is None:
-            return torch.full((size, len(space.variables)), MASK)
-        share = torch.full((size,), guidance.resampling.renoise)
-        return AbsorbingScheduler().add_noise(survivors, share, generator)
+            return torch.full((size, len(space.variables)), MASK, device=draws.device)
+        share = torch.full((size,), guidance.resampling.renoise, device=draws.device)
+        return AbsorbingScheduler().add_noise(survivors.to(draws.device), share, draws.there)
 
     def _scores(
-        self, number: int, size: int, guidance: Guidance, generator: torch.Generator
+        self, number: int, size: int, guidance: Guidance, draws: _Draws
     ) -> Float[Tensor, "B K"] | None:
         if guidance.classifier_free is None:
             return None
-        return self.denoiser.scores(number, guidance.classifier_free.conditions(size, generator))
+        return self.denoiser.scores(number, guidance.classifier_free.conditions(size, draws.host))
 
     def _logits(
         self,
         number: int,
         state: Int[Tensor, "B V"] | Float[Tensor, "B V C"],
-        time: Float[Tensor, " B"],
+        time: Float[Tensor, "1"],
         guidance: Guidance,
         scores: Float[Tensor, "B K"] | None,
-    ) -> Float[Tensor, "B V C"]:
-        device = self.denoiser.device
-        x, t = state.to(device), time.to(device)
-        logits = self.denoiser(x, t, scores, number).cpu()
+        wanted: Int[Tensor, "B W"] | None = None,
+    ) -> Float[Tensor, "B _ C"]:
+        logits = self._denoised(number, state, time, scores, wanted)
         if guidance.classifier_free is not None and guidance.classifier_free.scale != 1.0:
-            free = self.denoiser(x, t, None, number).cpu()
+            free = self._denoised(number, state, time, None, wanted)
             scale = guidance.classifier_free.scale
             logits = torch.where(free.isinf(), free, free + scale * (logits - free))
         if guidance.gradient is not None:
@@ -303,6 +337,27 @@ class GraphDiffusion(DiffusionPipeline):
             seen = clamp_known(logits, state) if absorbing else logits
             logits = logits + guidance.gradient.shift(seen)
         return logits
+
+    def _denoised(
+        self,
+        number: int,
+        state: Int[Tensor, "B V"] | Float[Tensor, "B V C"],
+        time: Float[Tensor, "1"],
+        scores: Float[Tensor, "B K"] | None,
+        wanted: Int[Tensor, "B W"] | None,
+    ) -> Float[Tensor, "B _ C"]:
+        most = len(state) if state.device.type != "cpu" else CHUNK
+        parts = [
+            self.denoiser(
+                state[rows],
+                time,
+                None if scores is None else scores[rows],
+                number,
+                None if wanted is None else wanted[rows],
+            )
+            for rows in (slice(start, start + most) for start in range(0, len(state), most))
+        ]
+        return torch.cat(parts)
 
     def _survivors(
         self,

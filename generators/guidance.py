@@ -45,6 +45,7 @@ class ClassifierFree:
 class Gradient:
     """Guidance by the gradient of a differentiable log-value at the expected clean architecture.
 
+    The value is asked on the CPU, where predictors are, wherever the generator computes.
     Every variable holds its distribution under the denoiser, one that is known its choice; choice
     ``c`` of variable ``v`` gains ``scale * dV/dp[v, c]``, the first-order change of the log-value
     (as DiGress, arXiv 2209.14734, section 5).
@@ -78,7 +79,7 @@ class Gradient:
         """
         with torch.enable_grad():
             relaxed = logits.detach().softmax(-1).requires_grad_()
-            value = self.value(relaxed)
+            value = self.value(relaxed.cpu()).to(relaxed.device)
             (slope,) = torch.autograd.grad(value.sum(), relaxed)
         if math.isinf(self.best):
             return self.scale * slope
@@ -116,7 +117,8 @@ class Resampling:
     After each reverse step every particle's clean architecture is drawn from the denoiser and
     valued; particles are resampled in proportion to how much their value rose
     (arXiv 2501.06848, the difference potential). Finished architectures are then resampled by
-    value, partly corrupted again and regenerated, ``rounds`` times in all.
+    value, partly corrupted again and regenerated, ``rounds`` times in all. Values are asked on the
+    CPU, wherever the generator computes.
 
     Args:
         value: Log-value of clean architectures ``[B, V]``; -inf for what must not be.
@@ -148,12 +150,12 @@ class Resampling:
         Args:
             logits: Of the clean choices; of a known variable -inf but for its choice.
             before: Log-values at the last call, None at the first.
-            generator: Source of randomness.
+            generator: Source of randomness, where the logits are.
 
         Returns:
-            Their numbers, and their log-values for the next call's ``before``.
+            Their numbers, and their log-values for the next call's ``before``, both on the CPU.
         """
-        value = self.tempered(self.value(draw(logits, generator)))
+        value = self.tempered(self.value(draw(logits, generator).cpu()))
         weight = value - (before if before is not None else 0.0)
         keep = systematic(weight, len(weight), generator)
         return keep, value[keep]
@@ -204,9 +206,9 @@ def systematic(
     """Draws ``n`` indices in proportion to the weights by systematic resampling.
 
     Args:
-        log_weight: Logarithms of the weights, up to a constant.
+        log_weight: Logarithms of the weights, up to a constant; on the CPU.
         n: How many to draw.
-        generator: Source of randomness.
+        generator: Source of randomness, on any device.
 
     Example:
         >>> systematic(torch.tensor([0.0, -99.0]), 3, torch.Generator()).tolist()
@@ -214,5 +216,7 @@ def systematic(
     """
     weight = (log_weight.double() - log_weight.double().max()).exp().nan_to_num()
     edges = weight.cumsum(0) / weight.sum()
-    offset = torch.rand(1, generator=generator, dtype=torch.float64)
-    return torch.searchsorted(edges, (torch.arange(n) + offset) / n).clamp(max=len(weight) - 1)
+    offset = torch.rand(1, generator=generator, device=generator.device, dtype=torch.float64)
+    return torch.searchsorted(edges, (torch.arange(n) + offset.cpu()) / n).clamp(
+        max=len(weight) - 1
+    )

@@ -16,11 +16,12 @@ from .guidance import Guidance
 
 __all__ = ["Pool", "gather"]
 
-BATCH = 256
+AT_ONCE = 256
 # Where targets are predicted, this many proposals are made per wanted architecture, within these
 # bounds, and the likeliest kept.
 RANKED, RANKED_LOW, RANKED_HIGH = 40, 1024, 6144
-# Where they can be counted, more are made until enough meet them or this many were tried.
+# Where they can be counted, more are made, `AT_ONCE` or more at a time, until enough meet them or
+# this many were tried.
 TRIED, TRIED_LOW = 100, 10_240
 
 
@@ -51,6 +52,7 @@ def gather(
     *,
     exclude: Int[Tensor, "K V"],
     steps: int = 16,
+    batch_size: int | None = None,
     seed: int = 0,
 ) -> Pool:
     """Lets a generator propose and sorts out what is worth returning.
@@ -62,10 +64,12 @@ def gather(
         n: How many distinct architectures are wanted.
         exclude: Architectures not to return, such as the labelled ones.
         steps: Reverse steps.
+        batch_size: Proposals computed together; by default as suits the generator's device.
         seed: Seed of the proposals.
 
     Raises:
-        UsageError: For ``n`` or ``steps`` below 1, or guidance that the generator does not take.
+        UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, or guidance that the generator
+            does not take.
         UnknownNameError: For a generator that was not trained on the space.
 
     Example:
@@ -84,13 +88,13 @@ def gather(
         sizes = [min(max(RANKED * n, RANKED_LOW), max(RANKED_HIGH, 2 * n))]
     else:
         tries = max(TRIED * n, TRIED_LOW)
-        sizes = [max(n, 16)] + [max(n // 4, BATCH)] * (tries // max(n // 4, BATCH))
+        sizes = [max(n, 16)] + [max(n // 4, AT_ONCE)] * (tries // max(n // 4, AT_ONCE))
     known = _Distinct.none(space, space.hashes(exclude))
     made = valid = met = 0
     hashes: list[Tensor] = []
     for size in sizes:
         proposals = source.propose(
-            space, size, guidance=guidance, steps=steps, batch=BATCH, seed=generator
+            space, size, guidance=guidance, steps=steps, batch_size=batch_size, seed=generator
         )
         x = proposals.x[proposals.valid]
         feasible = goal.feasible(x)

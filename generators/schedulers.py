@@ -97,12 +97,32 @@ class AbsorbingScheduler(SchedulerMixin, ConfigMixin):
         # In single precision 7 / 13 * 13 exceeds 7, which must not count as 8.
         return x.masked_fill(rank < (time[:, None] * x.shape[1] - 1e-4).ceil(), MASK)
 
-    def step(
+    def choose(
         self,
-        model_output: Float[Tensor, "B V C"],
         timestep: int,
         sample: Int[Tensor, "B V"],
         *,
+        generator: torch.Generator | None = None,
+    ) -> Int[Tensor, "B W"]:
+        """Chooses at random which variables of every row a step reveals, in order.
+
+        Args:
+            timestep: Number of the step, from 0.
+            sample: Current state, -1 where masked.
+            generator: Source of randomness.
+        """
+        masked = sample == MASK
+        count = int(masked.sum(1).max()) - self._after[timestep]
+        order = torch.rand(sample.shape, generator=generator, device=sample.device)
+        return order.masked_fill(~masked, -1.0).topk(max(count, 1), 1).indices
+
+    def step(
+        self,
+        model_output: Float[Tensor, "B _ C"],
+        timestep: int,
+        sample: Int[Tensor, "B V"],
+        *,
+        chosen: Int[Tensor, "B W"] | None = None,
         generator: torch.Generator | None = None,
         allowed: Allowed | None = None,
         return_dict: bool = True,
@@ -110,33 +130,31 @@ class AbsorbingScheduler(SchedulerMixin, ConfigMixin):
         """Reveals the next variables, in random order.
 
         Args:
-            model_output: Logits of the clean choices.
+            model_output: Logits of the clean choices of all variables, or of those chosen.
             timestep: Number of the step, from 0.
             sample: Current state, -1 where masked.
+            chosen: Which variables to reveal, where `choose` said so before; the logits are then
+                of these alone.
             generator: Source of randomness.
             allowed: For constraint-aware decoding: maps a state and which entries are known to
                 the choices that can still end in a valid architecture, ``[B, V, C]``. Variables
                 revealed in one step are then decided one after the other.
             return_dict: Whether to return a dataclass rather than a tuple.
         """
-        masked = sample == MASK
-        count = int(masked.sum(1).max()) - self._after[timestep]
-        order = torch.rand(sample.shape, generator=generator, device=sample.device)
-        chosen = order.masked_fill(~masked, -1.0).topk(max(count, 1), 1).indices
+        if chosen is None:
+            chosen = self.choose(timestep, sample, generator=generator)
+            width = model_output.shape[-1]
+            model_output = model_output.gather(1, chosen[..., None].expand(-1, -1, width))
         result = sample.clone()
         if allowed is None:
-            width = model_output.shape[-1]
-            logits = model_output.gather(1, chosen[..., None].expand(-1, -1, width))
-            result.scatter_(1, chosen, draw(logits, generator))
+            result.scatter_(1, chosen, draw(model_output, generator))
         else:
             rows = torch.arange(len(sample), device=sample.device)
-            for column in chosen.unbind(1):
+            for column, logits in zip(chosen.unbind(1), model_output.unbind(1), strict=True):
                 open_choices = allowed(result, result != MASK)[rows, column]
-                logits = model_output[rows, column].masked_fill(~open_choices, -torch.inf)
-                dead = ~open_choices.any(1)
-                logits = torch.where(dead[:, None], model_output[rows, column], logits)
-                result[rows, column] = draw(logits, generator)
-        result = torch.where(masked, result, sample)
+                closed = ~open_choices & open_choices.any(1, keepdim=True)
+                result[rows, column] = draw(logits.masked_fill(closed, -torch.inf), generator)
+        result = torch.where(sample == MASK, result, sample)
         return AbsorbingSchedulerOutput(prev_sample=result) if return_dict else (result,)
 
 

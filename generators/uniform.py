@@ -7,7 +7,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..core.seeding import Seed, make_generator
+from ..core.seeding import Seed, generators_for
 from ..spaces import Space
 from .generator import Proposals, check_counts
 from .guidance import Guidance
@@ -28,6 +28,14 @@ class Uniform:
     guidable = False
     conditions: tuple[str, ...] = ()
 
+    def to(self, device: torch.device) -> Uniform:
+        """Moves nothing: there is nothing to compute with.
+
+        Args:
+            device: Of no effect.
+        """
+        return self
+
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
         """Tells which architectures were learnt from, which is none.
 
@@ -44,7 +52,7 @@ class Uniform:
         *,
         guidance: Guidance | None = None,
         steps: int = 16,
-        batch: int = 256,
+        batch_size: int | None = None,
         seed: Seed = None,
     ) -> Proposals:
         """Draws ``n`` architectures.
@@ -54,7 +62,7 @@ class Uniform:
             n: Number of draws, repeats included.
             guidance: None, or one without any form.
             steps: Of no effect.
-            batch: Of no effect.
+            batch_size: Of no effect.
             seed: A generator, an integer seed, or None for a fresh one.
 
         Raises:
@@ -66,5 +74,6 @@ class Uniform:
                 f"Uniform draws cannot be guided, got guidance {guidance.name!r}.",
                 f"Train a generator first: vitruvius train {space.name}",
             )
-        x = space.sample(n, make_generator(seed))
+        host, _ = generators_for(seed, torch.device("cpu"))
+        x = space.sample(n, host)
         return Proposals(x, space.is_valid(x))

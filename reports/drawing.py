@@ -33,11 +33,12 @@ class _Colours:
     dashes: str = ""
 
 
-# Families of operations. Text on every fill has a contrast of at least 7 to 1.
+# Text on every fill has a contrast of at least 7 to 1.
+_END = _Colours("#33414E", "#1E2933", "#FFFFFF")
+_IDENTITY = _Colours("#FFFFFF", "#7C8894", dashes="4 3")
+# Families of operations; only how they are coloured goes by their names.
 _FAMILIES = (
-    (r"input|output|stem|head", _Colours("#33414E", "#1E2933", "#FFFFFF")),
     (r"sum|add|concat", _Colours("#E9EDF1", "#7C8894")),
-    (r"skip|identity", _Colours("#FFFFFF", "#7C8894", dashes="4 3")),
     (r"(nor_)?conv_?1x1", _Colours("#D3F0EB", "#0F766E")),
     (r"(nor_)?conv|k3\b", _Colours("#DBEAFE", "#1D4ED8")),
     (r"k5\b", _Colours("#E4DDFB", "#6D28D9")),
@@ -78,7 +79,7 @@ def draw(space: Space, architecture: ArchitectureLike, *, caption: str = "") -> 
 
 
 def draw_dag(dag: DAG, *, caption: str = "") -> str:
-    """Draws a graph as SVG; edges called ``none`` and what they cut off are left out.
+    """Draws a graph as SVG; what is ``absent`` and what that cuts off are left out.
 
     Args:
         dag: The graph.
@@ -96,7 +97,9 @@ def draw_dag(dag: DAG, *, caption: str = "") -> str:
         layout = chain_layout(sizes)
     else:
         labels = {
-            edge: (text_width(_shown(label), CAPTION_SIZE) + 18, LABEL_HEIGHT) if label else None
+            edge: (text_width(_short_label(label), CAPTION_SIZE) + 18, LABEL_HEIGHT)
+            if label
+            else None
             for edge, label in dag.edges.items()
         }
         layout = layered_layout(dict(enumerate(sizes)), labels)
@@ -115,28 +118,38 @@ def text_width(text: str, size: float) -> float:
 
 
 def _active(dag: DAG) -> tuple[DAG, bool]:
-    """Leaves out what lies on no way from an origin to an end of the whole graph."""
-    heads, tails = {j for _, j in dag.edges}, {i for i, _ in dag.edges}
-    origins, ends = tails - heads, heads - tails
-    edges = {edge: label for edge, label in dag.edges.items() if label != "none"}
-    reached, leading = set(origins), set(ends)
+    """Leaves out what lies on no way from an input to an output."""
+    ends = {*dag.inputs, *dag.outputs}
+    edges = {
+        (i, j): label
+        for (i, j), label in dag.edges.items()
+        if "absent" not in (dag.role(i), dag.role(j), dag.role(i, j))
+    }
+    reached, leading = set(dag.inputs), set(dag.outputs)
     for i, j in sorted(edges, key=lambda edge: edge[1]):
         if i in reached:
             reached.add(j)
     for i, j in sorted(edges, reverse=True):
         if j in leading:
             leading.add(i)
-    kept = sorted((reached & leading) | origins | ends) or list(range(len(dag.nodes)))
-    number = {node: k for k, node in enumerate(kept)}
     active = reached & leading
+    drawn = sorted(active | ends) or list(range(len(dag.nodes)))
+    number = {node: k for k, node in enumerate(drawn)}
     return DAG(
-        tuple(dag.nodes[node] for node in kept),
+        tuple(dag.nodes[node] for node in drawn),
         {
             (number[i], number[j]): label
             for (i, j), label in edges.items()
             if i in active and j in active
         },
         dag.attributes,
+        tuple(number[node] for node in dag.inputs),
+        tuple(number[node] for node in dag.outputs),
+        {
+            tuple(number[node] for node in place): role
+            for place, role in dag.roles.items()
+            if number.keys() >= set(place)
+        },
     ), bool(active) or not dag.edges
 
 
@@ -154,9 +167,10 @@ def _render(dag: DAG, layout: Layout, lines: list[str]) -> str:
     ]
     parts += [_edge(path) for path in layout.paths.values()]
     for edge, box in layout.labels.items():
-        parts.append(_box(box, dag.edges[edge], CAPTION_SIZE, LABEL_HEIGHT / 2))
+        label, colours = dag.edges[edge], _colours(dag, edge)
+        parts.append(_box(box, label, colours, CAPTION_SIZE, LABEL_HEIGHT / 2))
     for node, box in layout.boxes.items():
-        parts.append(_box(box, dag.nodes[node], FONT_SIZE, 7.0))
+        parts.append(_box(box, dag.nodes[node], _colours(dag, (node,)), FONT_SIZE, 7.0))
     parts.append("</g>")
     for k, line in enumerate(lines):
         y = layout.height + 2 * MARGIN + LINE * (k + 0.35)
@@ -188,14 +202,13 @@ def _edge(path: list[Point]) -> str:
     )
 
 
-def _box(box: Box, label: str, size: float, radius: float) -> str:
-    colours = _colours(label)
+def _box(box: Box, label: str, colours: _Colours, size: float, radius: float) -> str:
     dashes = f' stroke-dasharray="{colours.dashes}"' if colours.dashes else ""
     return (
         f'<rect x="{box.x - box.width / 2:.1f}" y="{box.y - box.height / 2:.1f}" '
         f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{radius:.1f}" '
         f'fill="{colours.fill}" stroke="{colours.stroke}" stroke-width="1.4"{dashes}/>'
-        + _text(box.x, box.y, _shown(label), size, colours.text)
+        + _text(box.x, box.y, _short_label(label), size, colours.text)
     )
 
 
@@ -212,10 +225,10 @@ def escaped(text: str) -> str:
 
 
 def _box_width(label: str) -> float:
-    return max(NARROWEST_BOX, text_width(_shown(label), FONT_SIZE) + 26)
+    return max(NARROWEST_BOX, text_width(_short_label(label), FONT_SIZE) + 26)
 
 
-def _shown(label: str) -> str:
+def _short_label(label: str) -> str:
     """Shortens an operation's name for reading: ``nor_conv_3x3`` is ``conv 3×3``."""
     for pattern, shorter in _SHORTER:
         label = re.sub(pattern, shorter, label)
@@ -224,7 +237,13 @@ def _shown(label: str) -> str:
     return re.sub(r"^(avg|max)pool", r"\1 pool", label).strip()
 
 
-def _colours(label: str) -> _Colours:
+def _colours(dag: DAG, place: tuple[int, ...]) -> _Colours:
+    """By mark and role; ordinary operations by the family of their names."""
+    if len(place) == 1 and place[0] in (*dag.inputs, *dag.outputs):
+        return _END
+    if dag.role(*place) == "identity":
+        return _IDENTITY
+    label = dag.nodes[place[0]] if len(place) == 1 else dag.edges[place[0], place[1]]
     for pattern, colours in _FAMILIES:
         if re.match(pattern, label):
             return colours

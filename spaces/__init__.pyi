@@ -2,12 +2,7 @@ from .architecture import Architecture as Architecture
 from .dag import DAG as DAG
 from .declared import DeclaredSpace as DeclaredSpace
 from .product import ProductSpace as ProductSpace
-from .resolver import from_json as from_json
-from .resolver import names as names
-from .resolver import space as space
-from .space import ArchitectureLike as ArchitectureLike
-from .space import Space as Space
-from .task import GraphTask as GraphTask
-from .task import ImageTask as ImageTask
-from .task import Task as Task
+from .resolver import from_json as from_json, names as names, space as space
+from .space import ArchitectureLike as ArchitectureLike, Space as Space
+from .task import GraphTask as GraphTask, ImageTask as ImageTask, Task as Task
 from .variable import Variable as Variable

@@ -17,7 +17,7 @@ from ..core.errors import UnknownNameError, UsageError
 from ..core.seeding import Seed, make_generator
 from .space import Space
 from .task import Task
-from .variable import Kind, Variable
+from .variable import Kind, Role, Variable
 
 __all__ = ["DeclaredSpace"]
 
@@ -41,6 +41,7 @@ class _DeclaredVariable(_Strict):
     choices: list[Label] = Field(min_length=1)
     kind: Kind
     place: list[int] = []
+    roles: dict[Label, Role] = {}
     params: dict[Label, float] = {}
     macs: dict[Label, float] = {}
 
@@ -49,6 +50,8 @@ class _Declaration(_Strict):
     name: str
     nodes: list[str] = Field(min_length=1)
     skeleton: list[tuple[int, int]] = []
+    inputs: list[int] = []
+    outputs: list[int] = []
     variables: list[_DeclaredVariable] = Field(min_length=1)
 
 
@@ -61,9 +64,11 @@ class DeclaredSpace(Space):
 
     Args:
         declaration: What the file says. ``name``, ``nodes`` (labels) and ``variables`` are
-            needed, ``skeleton`` (pairs of node numbers) is optional. A variable has ``name``,
-            ``choices``, ``kind``, optionally ``place`` (node numbers, none for the whole graph)
-            and tables ``params`` and ``macs`` that give every choice a count; counts add up.
+            needed, ``skeleton`` (pairs of node numbers), ``inputs`` and ``outputs`` (node numbers)
+            are optional. A variable has ``name``, ``choices``, ``kind``, optionally ``place`` (node
+            numbers, none for the whole graph), ``roles`` (of the choices that are ``identity`` or
+            ``absent``) and tables ``params`` and ``macs`` that give every choice a count; counts
+            add up.
 
     Raises:
         UnknownNameError: For an unknown key.
@@ -92,8 +97,13 @@ class DeclaredSpace(Space):
         self.nodes = tuple(said.nodes)
         self.skeleton = tuple(said.skeleton)
         self.variables = tuple(
-            Variable(v.name, tuple(v.choices), v.kind, tuple(v.place)) for v in said.variables
+            Variable(v.name, tuple(v.choices), v.kind, tuple(v.place), _roles(v))
+            for v in said.variables
         )
+        if said.inputs:
+            self.inputs = tuple(said.inputs)
+        if said.outputs:
+            self.outputs = tuple(said.outputs)
         self._check()
         self._tables = {
             count: [self._table(v, getattr(v, count)) for v in said.variables]
@@ -151,6 +161,8 @@ class DeclaredSpace(Space):
         for i, j in self.skeleton:
             if not 0 <= i < j < len(self.nodes):
                 problem = f"the edge [{i}, {j}] does not lead forward between its nodes"
+        if any(not 0 <= node < len(self.nodes) for node in (*self.inputs, *self.outputs)):
+            problem = "an input or output is a node that is not there"
         for variable in self.variables:
             if any(not 0 <= node < len(self.nodes) for node in variable.place):
                 problem = f"{variable.name!r} sits at a node that is not there"
@@ -175,6 +187,13 @@ class DeclaredSpace(Space):
         if any(not math.isfinite(count) or count < 0 for count in counts.values()):
             raise UsageError(f"Counts of {variable.name!r} must be finite and not negative.")
         return torch.tensor([counts.get(c, 0.0) for c in variable.choices], dtype=torch.float64)
+
+
+def _roles(variable: _DeclaredVariable) -> tuple[Role, ...]:
+    for choice in variable.roles:
+        if choice not in variable.choices:
+            raise UnknownNameError.of(f"choice of {variable.name}", choice, variable.choices)
+    return tuple(variable.roles.get(choice, "op") for choice in variable.choices)
 
 
 def _validated(declaration: dict[str, Any]) -> _Declaration:

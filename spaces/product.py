@@ -20,7 +20,7 @@ from ..core.seeding import Seed, make_generator
 from .dag import DAG
 from .space import Space
 from .task import Task
-from .variable import Variable
+from .variable import Role, Variable
 
 __all__ = ["ProductSpace"]
 
@@ -74,6 +74,8 @@ class ProductSpace(Space):
             for key, part in parts.items()
             for i, j in part.skeleton
         )
+        self.inputs = tuple(i + offsets[key] for key, part in parts.items() for i in part.inputs)
+        self.outputs = tuple(i + offsets[key] for key, part in parts.items() for i in part.outputs)
         self.variables = tuple(
             _moved(variable, key, offsets[key])
             for key, part in parts.items()
@@ -177,14 +179,20 @@ class ProductSpace(Space):
         """Draws the parts' graphs side by side."""
         nodes: list[str] = []
         edges: dict[tuple[int, int], str] = {}
+        inputs: list[int] = []
+        outputs: list[int] = []
+        roles: dict[tuple[int, ...], Role] = {}
         attributes: dict[str, str] = {}
         for key, part in self.parts.items():
             dag = part.dag(row[self._columns[key]])
             start = len(nodes)
             edges |= {(i + start, j + start): label for (i, j), label in dag.edges.items()}
             attributes |= {f"{key}.{name}": value for name, value in dag.attributes.items()}
+            inputs += (i + start for i in dag.inputs)
+            outputs += (i + start for i in dag.outputs)
+            roles |= {tuple(i + start for i in place): role for place, role in dag.roles.items()}
             nodes += dag.nodes
-        return DAG(tuple(nodes), edges, attributes)
+        return DAG(tuple(nodes), edges, attributes, tuple(inputs), tuple(outputs), roles)
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         """Counts per part, as ``part.params`` and so on, and in total where any part counts."""

@@ -18,7 +18,7 @@ from ..core.seeding import Seed, make_generator
 from .architecture import Architecture
 from .dag import DAG
 from .task import Task
-from .variable import Variable
+from .variable import Role, Variable
 
 __all__ = ["ENUMERABLE", "ArchitectureLike", "Space"]
 
@@ -42,6 +42,8 @@ class Space(ABC):
         nodes: Label of every node in topological order; ``{name}`` of a variable at the node is
             shown instead where there is one.
         skeleton: Edges that every architecture has.
+        inputs: The nodes that data enter; by default those that no edge can enter.
+        outputs: The nodes that results leave; by default those that no edge can leave.
         task: What architectures are built for unless told otherwise.
         buildable: Whether `build` makes modules; a training recipe or a chip has none.
         architecture_count: Number of distinct architectures (classes of isomorphic encodings).
@@ -95,7 +97,8 @@ class Space(ABC):
         sets.
 
         Args:
-            x: Choice indices; entries that are not known are ignored.
+            x: Choice indices, on the device where a generator decodes; entries that are not known
+                are ignored.
             known: Which entries are decided.
         """
         return self.choice_mask.to(x.device).expand(len(x), -1, -1)
@@ -143,9 +146,13 @@ class Space(ABC):
     def dag(self, row: Sequence[int]) -> DAG:
         """Draws the graph of a row: labels from its variables, edges from skeleton and choices."""
         labels: dict[tuple[int, ...], list[str]] = {}
+        roles: dict[tuple[int, ...], Role] = {}
         edges = dict.fromkeys(self.skeleton, "")
         for variable, index in zip(self.variables, row, strict=True):
-            choice = variable.choices[index]
+            choice, role = variable.choices[index], variable.roles[index]
+            # Where several choices stand at a place, one that is absent leaves nothing there.
+            if role != "op" and roles.get(variable.place) != "absent":
+                roles[variable.place] = role
             if variable.kind == "parent":
                 edges[int(choice), variable.place[0]] = ""
             elif variable.kind == "edge":
@@ -159,7 +166,17 @@ class Space(ABC):
                 labels.setdefault((), []).append(f"{variable.name}={choice}")
         nodes = tuple(" ".join(labels.get((i,), [name])) for i, name in enumerate(self.nodes))
         attributes = dict(pair.split("=", 1) for pair in labels.get((), []))
-        return DAG(nodes, edges, attributes)
+        return DAG(nodes, edges, attributes, self.inputs, self.outputs, roles)
+
+    @cached_property
+    def inputs(self) -> tuple[int, ...]:
+        """The nodes that data enter."""
+        return self._without_edges(1)
+
+    @cached_property
+    def outputs(self) -> tuple[int, ...]:
+        """The nodes that results leave."""
+        return self._without_edges(0)
 
     # -- what every space gets ------------------------------------------------------------------
 
@@ -261,13 +278,13 @@ class Space(ABC):
                 f"`vitruvius spaces {self.name}` describes the space.",
             )
         canonical = tuple(self.canonical(x)[0].tolist())
-        return Architecture(self.name, row, self.to_string(row), canonical)
+        return Architecture(self.name, row, self.to_string(row), canonical, self.variables)
 
     def architectures(self, x: Int[Tensor, "B V"]) -> list[Architecture]:
         """Makes one `Architecture` per valid row."""
         canonical = self.canonical(x).tolist()
         return [
-            Architecture(self.name, tuple(row), self.to_string(row), tuple(key))
+            Architecture(self.name, tuple(row), self.to_string(row), tuple(key), self.variables)
             for row, key in zip(x.tolist(), canonical, strict=True)
         ]
 
@@ -335,6 +352,18 @@ class Space(ABC):
     def example(self) -> tuple[int, ...]:
         """One valid row, the same in every run."""
         return tuple(self.sample(1, 0)[0].tolist())
+
+    def _without_edges(self, end: int) -> tuple[int, ...]:
+        """Nodes at which no possible edge starts (0) or ends (1), of those in use at all."""
+        edges = set(self.skeleton)
+        for variable in self.variables:
+            if variable.kind == "parent":
+                edges |= {(int(choice), variable.place[0]) for choice in variable.choices}
+            elif len(variable.place) == 2:
+                edges.add((variable.place[0], variable.place[1]))
+        used = {node for edge in edges for node in edge}
+        used |= {node for variable in self.variables for node in variable.place}
+        return tuple(sorted(used - {edge[end] for edge in edges}))
 
     # -- codes of small spaces ------------------------------------------------------------------
 

@@ -7,10 +7,13 @@ from typing import Literal, get_args
 
 from ..core.errors import UsageError
 
-__all__ = ["KINDS", "Kind", "Variable"]
+__all__ = ["KINDS", "ROLES", "Choice", "Kind", "Role", "Variable"]
 
 Kind = Literal["op", "edge", "parent", "size", "bits", "hardware", "recipe"]
 KINDS: tuple[str, ...] = get_args(Kind)
+Role = Literal["op", "identity", "absent"]
+ROLES: tuple[str, ...] = get_args(Role)
+Choice = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -22,26 +25,34 @@ class Variable:
     structure: an ``edge`` variable switches the edge at its place on (its last choice) or off (its
     first), and a ``parent`` variable's choices are the node numbers its node may hang from.
 
+    What a choice does is told by its role, never by how its label is spelt: ``op`` computes
+    something, ``identity`` passes its input on unchanged, ``absent`` leaves nothing at its place.
+
     Args:
         name: Unique within its space, e.g. ``"op_0_1"``.
         choices: The labels to choose from, in index order.
         kind: What is decided.
         place: Where it sits.
+        roles: One per choice; all are ``op`` by default.
 
     Raises:
-        UsageError: For an empty or repeating choice set, an unknown kind or an impossible place.
+        UsageError: For an empty or repeating choice set, an unknown kind or role, an impossible
+            place, or roles where there is nothing at the place to have one.
 
     Example:
-        >>> Variable("op", ("conv", "pool"), "op", (1,)).size
-        2
+        >>> variable = Variable("op", ("conv", "zero"), "op", (1,), ("op", "absent"))
+        >>> variable.size, variable.having("absent")
+        (2, (1,))
     """
 
     name: str
     choices: tuple[str, ...]
     kind: Kind
     place: tuple[int, ...] = ()
+    roles: tuple[Role, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "roles", self.roles or ("op",) * len(self.choices))
         if not self.choices or len(set(self.choices)) != len(self.choices):
             raise UsageError(
                 f"Variable {self.name!r} needs distinct choices, got {list(self.choices)}.",
@@ -64,8 +75,56 @@ class Variable:
                 f"Variable {self.name!r} of kind {self.kind!r} cannot sit at {self.place}.",
                 "A parent sits on a node, an edge on a pair of nodes.",
             )
+        if len(self.roles) != len(self.choices) or not set(self.roles) <= set(ROLES):
+            raise UsageError(
+                f"Variable {self.name!r} needs a role for each of its {self.size} choices, "
+                f"got {list(self.roles)}.",
+                f"Use {', '.join(ROLES)}.",
+            )
+        if set(self.roles) != {"op"} and (self.kind in ("edge", "parent") or not self.place):
+            raise UsageError(
+                f"Variable {self.name!r} of kind {self.kind!r} at {self.place} cannot have roles, "
+                f"got {list(self.roles)}.",
+                "Roles are of what stands on a node or on an edge.",
+            )
 
     @property
     def size(self) -> int:
         """Number of choices."""
         return len(self.choices)
+
+    def having(self, role: Role) -> tuple[int, ...]:
+        """Returns the indices of the choices that have a role.
+
+        Args:
+            role: The role.
+        """
+        return tuple(index for index, each in enumerate(self.roles) if each == role)
+
+    def value(self, index: int) -> Choice:
+        """Returns a choice as what it is.
+
+        An ``edge`` is a bool, a ``parent`` the number of a node, an ``op`` its label. Any other
+        variable whose labels are all numbers has whole numbers where all are, and floats where some
+        are not.
+
+        Args:
+            index: Index of the choice.
+
+        Example:
+            >>> Variable("width", ("8", "16"), "size").value(1)
+            16
+        """
+        return self._values[index]
+
+    @property
+    def _values(self) -> tuple[Choice, ...]:
+        if self.kind == "edge":
+            return (False, True)
+        if self.kind != "op":
+            for number in (int, float):
+                try:
+                    return tuple(number(choice) for choice in self.choices)
+                except ValueError:
+                    continue
+        return self.choices

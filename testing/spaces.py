@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 
+import cloudpickle
 import networkx as nx
 import pytest
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
-from ..core.errors import ArchitectureError, UsageError
+from ..core.errors import ArchitectureError, UnknownNameError, UsageError
 from ..core.seeding import Seed, make_generator
+from ..encoders.message_graph import MessageGraph
 from ..spaces import Architecture, GraphTask, ImageTask, Space, Task, from_json, names
+from ..spaces.variable import ROLES
+from .second_device import second_device
 
 __all__ = ["SpaceContract", "decode_at_random"]
 
@@ -94,6 +99,28 @@ class SpaceContract:
 
     def test_skeleton_leads_forward(self, space: Space) -> None:
         assert all(0 <= i < j < len(space.nodes) for i, j in space.skeleton)
+
+    def test_inputs_and_outputs_are_nodes(self, space: Space) -> None:
+        for ends in (space.inputs, space.outputs):
+            assert len(set(ends)) == len(ends)
+            assert set(ends) <= set(range(len(space.nodes)))
+
+    def test_every_choice_has_a_role(self, space: Space) -> None:
+        for variable in space.variables:
+            assert len(variable.roles) == variable.size
+            assert set(variable.roles) <= set(ROLES)
+
+    def test_what_is_absent_passes_nothing(self, space: Space) -> None:
+        graph = MessageGraph(space)
+        for column, variable in enumerate(space.variables):
+            for index in variable.having("absent"):
+                pair = torch.tensor([space.example] * 2)
+                pair[:, column] = torch.tensor([index, (index + 1) % variable.size])
+                features, edges = graph(graph.one_hot(pair))
+                place = (features[0] != features[1]).any(1)
+                assert place.sum() == 1
+                assert not edges[0, place].any()
+                assert not edges[0, :, place].any()
 
     def test_choice_mask_counts_choices(self, space: Space) -> None:
         assert space.choice_mask.sum(1).tolist() == [v.size for v in space.variables]
@@ -216,6 +243,34 @@ class SpaceContract:
     def test_example_is_an_architecture(self, space: Space) -> None:
         assert space.is_valid(torch.tensor([space.example])).all()
 
+    # -- choices by name ------------------------------------------------------------------------
+
+    def test_choices_are_had_by_name(self, space: Space, x: Int[Tensor, "B V"]) -> None:
+        for row in x[:8].tolist():
+            architecture = space.architecture(row)
+            for variable, index in zip(space.variables, row, strict=True):
+                value = architecture[variable.name]
+                assert value == architecture.choices[variable.name] == variable.value(index)
+                if variable.kind == "op":
+                    assert value == variable.choices[index]
+                elif variable.kind == "edge":
+                    assert value is bool(index)
+                elif not isinstance(value, str):
+                    assert value == float(variable.choices[index])
+
+    def test_an_unknown_variable(self, space: Space, x: Int[Tensor, "B V"]) -> None:
+        architecture = space.architecture(x[0])
+        name = space.variables[0].name
+        with pytest.raises(UnknownNameError, match="Did you mean") as caught:
+            architecture[f"{name}?"]
+        assert name in caught.value.hint
+
+    def test_choices_reach_workers(self, space: Space, x: Int[Tensor, "B V"]) -> None:
+        for architecture in space.architectures(x[:4]):
+            again = pickle.loads(cloudpickle.dumps(architecture))
+            assert again == architecture
+            assert again.choices == architecture.choices
+
     # -- errors ---------------------------------------------------------------------------------
 
     @pytest.mark.parametrize(
@@ -247,7 +302,7 @@ class SpaceContract:
 
     def test_architecture_of_another_space(self, space: Space) -> None:
         with pytest.raises(ArchitectureError, match="another"):
-            space.architecture(Architecture("another", (0,), "0", (0,)))
+            space.architecture(Architecture("another", (0,), "0", (0,), ()))
 
     # -- moves ----------------------------------------------------------------------------------
 
@@ -289,6 +344,13 @@ class SpaceContract:
         known: Bool[Tensor, "B V"] = torch.rand(x.shape, generator=make_generator(0)) < 0.5
         other = torch.where(known, x, x.flip(0))
         assert torch.equal(space.allowed(x, known), space.allowed(other, known))
+
+    def test_allowed_is_told_on_any_device(self, space: Space, x: Int[Tensor, "B V"]) -> None:
+        known = torch.rand(x.shape, generator=make_generator(0)) < 0.5
+        with second_device() as device:
+            mask = space.allowed(x.to(device), known.to(device))
+            assert mask.device == device
+            assert torch.equal(mask.cpu(), space.allowed(x, known))
 
     def test_decoding_under_constraints_is_valid(self, space: Space) -> None:
         if not space.constrained:
@@ -341,6 +403,8 @@ class SpaceContract:
         for row in torch.cat([x, space.shuffle(x, 0)]).tolist():
             dag = space.dag(row)
             assert all(0 <= i < j < len(dag.nodes) for i, j in dag.edges)
+            assert {*dag.inputs, *dag.outputs} <= set(range(len(dag.nodes)))
+            assert set(dag.roles) <= {*((i,) for i in range(len(dag.nodes))), *dag.edges}
             assert sum(map(len, dag.layers())) == len(dag.nodes)
 
     def test_dag_through_networkx(self, space: Space, x: Int[Tensor, "B V"]) -> None:

@@ -69,6 +69,7 @@ def test_the_package_runs_as_the_command() -> None:
 
 def test_sample_prints_json_with_the_documented_keys_and_repeats_by_seed(run: Run) -> None:
     arguments = ("sample", "nasbench201", "--target", "params<=0.3M, depth>=20", "-n", 7)
+    arguments += ("--batch-size", 128)
     code, out, _ = run(*arguments, "--seed", 4, "--format", "json")
     result = json.loads(out)
     assert code == 0

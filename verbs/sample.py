@@ -21,10 +21,8 @@ from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.metric import Metric
-from ..evaluators.resolver import EvaluatorLike, data_sets
-from ..evaluators.resolver import evaluator as make_evaluator
+from ..evaluators.resolver import EvaluatorLike, data_sets, evaluator as make_evaluator
 from ..evaluators.targets import Target, Targets, exact_metrics, parse_targets
-from ..generators.diffusion import GraphDiffusion
 from ..generators.generator import Generator
 from ..generators.pool import gather
 from ..generators.resolver import generator_for
@@ -32,8 +30,7 @@ from ..generators.steering import reference_set, steer
 from ..predictors.goal import Goal
 from ..predictors.resolver import AUTO, fit_predictor
 from ..reports import draw, sheet_caption, write_report
-from ..spaces import Architecture, Space
-from ..spaces import space as make_space
+from ..spaces import Architecture, Space, space as make_space
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
 from .search import evaluators_of
 
@@ -144,6 +141,7 @@ def sample(
     run: str | Path | None = None,
     storage: str | None = None,
     device: str = "auto",
+    batch_size: int | None = None,
     progress: Progress | None = None,
 ) -> SampleResult:
     """Samples distinct architectures that meet target properties.
@@ -186,11 +184,12 @@ def sample(
             call goes on where it was stopped.
         storage: As for `vitruvius.search`.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
+        batch_size: Proposals computed together; by default as suits the device.
         progress: Where to report the evaluation of labels to.
 
     Raises:
-        UsageError: For ``n``, ``labels`` or ``steps`` out of range, or for guidance that the
-            generator or the targets do not allow.
+        UsageError: For ``n``, ``labels``, ``steps`` or ``batch_size`` out of range, or for guidance
+            that the generator or the targets do not allow.
         TargetError: For targets that contradict each other or that nothing in the space can meet.
         UnknownNameError: For an unknown space, data set, metric, predictor, generator or guidance.
         TableError: For a table that cannot be read.
@@ -239,7 +238,13 @@ def sample(
         ),
     )
     return sampler.sample(
-        n, generator=generator, guidance=guidance, steps=steps, device=device, clock=clock
+        n,
+        generator=generator,
+        guidance=guidance,
+        steps=steps,
+        device=device,
+        batch_size=batch_size,
+        clock=clock,
     )
 
 
@@ -334,6 +339,7 @@ class Sampler:
         steps: int = 16,
         seed: int | None = None,
         device: str = "auto",
+        batch_size: int | None = None,
         clock: _Clock | None = None,
     ) -> SampleResult:
         """Samples as the function `sample` does, spending no further labels.
@@ -345,6 +351,7 @@ class Sampler:
             steps: Reverse steps.
             seed: Seed of the proposals; by default that of the labels.
             device: As for `sample`.
+            batch_size: As for `sample`.
             clock: Started earlier, where more than this call shall be timed.
 
         Raises:
@@ -358,8 +365,7 @@ class Sampler:
         chosen = generator
         if isinstance(generator, str):
             generator = generator_for(self.space, generator)
-        if isinstance(generator, GraphDiffusion):
-            generator.to(resolve_device(device))
+        generator.to(resolve_device(device))
         units = self.data.metrics if self.data is not None else ()
         steering = steer(self.goal, generator, guidance, units=units, seed=seed)
         pool = gather(
@@ -369,6 +375,7 @@ class Sampler:
             n,
             exclude=torch.cat([self.labels.x, self._exclude]),
             steps=steps,
+            batch_size=batch_size,
             seed=seed,
         )
         feasible = self.goal.feasible(pool.x)

@@ -21,12 +21,15 @@ from ..core.evaluator_config import EvaluatorConfig
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
-from ..evaluators.resolver import EvaluatorLike, listed, parse_evaluator
-from ..evaluators.resolver import evaluator as make_evaluator
+from ..evaluators.resolver import (
+    EvaluatorLike,
+    evaluator as make_evaluator,
+    listed,
+    parse_evaluator,
+)
 from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks
-from ..spaces import Space, names
-from ..spaces import space as make_space
+from ..spaces import Space, names, space as make_space
 from ..spaces.declared import DeclaredSpace
 from ..spaces.resolver import PRESETS
 

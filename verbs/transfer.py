@@ -26,8 +26,7 @@ from ..encoders.tasks.graph_task import describe_graph
 from ..encoders.tasks.image_task import describe_images
 from ..encoders.tasks.task_description import TaskDescription, describe_task
 from ..evaluators.evaluator import Evaluator
-from ..evaluators.resolver import EvaluatorLike, data_sets
-from ..evaluators.resolver import evaluator as make_evaluator
+from ..evaluators.resolver import EvaluatorLike, data_sets, evaluator as make_evaluator
 from ..evaluators.targets import Target, Targets
 from ..generators.across_tasks import SCORE, for_task
 from ..generators.adapters import adapt
@@ -42,12 +41,10 @@ from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks, named_tasks
 from ..predictors.transferred import Transferred
 from ..reports import write_text
-from ..spaces import Space, Task, names
-from ..spaces import space as make_space
+from ..spaces import Space, Task, names, space as make_space
 from .labels import FEWEST
 from .sample import Sampler, SampleResult
-from .search import search as run_search
-from .search import warm_start_task
+from .search import search as run_search, warm_start_task
 
 __all__ = ["BUILTIN", "TransferResult", "transfer"]
 

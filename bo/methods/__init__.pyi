@@ -6,5 +6,4 @@ from .local_search import LocalSearch as LocalSearch
 from .nao import NAOSearch as NAOSearch
 from .nsga2 import NSGA2 as NSGA2
 from .random import RandomSearch as RandomSearch
-from .resolver import method as method
-from .resolver import names as names
+from .resolver import method as method, names as names

@@ -1,14 +1,8 @@
 from .graph_task import describe_graph as describe_graph
 from .image_task import (
     ImageSetEncoder as ImageSetEncoder,
-)
-from .image_task import (
     describe_images as describe_images,
-)
-from .image_task import (
     train_image_encoder as train_image_encoder,
 )
-from .probes import describe_probes as describe_probes
-from .probes import probe_design as probe_design
-from .task_description import TaskDescription as TaskDescription
-from .task_description import distances as distances
+from .probes import describe_probes as describe_probes, probe_design as probe_design
+from .task_description import TaskDescription as TaskDescription, distances as distances

@@ -75,14 +75,18 @@ class ImageSetEncoder(nn.Module):
         """Embeds one set.
 
         Args:
-            images: Grey levels or colours.
+            images: Grey levels or colours, on any device.
             labels: Class of every image, any numbers.
         """
+        device = next(self.parameters()).device
+        images, labels = images.to(device), labels.to(device)
         parts = [self.image((_small(chunk) - 0.5) / 0.25) for chunk in images.split(CHUNK)]
         _, place, count = labels.unique(return_inverse=True, return_counts=True)
-        classes = self.of_class(_mean_and_spread(torch.cat(parts), place, count))
+        classes = self.of_class(_mean_and_deviation(torch.cat(parts), place, count))
         one = torch.zeros(len(classes), dtype=torch.long, device=classes.device)
-        return self.of_set(_mean_and_spread(classes, one, torch.tensor([len(classes)])))[0]
+        return self.of_set(
+            _mean_and_deviation(classes, one, torch.tensor([len(classes)], device=one.device))
+        )[0]
 
     def save(self, folder: str | Path) -> None:
         """Saves it as safetensors and JSON.
@@ -198,8 +202,8 @@ def sub_task(images: RawImages, generator: torch.Generator, n: int = 2 * BATCH) 
     """
     classes = images.labels.unique()
     most = min(len(classes), CLASSES)
-    kept = min(2, most) + _below(most - min(2, most) + 1, generator)
-    chosen = classes[torch.randperm(len(classes), generator=generator)[:kept]]
+    count = min(2, most) + _below(most - min(2, most) + 1, generator)
+    chosen = classes[torch.randperm(len(classes), generator=generator)[:count]]
     members = torch.isin(images.labels, chosen).nonzero()[:, 0]
     members = members[torch.randperm(len(members), generator=generator)[:n]]
     pixels = images.images[members]
@@ -307,7 +311,7 @@ def _separability(
     return (hits.mean().item() - chance) / (1 - chance)
 
 
-def _mean_and_spread(
+def _mean_and_deviation(
     values: Float[Tensor, "N D"], place: Int[Tensor, " N"], count: Int[Tensor, " C"]
 ) -> Float[Tensor, "C _"]:
     """Mean and standard deviation of the rows of every place."""

@@ -96,7 +96,7 @@ def describe_probes(values: Float[Tensor, " n"]) -> TaskDescription:
             f"Of {len(values)} probes {len(known)} have a value, at least {FEWEST} are needed.",
             "Evaluate more of them.",
         )
-    ranks = torch.from_numpy(rankdata(values[known].numpy()))
+    ranks = torch.from_numpy(rankdata(values[known].double().numpy()))
     scores = torch.special.ndtri((ranks - 0.5) / len(known))
     scores = scores / scores.square().mean().sqrt().clamp(min=1e-6)
     return TaskDescription(

@@ -18,7 +18,7 @@ __all__ = ["Kind", "TaskDescription", "describe_task", "distances"]
 
 Kind = Literal["graph", "image", "probes"]
 
-# A spread below this share of the size of the values is rounding.
+# A deviation below this share of the size of the values is rounding.
 ROUNDING = 1e-6
 STRANGERS = 2.0
 
@@ -145,10 +145,10 @@ def distances(descriptions: Sequence[TaskDescription]) -> Float[Tensor, "K K"]:
     count = known.sum(0).clamp(min=1)
     mean = table.nan_to_num(0.0).sum(0) / count
     centred = (table - mean).nan_to_num(0.0)
-    spread = (centred.square().sum(0) / (count - 1).clamp(min=1)).sqrt()
-    spread[[kind == "probes" for kind, _ in names]] = 1.0
-    rounding = spread <= ROUNDING * table.nan_to_num(0.0).abs().amax(0)
-    scaled = centred / spread.masked_fill(rounding, math.inf)
+    deviation = (centred.square().sum(0) / (count - 1).clamp(min=1)).sqrt()
+    deviation[[kind == "probes" for kind, _ in names]] = 1.0
+    rounding = deviation <= ROUNDING * table.nan_to_num(0.0).abs().amax(0)
+    scaled = centred / deviation.masked_fill(rounding, math.inf)
     both = (known[:, None] & known[None]).double()
     square = ((scaled[:, None] - scaled[None]).square() * both).sum(-1)
     shared = both.sum(-1)

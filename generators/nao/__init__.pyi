@@ -1,4 +1,3 @@
-from .generator import NAO as NAO
-from .generator import Tally as Tally
+from .generator import NAO as NAO, Tally as Tally
 from .network import NAONetwork as NAONetwork
 from .recipe import train_nao as train_nao

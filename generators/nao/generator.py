@@ -12,14 +12,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...core.errors import CheckpointError, UnknownNameError, UsageError
-from ...core.seeding import Seed, make_generator
+from ...core.seeding import Seed, generators_for
 from ...encoders.ascent import Worth, ascend
 from ...encoders.autoencoder import decode
 from ...encoders.latent_head import LatentHead
 from ...encoders.schema import Schema
 from ...predictors.predictor import NormalScores
 from ...spaces import Space
-from ..generator import Proposals, check_counts
+from ..generator import Proposals, batch_for, check_counts
 from ..guidance import Gradient, Guidance, Resampling, systematic
 from ..reading import UNREADABLE, first_line, read_json
 from .network import NAONetwork
@@ -82,6 +82,15 @@ class NAO:
         self.name = f"{self.schema.name} nao"
         self.tally = Tally()
 
+    def to(self, device: torch.device) -> NAO:
+        """Moves the network.
+
+        Args:
+            device: Where to.
+        """
+        self.network.to(device)
+        return self
+
     def seen(self, space: Space, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"] | None:
         """Tells which architectures were in the training set; None where that is not recorded.
 
@@ -101,7 +110,7 @@ class NAO:
         *,
         guidance: Guidance | None = None,
         steps: int = 16,
-        batch: int = 256,
+        batch_size: int | None = None,
         seed: Seed = None,
     ) -> Proposals:
         """Decodes ``n`` embeddings, repeats included.
@@ -111,15 +120,15 @@ class NAO:
             n: Number of proposals.
             guidance: What steers them: importance resampling, a gradient, or both.
             steps: Moves of every seed, where a gradient guides.
-            batch: Proposals computed together.
+            batch_size: Proposals computed together; by default as suits the network's device.
             seed: A generator, an integer seed, or None for a fresh one.
 
         Raises:
-            UsageError: For ``n``, ``steps`` or ``batch`` below 1, or classifier-free guidance.
+            UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, or classifier-free guidance.
             UnknownNameError: For a space it was not trained on.
             CheckpointError: Where the space has changed since training.
         """
-        check_counts(n=n, steps=steps, batch=batch)
+        check_counts(n=n, steps=steps, batch_size=batch_size)
         guidance = guidance or Guidance()
         if guidance.classifier_free is not None:
             raise UsageError(
@@ -127,7 +136,9 @@ class NAO:
                 "Use resampling or gradient guidance.",
             )
         self._check(space)
-        generator = make_generator(seed)
+        device = self.network.device
+        host, generator = generators_for(seed, device)
+        batch = batch_size or batch_for(device, len(space.variables))
         resampling, gradient = guidance.resampling, guidance.gradient
         rounds = resampling.rounds if resampling else 1
         archive: list[Tensor] = []
@@ -140,7 +151,7 @@ class NAO:
             if turn and resampling is not None:
                 known, value = _distinct(space, torch.cat(archive), torch.cat(values))
                 if len(known):
-                    seeds = _survivors(known, value, share, resampling, generator)
+                    seeds = _survivors(known, value, share, resampling, host)
                     worth = worth or self._learn(known, value)
                     excluded = space.hashes(known)
             for start in range(0, share, batch):
@@ -228,8 +239,9 @@ class NAO:
             if not len(left):
                 break
             seeds = space.canonical(x[left])
-            start = network.encode(seeds.to(self.network.device))
-            start = start + JITTER * torch.randn(start.shape, generator=generator).to(start.device)
+            start = network.encode(seeds)
+            noise = torch.randn(start.shape, generator=generator, device=start.device)
+            start = start + JITTER * noise
             end = ascend(network, space, seeds, worth, excluded=excluded, start=start)
             x[left] = end.x
             self.tally.seeds += len(left)
@@ -246,13 +258,13 @@ class NAO:
             others = torch.linspace(0, len(rest) - 1, LEARNT - LEARNT // 2).long()
             keep = torch.cat([order[: LEARNT // 2], rest[others]])
             x, value = x[keep], value[keep]
-        embedding = self.network.autoencoder.encode(x.to(self.network.device))
+        embedding = self.network.autoencoder.encode(x)
         value = value.double().clamp(min=-1e9)
-        return LatentHead(embedding.cpu(), NormalScores(value)(value))
+        return LatentHead(embedding, NormalScores(value)(value))
 
     def _relaxed(self, gradient: Gradient) -> Worth:
         network = self.network.autoencoder
-        return lambda embedding: gradient.value(network.logits(embedding).softmax(-1))
+        return lambda embedding: gradient.value(network.logits(embedding).softmax(-1).cpu())
 
     def _check(self, space: Space) -> None:
         if space.name != self.schema.name:

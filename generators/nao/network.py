@@ -79,7 +79,7 @@ class NAONetwork(ModelMixin, ConfigMixin):
 
         Args:
             n: How many.
-            generator: Source of randomness, on the CPU.
+            generator: Source of randomness, where the network is.
         """
-        noise = torch.randn(n, len(self.mean), generator=generator).to(self.mean.device)
+        noise = torch.randn(n, len(self.mean), generator=generator, device=self.mean.device)
         return self.mean + noise @ self.factor.T

@@ -77,6 +77,7 @@ class MobileNetV3(Space):
         "head",
     )
     skeleton = tuple((i, i + 1) for i in range(UNITS * SLOTS + 1))
+    inputs, outputs = (0,), (UNITS * SLOTS + 1,)
     variables = (
         Variable("resolution", tuple(map(str, RESOLUTIONS)), "size"),
         *(variable for u in range(UNITS) for variable in _unit_variables(u)),
@@ -182,7 +183,8 @@ class MobileNetV3(Space):
         blocks = (f"k{kernel} e{ratio}" for unit in _blocks(row) for kernel, ratio in unit)
         nodes = ("stem", *blocks, "head")
         edges = {(i, i + 1): "" for i in range(len(nodes) - 1)}
-        return DAG(nodes, edges, {"resolution": str(RESOLUTIONS[row[0]])})
+        attributes = {"resolution": str(RESOLUTIONS[row[0]])}
+        return DAG(nodes, edges, attributes, inputs=(0,), outputs=(len(nodes) - 1,))
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         task = image_task(task or self.task)

@@ -17,7 +17,7 @@ from ..architecture import Architecture
 from ..dag import DAG
 from ..space import Space
 from ..task import ImageTask, Task
-from ..variable import Variable
+from ..variable import Role, Variable
 from ._image import image_task
 from ._nasbench101_decoding import allowed_choices
 from ._nasbench101_layout import EDGES, INNER, LAST, MAX_EDGES, SLOTS, adjacency, prune
@@ -26,6 +26,7 @@ from ._nasbench101_network import Network, vertex_channels
 __all__ = ["NASBench101"]
 
 OPERATIONS = ("absent", "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3")
+ROLES: tuple[Role, ...] = ("absent", "op", "op", "op")
 ABSENT = 0
 TAPS = (0, 1, 9, 0)
 STEM, STACKS, CELLS = 128, 3, 3
@@ -63,8 +64,9 @@ class NASBench101(Space):
     name = "nasbench101"
     task = ImageTask()
     nodes = ("input", *(f"node {i}" for i in range(1, LAST)), "output")
+    inputs, outputs = (0,), (LAST,)
     variables = (
-        *(Variable(f"op_{i}", OPERATIONS, "op", (i,)) for i in range(1, LAST)),
+        *(Variable(f"op_{i}", OPERATIONS, "op", (i,), ROLES) for i in range(1, LAST)),
         *(Variable(f"edge_{i}_{j}", ("0", "1"), "edge", (i, j)) for i, j in EDGES),
     )
     # input -> 3x3 convolution -> 3x3 convolution -> output
@@ -105,8 +107,9 @@ class NASBench101(Space):
             x: Choice indices; entries that are not known are ignored.
             known: Which entries are decided.
         """
-        found = allowed_choices(x, known) & self.choice_mask
-        return torch.where(found.any(2, keepdim=True), found, self.choice_mask)
+        choices = self.choice_mask.to(x.device)
+        found = allowed_choices(x, known) & choices
+        return torch.where(found.any(2, keepdim=True), found, choices)
 
     def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
         """Lists the cells one step away, each once, in canonical form.
@@ -181,7 +184,8 @@ class NASBench101(Space):
         """Draws the present nodes."""
         labels, matrix = _present(row)
         pairs = itertools.combinations(range(len(labels)), 2)
-        return DAG(tuple(labels), {(i, j): "" for i, j in pairs if matrix[i][j]})
+        edges = {(i, j): "" for i, j in pairs if matrix[i][j]}
+        return DAG(tuple(labels), edges, inputs=(0,), outputs=(len(labels) - 1,))
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         task = image_task(task or self.task)

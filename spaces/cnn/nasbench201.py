@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from ..space import Space
 from ..task import ImageTask, Task
-from ..variable import Variable
+from ..variable import Role, Variable
 from ._image import image_task
 
 __all__ = ["NASBench201"]
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+ROLES: tuple[Role, ...] = ("absent", "identity", "op", "op", "op")
 NONE, SKIP = 0, 1
 KERNELS = {2: 1, 3: 3}
 # Order of the native string: the edges into node 1, then into node 2, then into node 3.
@@ -41,7 +42,8 @@ class NASBench201(Space):
     name = "nasbench201"
     task = ImageTask()
     nodes = ("input", "sum 1", "sum 2", "output")
-    variables = tuple(Variable(f"op_{i}_{j}", OPERATIONS, "op", (i, j)) for i, j in EDGES)
+    inputs, outputs = (0,), (3,)
+    variables = tuple(Variable(f"op_{i}_{j}", OPERATIONS, "op", (i, j), ROLES) for i, j in EDGES)
 
     @property
     def architecture_count(self) -> int:

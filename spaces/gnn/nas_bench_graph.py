@@ -6,6 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -16,12 +17,13 @@ from ...core.errors import UsageError
 from ..dag import DAG
 from ..space import Space
 from ..task import GraphTask, Task
-from ..variable import Variable
+from ..variable import Role, Variable
 
 __all__ = ["TASKS", "NASBenchGraph"]
 
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
-SKIP = OPERATIONS.index("skip")
+SKIP = 8
+ROLES: tuple[Role, ...] = ("op", "op", "op", "op", "op", "op", "op", "op", "identity")
 NODES = 4
 # Parents of the four nodes of the nine trees, in the order of the published keys.
 TREES = (
@@ -129,13 +131,14 @@ class NASBenchGraph(Space):
     task = TASKS["cora"]
     nodes = ("input", "node 1", "node 2", "node 3", "node 4", "output")
     skeleton = ((0, 1),)
+    inputs, outputs = (0,), (NODES + 1,)
     variables = (
-        Variable("op_1", OPERATIONS, "op", (1,)),
+        Variable("op_1", OPERATIONS, "op", (1,), ROLES),
         *(
             variable
             for k in range(2, NODES + 1)
             for variable in (
-                Variable(f"op_{k}", OPERATIONS, "op", (k,)),
+                Variable(f"op_{k}", OPERATIONS, "op", (k,), ROLES),
                 Variable(f"parent_{k}", tuple(map(str, range(k))), "parent", (k,)),
             )
         ),
@@ -199,7 +202,7 @@ class NASBenchGraph(Space):
         dag = super().dag(row)
         inner = {i for i, _ in dag.edges}
         leaves = {(k, NODES + 1): "" for k in range(1, NODES + 1) if k not in inner}
-        return DAG(dag.nodes, dag.edges | leaves, dag.attributes)
+        return replace(dag, edges=dag.edges | leaves)
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         task = _graph_task(task or self.task)

@@ -2,8 +2,7 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from vitruvius.core.errors import UnknownNameError
 from vitruvius.encoders.feature_sets import VIEWS, Features, FeatureSets

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vitruvius.encoders.layout import family
-from vitruvius.encoders.message_graph import ABSENT, MessageGraph
+from vitruvius.encoders.message_graph import MessageGraph
 from vitruvius.spaces import DeclaredSpace, Space, space
 
 SHIPPED = ["nasbench101", "nasbench201", "nas-bench-graph", "mobilenetv3"]
@@ -23,7 +23,7 @@ def expected_edges(space: Space, row: list[int]) -> set[tuple[int, int]]:
     if space.name == "nasbench101":  # its drawing numbers present nodes only
         slots = [0, *(i for i in range(1, 6) if row[i - 1]), 6]
         return {(slots[i], slots[j]) for i, j in dag.edges}
-    return {edge for edge, label in dag.edges.items() if label not in ABSENT}
+    return {edge for edge in dag.edges if dag.role(*edge) != "absent"}
 
 
 def test_hard_edges_are_those_of_the_dag(shipped: Space) -> None:
@@ -127,13 +127,27 @@ def test_graph_variables_are_on_every_node() -> None:
             "skeleton": [[0, 1]],
             "variables": [
                 {"name": "bits", "choices": [4, 8], "kind": "bits"},
-                {"name": "op", "choices": ["x", "none"], "kind": "op", "place": [1]},
-                {"name": "size", "choices": [1, "absent"], "kind": "size", "place": [1]},
+                {"name": "op", "choices": ["x", "y"], "kind": "op", "place": [1]}
+                | {"roles": {"y": "absent"}},
+                {"name": "size", "choices": [1, 0], "kind": "size", "place": [1]}
+                | {"roles": {0: "absent"}},
             ],
         }
     )
     graph = MessageGraph(declared)
     features, edges = graph(graph.one_hot(torch.tensor([[1, 0, 0], [1, 1, 0], [1, 0, 1]])))
     assert features[:, :, 1].eq(1).all()
-    # Either label takes the node away.
+    # Either choice takes the node away.
     assert edges[:, 0, 1].tolist() == [1.0, 0.0, 0.0]
+
+
+def test_labels_have_no_meaning() -> None:
+    """Nothing is read off a spelling, whichever way round."""
+    variables = [
+        {"name": "op", "choices": ["none", "absent"], "kind": "op", "place": [1]},
+    ]
+    declared = DeclaredSpace(
+        {"name": "s", "nodes": ["a", "b"], "skeleton": [[0, 1]], "variables": variables}
+    )
+    graph = MessageGraph(declared)
+    assert graph(graph.one_hot(torch.tensor([[0], [1]])))[1][:, 0, 1].tolist() == [1.0, 1.0]

@@ -3,8 +3,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, reject
-from hypothesis import strategies as st
+from hypothesis import given, reject, strategies as st
 
 from vitruvius.core.errors import TargetError, UnknownNameError
 from vitruvius.evaluators.metric import Metric

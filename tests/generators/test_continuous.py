@@ -104,10 +104,10 @@ class Exact:
         generator = seeded()
         state = run.noised(torch.zeros(n, *self.choices.shape), 0, generator)
         for i, sigma in enumerate(run.sigmas):
-            logits = self(run.spread(state), sigma)
+            logits = self(run.unflatten(state), sigma)
             for _ in range(run.corrections):
                 state = run.correct(i, state, logits, generator)
-                logits = self(run.spread(state), sigma)
+                logits = self(run.unflatten(state), sigma)
             if i + 1 < len(run.sigmas):
                 state = run.step(i, state, logits, generator)
         found = (logits.argmax(2)[:, None] == self.rows).all(2).long().argmax(1)
@@ -183,7 +183,7 @@ def test_seeds_repeat(cells: Space, flowing: GraphDiffusion, name: str) -> None:
 def test_as_many_as_asked_for(
     cells: Space, flowing: GraphDiffusion, name: str, n: int, batch: int, steps: int
 ) -> None:
-    found = changed(flowing, name).propose(cells, n, batch=batch, steps=steps, seed=0)
+    found = changed(flowing, name).propose(cells, n, batch_size=batch, steps=steps, seed=0)
     assert found.x.shape == (n, 6)
     assert torch.equal(found.valid, cells.is_valid(found.x))
 

@@ -5,8 +5,15 @@ import pytest
 import torch
 
 from vitruvius.core.errors import UnknownNameError
+from vitruvius.encoders.layout import RELATIONS
 from vitruvius.generators import Source, new_denoiser
-from vitruvius.generators.denoiser import GraphDenoiser, fingerprints, schema_of
+from vitruvius.generators.denoiser import (
+    _GELU,
+    GraphDenoiser,
+    _Block,
+    fingerprints,
+    schema_of,
+)
 from vitruvius.generators.schedulers import MASK
 from vitruvius.spaces import Space, space
 
@@ -138,7 +145,7 @@ def test_no_values_at_all(cells: Space) -> None:
         lively(cells, conditions=["a"]).scores(0, {})
 
 
-def test_marks_of_two_spaces_do_not_meet() -> None:
+def test_fingerprints_of_two_spaces_do_not_meet() -> None:
     """A row of one space may be the beginning of a row of another."""
     a, b = space("nasbench201"), space("nas-bench-graph")
     x = torch.tensor([[1, 1, 1, 1, 1, 1]])
@@ -147,3 +154,43 @@ def test_marks_of_two_spaces_do_not_meet() -> None:
     assert fingerprints(a, x, 0) != fingerprints(b, longer, 1)
     every = [fingerprints(s, s.enumerate(), i) for i, s in enumerate((a, b))]
     assert torch.cat(every).unique().numel() == 6466 + 26_206
+
+
+def test_wanted_logits_are_those_of_all(shipped: Space) -> None:
+    denoiser = lively(shipped, conditions=["params"])
+    generator = torch.Generator().manual_seed(0)
+    x = shipped.sample(6, 0)
+    x = x.masked_fill(torch.rand(x.shape, generator=generator) < 0.5, MASK)
+    wanted = torch.rand(x.shape, generator=generator).argsort(1)[:, :3]
+    for conditions in (None, torch.randn(6, 1, generator=generator)):
+        logits = denoiser(x, torch.full((6,), 0.5), conditions)
+        some = denoiser(x, torch.full((1,), 0.5), conditions, wanted=wanted)
+        expected = logits.gather(1, wanted[..., None].expand(-1, -1, logits.shape[2]))
+        torch.testing.assert_close(some, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gelu_is_torchs_own() -> None:
+    x = torch.linspace(-9, 9, 301, dtype=torch.float64, requires_grad=True)
+    ours, theirs = _GELU()(x), torch.nn.functional.gelu(x, approximate="tanh")
+    torch.testing.assert_close(ours, theirs)
+    gradients = (torch.autograd.grad(y.sum(), x)[0] for y in (ours, theirs))
+    torch.testing.assert_close(*gradients)
+
+
+def test_attention_is_torchs_own() -> None:
+    block = _Block(16, 4)
+    generator = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(block.bias.weight, generator=generator)
+    h = torch.randn(3, 5, 16, generator=generator)
+    relation = torch.randint(len(RELATIONS), (5, 5), generator=generator)
+    found = block(h, torch.zeros(1, 16), relation)
+    qkv = (
+        block.qkv(torch.nn.functional.layer_norm(h, (16,)))
+        .view(3, 5, 3, 4, 4)
+        .permute(2, 0, 3, 1, 4)
+    )
+    mixed = torch.nn.functional.scaled_dot_product_attention(
+        *qkv, attn_mask=block.bias(relation).permute(2, 0, 1)
+    )
+    h = h + block.out(mixed.transpose(1, 2).reshape(3, 5, 16))
+    torch.testing.assert_close(found, h + block.mlp(torch.nn.functional.layer_norm(h, (16,))))

@@ -53,14 +53,14 @@ def test_global_random_state_is_left_alone(cells: Space, trained: GraphDiffusion
 def test_as_many_as_asked_for(
     cells: Space, trained: GraphDiffusion, n: int, batch: int, steps: int
 ) -> None:
-    found = trained.propose(cells, n, batch=batch, steps=steps, seed=0)
+    found = trained.propose(cells, n, batch_size=batch, steps=steps, seed=0)
     assert found.x.shape == (n, 6)
     assert found.x.dtype == torch.long
     assert found.valid.all()
     assert torch.equal(found.valid, cells.is_valid(found.x))
 
 
-@pytest.mark.parametrize("argument", ["n", "steps", "batch"])
+@pytest.mark.parametrize("argument", ["n", "steps", "batch_size"])
 def test_nothing_to_propose(cells: Space, trained: GraphDiffusion, argument: str) -> None:
     with pytest.raises(UsageError, match=f"`{argument}` must be at least 1, got 0"):
         trained.propose(cells, **({"n": 3} | {argument: 0}))

@@ -48,7 +48,7 @@ def small(cells: Space) -> Callable[[Tensor], Tensor]:
 
 def test_it_is_a_generator(cells: Space, trained: NAO) -> None:
     assert isinstance(trained, Generator)
-    proposals = trained.propose(cells, 1000, batch=300, seed=0)
+    proposals = trained.propose(cells, 1000, batch_size=300, seed=0)
     assert proposals.x.shape == (1000, 6)
     assert bool(proposals.valid.all())
     # Uniform draws would give 926 distinct ones.
@@ -119,7 +119,7 @@ def test_constraints_are_obeyed() -> None:
     assert bool(generator.propose(target, 30, guidance=guidance, seed=0).valid.all())
 
 
-@pytest.mark.parametrize("wrong", [{"n": 0}, {"n": 1, "steps": 0}, {"n": 1, "batch": 0}])
+@pytest.mark.parametrize("wrong", [{"n": 0}, {"n": 1, "steps": 0}, {"n": 1, "batch_size": 0}])
 def test_numbers_below_one(cells: Space, trained: NAO, wrong: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         trained.propose(cells, **wrong)

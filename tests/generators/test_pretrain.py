@@ -31,8 +31,10 @@ def test_large_spaces_are_drawn_and_reach_their_tails(monkeypatch: pytest.Monkey
     assert source.rows.shape == (500, 46)
     assert source.tails is not None
     assert source.tails.shape == (500, 46)
-    spread, wide = (nets.statistics(x)["params"].log().std() for x in (source.rows, source.tails))
-    assert wide > 1.5 * spread
+    deviation, wide = (
+        nets.statistics(x)["params"].log().std() for x in (source.rows, source.tails)
+    )
+    assert wide > 1.5 * deviation
 
 
 def test_a_trained_folder_is_complete(

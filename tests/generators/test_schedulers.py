@@ -48,6 +48,25 @@ def reverse(denoiser: Tabular, n: int, steps: int, seed: int = 0) -> Tensor:
     return state
 
 
+@pytest.mark.parametrize("constrained", [False, True])
+def test_choosing_beforehand_draws_the_same(constrained: bool) -> None:
+    cells = space("nasbench101")
+    scheduler, logits = AbsorbingScheduler(), torch.randn(40, 26, 4, generator=seeded())
+    logits = logits.masked_fill(~cells.choice_mask, -torch.inf)
+    allowed = cells.allowed if constrained else None
+    scheduler.set_timesteps(8, 26)
+    together, apart = seeded(1), seeded(1)
+    one = other = torch.full((40, 26), MASK)
+    for i in range(len(scheduler.timesteps)):
+        one = scheduler.step(logits, i, one, generator=together, allowed=allowed).prev_sample
+        chosen = scheduler.choose(i, other, generator=apart)
+        some = logits.gather(1, chosen[..., None].expand(-1, -1, 4))
+        other = scheduler.step(
+            some, i, other, chosen=chosen, generator=apart, allowed=allowed
+        ).prev_sample
+        assert torch.equal(one, other)
+
+
 # -- forward ------------------------------------------------------------------------------------
 
 

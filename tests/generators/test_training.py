@@ -208,13 +208,13 @@ def test_conditions_move_the_mean(cells: Space, trained: GraphDiffusion) -> None
 
 
 def test_stronger_guidance_is_stricter(cells: Space, trained: GraphDiffusion) -> None:
-    spread = []
+    deviation = []
     for scale in (0.0, 1.0, 2.0):
         guide = ClassifierFree(lambda n, g: {"params": torch.full((n,), 8e5)}, scale)
         x = trained.propose(cells, 300, guidance=Guidance(classifier_free=guide), seed=0).x
-        spread.append(float((cells.statistics(x)["params"] - 8e5).abs().mean()))
-    assert spread[0] > 1.5 * spread[1]
-    assert spread[1] >= 0.9 * spread[2]
+        deviation.append(float((cells.statistics(x)["params"] - 8e5).abs().mean()))
+    assert deviation[0] > 1.5 * deviation[1]
+    assert deviation[1] >= 0.9 * deviation[2]
 
 
 def test_seen_marks_exactly_the_training_rows(

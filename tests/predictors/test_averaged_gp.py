@@ -5,8 +5,7 @@ import gpytorch
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.stats import spearmanr
 
 from vitruvius.encoders.feature_sets import Features, FeatureSets

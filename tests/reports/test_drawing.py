@@ -2,10 +2,18 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from vitruvius.reports.drawing import _FAMILIES, _OTHERS, _shown, draw, draw_dag, text_width
+from vitruvius.reports.drawing import (
+    _END,
+    _FAMILIES,
+    _IDENTITY,
+    _OTHERS,
+    _short_label,
+    draw,
+    draw_dag,
+    text_width,
+)
 from vitruvius.spaces import DAG, names, space
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -36,6 +44,29 @@ def test_what_is_inactive_is_not_drawn() -> None:
     # Nothing enters node 1, so the convolution after it does nothing.
     svg = draw(CELLS, (0, 0, 3, 2, 3, 0))
     assert texts(svg) == ["conv 1×1", "input", "output"]
+
+
+def test_roles_and_marks_are_drawn_whatever_the_labels() -> None:
+    edges = {(0, 1): "none", (0, 2): "zero", (1, 3): "Identity", (2, 3): "skip"}
+    dag = DAG(("x", "a", "b", "y"), edges, roles={(0, 2): "absent", (1, 3): "identity"})
+    svg = draw_dag(dag)
+    assert texts(svg) == ["none", "Identity", "x", "a", "y"]
+    assert svg.count(_IDENTITY.dashes) == 1
+    assert svg.count(_END.fill) == 2
+
+
+def test_what_is_left_dangling_is_no_input() -> None:
+    edges = {(0, 1): "", (1, 3): "", (2, 3): ""}
+    assert texts(draw_dag(DAG(("in", "a", "b", "out"), edges, inputs=(0,)))) == ["in", "a", "out"]
+    assert len(texts(draw_dag(DAG(("in", "a", "b", "out"), edges)))) == 4
+
+
+def test_absent_nodes_cut_what_hangs_from_them() -> None:
+    edges = {(0, 1): "", (1, 2): "", (0, 2): ""}
+    assert texts(draw_dag(DAG(("in", "gone", "out"), edges, roles={(1,): "absent"}))) == [
+        "in",
+        "out",
+    ]
 
 
 def test_a_graph_that_leads_nowhere_says_so() -> None:
@@ -79,7 +110,7 @@ def test_markup_is_escaped() -> None:
     ],
 )  # fmt: skip
 def test_short_names(label: str, shown: str) -> None:
-    assert _shown(label) == shown
+    assert _short_label(label) == shown
 
 
 def luminance(colour: str) -> float:
@@ -94,7 +125,7 @@ def contrast(a: str, b: str) -> float:
 
 
 def test_contrast_of_text_and_frames() -> None:
-    for colours in [*(colours for _, colours in _FAMILIES), *_OTHERS]:
+    for colours in [_END, _IDENTITY, *(colours for _, colours in _FAMILIES), *_OTHERS]:
         assert contrast(colours.text, colours.fill) >= 7
         assert contrast(colours.stroke, "#FFFFFF") >= 3
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from vitruvius.core.errors import OutputError
-from vitruvius.reports import draw, write_report, write_text
-from vitruvius.reports import writer as module
+from vitruvius.reports import draw, write_report, write_text, writer as module
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")

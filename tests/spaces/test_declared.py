@@ -100,3 +100,36 @@ def test_declarations_that_cannot_be(changes: dict[str, Any], why: str) -> None:
 def test_spaces_that_cannot_be(changes: dict[str, Any], why: str) -> None:
     with pytest.raises((UsageError, UnknownNameError), match=why):
         DeclaredSpace(declaration() | changes)
+
+
+def test_roles_and_marks(cells_like: dict[str, Any]) -> None:
+    declared = DeclaredSpace(cells_like)
+    assert declared.variables[0].roles == ("absent", "identity", "op")
+    assert (declared.inputs, declared.outputs) == ((0,), (1,))
+    with pytest.raises(UnknownNameError, match="Did you mean 'zero'"):
+        DeclaredSpace(
+            cells_like | {"variables": [cells_like["variables"][0] | {"roles": {"zer": "absent"}}]}
+        )
+    with pytest.raises(UsageError, match="roles"):
+        DeclaredSpace(
+            cells_like | {"variables": [cells_like["variables"][0] | {"roles": {"zero": "none"}}]}
+        )
+    with pytest.raises(UsageError, match="input or output"):
+        DeclaredSpace(cells_like | {"inputs": [2]})
+
+
+@pytest.fixture
+def cells_like() -> dict[str, Any]:
+    return {
+        "name": "cells",
+        "nodes": ["in", "out"],
+        "variables": [
+            {
+                "name": "op",
+                "choices": ["zero", "Identity", "conv"],
+                "kind": "op",
+                "place": [0, 1],
+                "roles": {"zero": "absent", "Identity": "identity"},
+            }
+        ],
+    }

@@ -9,8 +9,9 @@ import torch
 
 from vitruvius import evaluator, sample, space
 from vitruvius.core.errors import TargetError, UsageError
-from vitruvius.generators import Uniform, load
+from vitruvius.generators import GraphDiffusion, Uniform, load
 from vitruvius.spaces.product import ProductSpace
+from vitruvius.testing import second_device
 from vitruvius.verbs.sample import Sampler
 
 
@@ -120,6 +121,27 @@ def test_a_generator_object_can_be_given() -> None:
     assert sample("nasbench201", generator=Uniform(), n=2).summary["generator"] == "uniform"
     result = sample("nasbench201", generator=load("nasbench201"), n=2, steps=4)
     assert "nasbench201" in result.summary["generator"]
+
+
+def test_a_generator_computes_where_it_is_told() -> None:
+    for name in ("nasbench201", "uniform"):
+        generator = load(name) if name != "uniform" else Uniform()
+        with second_device() as device:
+            options = {"n": 3, "steps": 2, "target": "params<=0.3M", "device": str(device)}
+            result = sample("nasbench201", generator=generator, batch_size=64, **options)
+            assert all(entry.meets_target for entry in result.samples)
+            if isinstance(generator, GraphDiffusion):
+                assert generator.device == device
+
+
+def test_batches_are_of_the_size_asked_for() -> None:
+    one, same, other = (
+        sample("nasbench201", n=5, steps=2, batch_size=size).to_json()["architectures"]
+        for size in (64, 64, 3)
+    )
+    assert one == same != other
+    with pytest.raises(UsageError, match="`batch_size` must be at least 1"):
+        sample("nasbench201", n=5, batch_size=0)
 
 
 def test_one_sampler_serves_several_samples_on_the_same_labels() -> None:

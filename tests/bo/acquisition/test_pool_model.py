@@ -10,8 +10,7 @@ from botorch.acquisition import (
     qUpperConfidenceBound,
 )
 from botorch.sampling import SobolQMCNormalSampler
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from vitruvius.bo.acquisition.pool_model import PoolModel
 from vitruvius.encoders.feature_sets import Features, FeatureSets

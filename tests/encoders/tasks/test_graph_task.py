@@ -7,8 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch_geometric.utils import homophily
 
 from vitruvius.datasets.raw_data import RawGraph, load_raw

@@ -3,8 +3,7 @@ from itertools import combinations
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.stats import kendalltau
 
 from vitruvius.core.errors import UsageError
@@ -93,3 +92,8 @@ def test_tasks_that_rank_architectures_alike_are_near() -> None:
     pairs = list(combinations(range(len(tables)), 2))
     alike = [kendalltau(values[i], values[j]).statistic for i, j in pairs]
     assert kendalltau([float(apart[i, j]) for i, j in pairs], alike).statistic < -0.4
+
+
+def test_precision_does_not_count() -> None:
+    values = torch.rand(17, generator=torch.Generator().manual_seed(0))
+    assert describe_probes(values).values == describe_probes(values.double()).values
