@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..core.errors import UnknownNameError
 from ..core.evaluator_config import EvaluatorConfig
@@ -47,6 +47,7 @@ EvaluatorLike = str | Path | Evaluator | EvaluatorConfig | Function
 """An evaluator, what says which, or a function for `FunctionEvaluator`."""
 
 
+@runtime_checkable
 class NamedEvaluator(Protocol):
     """An evaluator class found by data-set name.
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import sqlalchemy
 from optuna.distributions import CategoricalDistribution, distribution_to_json
@@ -63,6 +63,7 @@ class Record:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+@runtime_checkable
 class TrialTable(Protocol):
     """What the log asks of a storage."""
 
