@@ -116,8 +116,13 @@ class TrialLog:
 
     def read(self) -> list[Entry]:
         """Returns the entry of every position, in order; only what has changed is read."""
+        self._take(self._table.changes())
+        return list(self._entries)
+
+    def _take(self, records: Sequence[Record]) -> None:
+        """Brings the entries up to date."""
         changed: dict[int, None] = {}
-        for record in self._table.changes():
+        for record in records:
             place, attempt = record.attributes["position"], record.attributes["attempt"]
             if place == len(self._attempts):
                 self._attempts.append([])
@@ -140,7 +145,6 @@ class TrialLog:
                 self._open.pop(place, None)
             else:
                 self._open[place] = None
-        return list(self._entries)
 
     def open(self) -> list[Entry]:
         """Returns those entries, as last read, that have no result yet."""
@@ -215,8 +219,8 @@ class TrialLog:
         attributes = self._attributes(position, proposal, attempt, rejected, owner)
         if result is not None:
             attributes["result"] = self._results([result])[0][0]
-        (key,) = self._table.create([NewTrial(proposal.row, attributes)])
-        self.read()
+        (key,), records = self._table.create([NewTrial(proposal.row, attributes)])
+        self._take(records)
         if self._attempts[position][attempt].key != key:
             cut = _cut(f"lost the race for position {position}")
             self._table.end(key, TrialState.FAIL, "cut", cut, None)
@@ -245,8 +249,8 @@ class TrialLog:
         while left:
             first = len(self.read())
             new = self._prior(first, left)
-            keys = self._table.create(new)
-            self.read()
+            keys, records = self._table.create(new)
+            self._take(records)
             # Another process may have taken some of the positions.
             won = [self._attempts[first + i][0].key == key for i, key in enumerate(keys)]
             trials += [self._entries[first + i].trial for i, mine in enumerate(won) if mine]

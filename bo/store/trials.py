@@ -6,6 +6,7 @@ trials asks for what has changed since it last looked, and writes a trial at onc
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -70,8 +71,8 @@ class TrialTable(Protocol):
     def changes(self) -> list[Record]:
         """Returns the trials that are new, or have another state, since the last call."""
 
-    def create(self, trials: Sequence[NewTrial]) -> list[int]:
-        """Writes trials and returns their keys.
+    def create(self, trials: Sequence[NewTrial]) -> tuple[list[int], list[Record]]:
+        """Writes trials; returns their keys, and what has changed, as `changes`.
 
         Args:
             trials: Each is there as a whole or not at all.
@@ -120,26 +121,33 @@ class _OptunaTrials:
         self._running: dict[int, TrialState] = {}
 
     def changes(self) -> list[Record]:
-        trials = self._storage.get_all_trials(self._study, deepcopy=False)
-        looked = [*sorted(self._running), *range(self._known, len(trials))]
-        self._known = len(trials)
         changed = []
-        for number in looked:
-            trial = trials[number]
-            if self._running.get(number) == trial.state:
+        for key in [*self._running, *self._fresh()]:
+            trial = self._storage.get_trial(key)
+            if self._running.get(key) == trial.state:
                 continue
             if trial.state.is_finished():
-                self._running.pop(number, None)
+                self._running.pop(key, None)
             else:
-                self._running[number] = trial.state
+                self._running[key] = trial.state
             attributes = trial.user_attrs
             if "position" in attributes:
                 row = _row(self._space, attributes, trial.params)
-                changed.append(Record(trial._trial_id, trial.state, row, attributes))
+                changed.append(Record(key, trial.state, row, attributes))
         return changed
 
-    def create(self, trials: Sequence[NewTrial]) -> list[int]:
-        return [self._create(trial) for trial in trials]
+    def _fresh(self) -> list[int]:
+        """Keys of the trials that were not there before."""
+        keys: list[int] = []
+        by_number = self._storage.get_trial_id_from_study_id_trial_number
+        with contextlib.suppress(KeyError):
+            while True:
+                keys.append(by_number(self._study, self._known + len(keys)))
+        self._known += len(keys)
+        return keys
+
+    def create(self, trials: Sequence[NewTrial]) -> tuple[list[int], list[Record]]:
+        return [self._create(trial) for trial in trials], self.changes()
 
     def _create(self, trial: NewTrial) -> int:
         now = datetime.now() if trial.state.is_finished() else None
@@ -219,16 +227,19 @@ class _SQLTrials:
 
     def changes(self) -> list[Record]:
         with self._engine.begin() as connection:
-            found = self._in_parts(connection, self._open, list(self._running))
-            found += connection.execute(self._fresh, {"last": self._last}).all()
-            changed = {key: state for key, state in found if self._running.get(key) != state}
-            for key, state in changed.items():
-                if TrialState[state].is_finished():
-                    self._running.pop(key, None)
-                else:
-                    self._running[key] = state
-                self._last = max(self._last, key)
-            return self._records(connection, changed)
+            return self._changes(connection)
+
+    def _changes(self, connection: sqlalchemy.Connection) -> list[Record]:
+        found = self._in_parts(connection, self._open, list(self._running))
+        found += connection.execute(self._fresh, {"last": self._last}).all()
+        changed = {key: state for key, state in found if self._running.get(key) != state}
+        for key, state in changed.items():
+            if TrialState[state].is_finished():
+                self._running.pop(key, None)
+            else:
+                self._running[key] = state
+            self._last = max(self._last, key)
+        return self._records(connection, changed) if changed else []
 
     def _records(self, connection: sqlalchemy.Connection, states: dict[int, str]) -> list[Record]:
         keys = sorted(states)
@@ -268,9 +279,7 @@ class _SQLTrials:
             rows += connection.execute(query, {"keys": keys[start : start + TOGETHER]}).all()
         return rows
 
-    def create(self, trials: Sequence[NewTrial]) -> list[int]:
-        if not trials:
-            return []
+    def create(self, trials: Sequence[NewTrial]) -> tuple[list[int], list[Record]]:
         with self._engine.begin() as connection:
             connection.execute(self._lock)
             newest = connection.execute(self._newest).scalar()
@@ -309,7 +318,7 @@ class _SQLTrials:
             values = [v for key, trial in pairs for v in _values(key, trial.values)]
             if values:
                 connection.execute(_VALUES.insert(), values)
-        return keys
+            return keys, self._changes(connection)
 
     def _chosen(self, key: int, trial: NewTrial) -> list[dict[str, Any]]:
         return [
