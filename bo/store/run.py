@@ -244,7 +244,7 @@ class Run:
         self.storage.set_trial_intermediate_value(key, step, value)
         name = self.storage.get_study_name_from_id(self.study)
         study = Study(name, self.storage, pruner=pruner)
-        return pruner.prune(study, self.storage.get_trial(key))
+        return bool(pruner.prune(study, self.storage.get_trial(key)))
 
     def state(self) -> RunState:
         """Sums the run up, without its space and evaluator."""
