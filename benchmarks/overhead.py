@@ -87,7 +87,7 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
     ]
     before = _reset_mark()
     start = time.process_time()
-    whole = method._setting(problem).whole
+    whole = method._prepared(problem).whole
     assert whole is not None
     encoding = time.process_time() - start
     encoding_peak = _resident("VmHWM") - before

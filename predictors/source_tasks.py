@@ -17,6 +17,7 @@ from ..evaluators.resolver import evaluator
 from ..evaluators.tables.table import Table
 from ..spaces import Space
 from .source_task import SourceTask
+from .transfer_gp import Sources
 
 __all__ = ["AVERAGE", "SourceTasks", "TaskFeatures", "named_tasks", "task_of"]
 
@@ -202,10 +203,10 @@ def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
 
 
 class TaskFeatures:
-    """FeatureSets that also hold what earlier tasks say.
+    """Feature sets that also hold what earlier tasks say.
 
     Args:
-        views: Encodes architectures.
+        feature_sets: Encodes architectures.
         tasks: The earlier tasks.
         metrics: The metrics that matter; those that no task has are left out.
 
@@ -214,19 +215,29 @@ class TaskFeatures:
         >>> cells = space("nasbench201")
         >>> x = cells.sample(40, 0)
         >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
-        >>> views = TaskFeatures(FeatureSets(cells), SourceTasks([task]), ["accuracy"])
-        >>> views(x).told["accuracy"].shape
+        >>> encode = TaskFeatures(FeatureSets(cells), SourceTasks([task]), ["accuracy"])
+        >>> encode(x).told["accuracy"].shape
         torch.Size([40, 1])
     """
 
-    def __init__(self, views: FeatureSets, tasks: SourceTasks, metrics: Collection[str]) -> None:
-        self._views, self._tasks = views, tasks
+    def __init__(
+        self, feature_sets: FeatureSets, tasks: SourceTasks, metrics: Collection[str]
+    ) -> None:
+        self._feature_sets, self._tasks = feature_sets, tasks
         self._metrics = [metric for metric in metrics if tasks.having(metric)]
 
     @property
     def names(self) -> dict[str, tuple[str, ...]]:
         """What the columns are, by metric."""
         return {metric: self._tasks.names(metric) for metric in self._metrics}
+
+    def sources(self, metric: str) -> Sources:
+        """Returns what a predictor of a metric can start from.
+
+        Args:
+            metric: One that some task has.
+        """
+        return Sources(self._tasks.names(metric), lambda data: data.told[metric])
 
     def __call__(self, x: Int[Tensor, "B V"]) -> Features:
         """Encodes architectures.
@@ -235,7 +246,7 @@ class TaskFeatures:
             x: Valid choice indices.
         """
         told = {metric: self._tasks.told(metric, x) for metric in self._metrics}
-        return replace(self._views(x), told=told)
+        return replace(self._feature_sets(x), told=told)
 
 
 def _kernel(
