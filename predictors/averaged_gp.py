@@ -28,6 +28,9 @@ UNEVEN = 2.0
 TOGETHER = 16
 # Likelihoods are of at most this many observations; some hundred decide as a thousand would.
 FEW = 200
+# Entries of a block of the kernel, its rows where half of a matrix is computed, and columns of
+# what is summed at a time: as much as fits the cache.
+BLOCK, ROWS, COLUMNS = 2**16, 32, 256
 # Standard deviation of the logarithm of a length scale around that of two random architectures.
 SCALE_DEVIATION = 1.0
 # Variance of the noise as a share of the signal's.
@@ -145,11 +148,12 @@ class AveragedGP:
         few: Tensor | slice = slice(None)
         if len(data) > FEW:
             few = torch.linspace(0, len(data) - 1, FEW).long()
-        distances = _distances(data[few].double(), data[few].double())
+        exact = data.double()
+        distances = _distances(exact[few], exact[few])
 
         def likelihood(normal: Float[Tensor, "S D"]) -> Float[Tensor, " S"]:
             hyper = Hyperparameters.of(normal)
-            kernel = self._kernel(hyper, distances, self.task[few], self.task[few])
+            kernel = self._kernel(hyper, distances, self.task[few], self.task[few], lower=True)
             factor = _cholesky(kernel, hyper.noise)
             return _solve(factor, self.z[few], basis[few], self._weight_prior)[0]
 
@@ -158,8 +162,9 @@ class AveragedGP:
         # Samples that stand for several of the equal parts are computed once.
         samples, self._parts = samples.unique(dim=0, return_inverse=True)
         self.hyper = Hyperparameters.of(samples)
-        distances = _distances(data.double(), data.double())
-        kernel = self._kernel(self.hyper, distances, self.task, self.task)
+        if len(data) > FEW:
+            distances = _distances(exact, exact)
+        kernel = self._kernel(self.hyper, distances, self.task, self.task, lower=True)
         self._factor = _cholesky(kernel, self.hyper.noise)
         _, self._weight, self._alpha = _solve(self._factor, self.z, basis, self._weight_prior)
         return self
@@ -194,13 +199,14 @@ class AveragedGP:
             tasks = torch.full((len(data),), task)
             exact = data.double()
             prior = self._kernel(self.hyper, _distances(exact, exact), tasks, tasks)
-            covariance = prior - projected.transpose(1, 2) @ projected
+            exact = projected.double()
+            covariance = prior - exact.transpose(1, 2) @ exact
             # The projection is in single precision.
             covariance.diagonal(dim1=1, dim2=2).add_(JOINT_JITTER)
             covariance = covariance[self._parts]
             variance = covariance.diagonal(dim1=1, dim2=2)
         else:
-            variance = self.hyper.amplitude[:, None] - projected.square().sum(1)
+            variance = self.hyper.amplitude[:, None] - _squared_norms(projected)
             variance = variance.clamp(min=JITTER)[self._parts]
         noise = self.hyper.noise[self._parts]
         return Posterior(mean[self._parts], variance, noise, covariance)
@@ -215,7 +221,7 @@ class AveragedGP:
             task: The other task; the first is 0.
         """
         data = self._embed(data)
-        (_, here), (_, there) = self._project(data, 0), self._project(data, task)
+        here, there = (self._project(data, which)[1].double() for which in (0, task))
         amplitude = self.hyper.amplitude[:, None]
         # What is seen of the other task is noisy.
         noisy = amplitude + self.hyper.noise[:, None] - there.square().sum(1)
@@ -258,7 +264,7 @@ class AveragedGP:
         mean = self._weight @ self._basis(data).T
         mean += (self._alpha[:, None].float() @ cross)[:, 0].double()
         projected = torch.linalg.solve_triangular(self._factor.float(), cross, upper=False)
-        return mean, projected.double()
+        return mean, projected
 
     def _kernel(
         self,
@@ -266,18 +272,48 @@ class AveragedGP:
         distances: Float[Tensor, "W A B"],
         left: Int[Tensor, " A"],
         right: Int[Tensor, " B"],
+        *,
+        lower: bool = False,
     ) -> Float[Tensor, "S A B"]:
-        kind = distances.dtype
-        share = (hyper.amplitude[:, None] * hyper.weight).to(kind)
-        kernel = torch.zeros(len(share), *distances.shape[1:], dtype=kind)
-        for v, distance in enumerate(distances):
-            r = (distance * (3 / hyper.scale[:, v].to(kind))[:, None, None]).sqrt_()
-            smooth = share[:, v, None, None] * (r + 1)
-            kernel.addcmul_(smooth, r.neg_().exp_())
+        """The kernel between two sets, or what lies on and below its diagonal and 0 above."""
+        kernel = _sum_of_kernels(hyper, distances, lower)
         if bool(left.any()) or bool(right.any()):
-            other = (left[:, None] != right[None]).to(kind)
-            kernel *= 1 - other * (1 - hyper.correlation.to(kind))[:, None, None]
+            other = (left[:, None] != right[None]).to(kernel.dtype)
+            kernel *= 1 - other * (1 - hyper.correlation.to(kernel.dtype))[:, None, None]
         return kernel
+
+
+def _sum_of_kernels(
+    hyper: Hyperparameters, distances: Float[Tensor, "W A B"], lower: bool
+) -> Float[Tensor, "S A B"]:
+    """The kernel within a task, computed in blocks that fit the cache, which is most of the speed.
+
+    Of a symmetric matrix that will be factorised, half is enough.
+    """
+    kind, (sets, height, width) = distances.dtype, distances.shape
+    share = (hyper.amplitude[:, None] * hyper.weight).to(kind)
+    inverse = 3 / hyper.scale.to(kind)
+    kernel = torch.empty(len(share), height, width, dtype=kind)
+    if lower:
+        kernel.zero_()
+    rows = ROWS if lower else max(1, BLOCK // width)
+    memory = torch.empty(3, max(BLOCK, rows * width), dtype=kind)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        across = bottom if lower else width
+        area = (bottom - top) * across
+        for block in torch.arange(len(share)).split(max(1, BLOCK // max(area, 1))):
+            some = slice(int(block[0]), int(block[-1]) + 1)
+            shape = (len(block), bottom - top, across)
+            r, smooth, total = (part[: len(block) * area].view(shape) for part in memory)
+            for v in range(sets):
+                distance = distances[v, top:bottom, :across]
+                torch.mul(distance, inverse[some, v, None, None], out=r).sqrt_()
+                torch.add(r, 1, out=smooth).mul_(share[some, v, None, None])
+                r.neg_().exp_()
+                total.addcmul_(smooth, r) if v else torch.mul(smooth, r, out=total)
+            kernel[some, top:bottom, :across] = total
+    return kernel
 
 
 def _distances(a: Features, b: Features) -> Float[Tensor, "W A B"]:
@@ -288,6 +324,16 @@ def _distances(a: Features, b: Features) -> Float[Tensor, "W A B"]:
 def _squared_distance(a: Float[Tensor, "A D"], b: Float[Tensor, "B D"]) -> Float[Tensor, "A B"]:
     square = a.square().sum(1)[:, None] + b.square().sum(1)[None]
     return torch.addmm(square, a, b.T, alpha=-2.0).clamp_(min=0.0)
+
+
+def _squared_norms(projected: Float[Tensor, "S n P"]) -> Float[Tensor, "S P"]:
+    """Squared lengths of the columns in double precision, which few at a time have room for."""
+    return torch.stack(
+        [
+            torch.cat([part.double().square_().sum(0) for part in sample.split(COLUMNS, 1)])
+            for sample in projected
+        ]
+    )
 
 
 def _cholesky(kernel: Float[Tensor, "S n n"], noise: Float[Tensor, " S"]) -> Float[Tensor, "S n n"]:

@@ -158,6 +158,7 @@ class BayesianOptimization:
             warm_start: Whether earlier tasks have a say.
         """
         problem, prepared = history.problem, self._prepared(history.problem)
+        warm_start = warm_start and bool(self.tasks)
         key = (
             problem.space,
             problem.objectives,

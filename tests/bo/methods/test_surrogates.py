@@ -88,7 +88,7 @@ def proposes(method: BayesianOptimization, seen: History) -> Proposal:
 @pytest.fixture(autouse=True)
 def chooses_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that ``auto`` has something to choose among."""
-    rule = replace(resolver._SEARCH, names=("gp", "deep-kernel", "ensemble"), folds=2, fewest=6)
+    rule = replace(resolver._SEARCH, names=("gp", "deep-kernel"), folds=2, fewest=6)
     monkeypatch.setattr(resolver, "_SEARCH", rule)
 
 
