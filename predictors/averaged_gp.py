@@ -199,8 +199,8 @@ class AveragedGP:
             tasks = torch.full((len(data),), task)
             exact = data.double()
             prior = self._kernel(self.hyper, _distances(exact, exact), tasks, tasks)
-            exact = projected.double()
-            covariance = prior - exact.transpose(1, 2) @ exact
+            cross = projected.double()
+            covariance = prior - cross.transpose(1, 2) @ cross
             # The projection is in single precision.
             covariance.diagonal(dim1=1, dim2=2).add_(JOINT_JITTER)
             covariance = covariance[self._parts]

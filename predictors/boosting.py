@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.seeding import derive_seed
-from ..encoders.feature_sets import Features, views_of
+from ..encoders.feature_sets import Features, feature_sets_of
 from ..spaces import Space
 from .posterior import Posterior
 from .predictor import NOISE, Predictor
@@ -96,5 +96,7 @@ class Boosting(Predictor):
 
     def _matrix(self, x: Int[Tensor, "B V"]) -> np.ndarray:
         """What trees split: always these features, for kernels compare by others."""
-        array: np.ndarray = torch.cat(views_of(self.space, self._features)(x).features, 1).numpy()
+        array: np.ndarray = torch.cat(
+            feature_sets_of(self.space, self._features)(x).features, 1
+        ).numpy()
         return array

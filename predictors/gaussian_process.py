@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.seeding import derive_seed
-from ..encoders.feature_sets import VIEWS, Features
+from ..encoders.feature_sets import FEATURE_SETS, Features
 from ..spaces import Space
 from .averaged_gp import AveragedGP
 from .posterior import Posterior
@@ -58,7 +58,7 @@ class GaussianProcess(Predictor):
         space: Space,
         *,
         seed: int = 0,
-        features: tuple[str, ...] = VIEWS,
+        features: tuple[str, ...] = FEATURE_SETS,
         num_samples: int | None = None,
     ) -> None:
         super().__init__(space, seed=seed)

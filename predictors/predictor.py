@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.errors import UsageError
-from ..encoders.feature_sets import Features, views_of
+from ..encoders.feature_sets import Features, feature_sets_of
 from ..spaces import Space
 from .posterior import Posterior, log_interval
 from .transfer_gp import Sources
@@ -233,7 +233,7 @@ class Predictor(ABC):
         data = x if isinstance(x, Features) else Features(x, ())
         if data.features or not self._inputs:
             return data
-        return views_of(self.space, self._inputs)(data.x)
+        return feature_sets_of(self.space, self._inputs)(data.x)
 
     @abstractmethod
     def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None: ...

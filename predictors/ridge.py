@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..encoders.feature_sets import VIEWS, Features
+from ..encoders.feature_sets import FEATURE_SETS, Features
 from ..spaces import Space
 from .posterior import Posterior
 from .predictor import NOISE, Predictor
@@ -43,7 +43,9 @@ class Ridge(Predictor):
 
     name: ClassVar[str] = "ridge"
 
-    def __init__(self, space: Space, *, seed: int = 0, features: tuple[str, ...] = VIEWS) -> None:
+    def __init__(
+        self, space: Space, *, seed: int = 0, features: tuple[str, ...] = FEATURE_SETS
+    ) -> None:
         super().__init__(space, seed=seed)
         self._inputs = features
 

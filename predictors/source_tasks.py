@@ -25,7 +25,7 @@ __all__ = ["AVERAGE", "SourceTasks", "TaskFeatures", "named_tasks", "task_of"]
 AVERAGE = "average"
 # Squared length scale of the distance between tasks, share of what all tasks have in common, and
 # variance of what a task has for itself; the first is taken where there are too few to tell.
-SETTINGS = ((1.0, 0.3, 0.3), *product((0.25, 1.0, 4.0), (0.0, 0.3, 0.6), (0.1, 0.3, 1.0)))
+HYPERPARAMETERS = ((1.0, 0.3, 0.3), *product((0.25, 1.0, 4.0), (0.0, 0.3, 0.6), (0.1, 0.3, 1.0)))
 FEWEST = 3
 # Architectures that tell how alike the rankings of two tasks are.
 REFERENCE = 1024
@@ -137,16 +137,16 @@ class SourceTasks:
             if self.description is not None:
                 descriptions = [*(t.description or UNKNOWN for t in tasks), self.description]
             apart = distances(descriptions)
-            setting = SETTINGS[0]
+            hyper = HYPERPARAMETERS[0]
             if len(tasks) >= FEWEST:
                 x = tasks[0].space.sample(REFERENCE, 0)
                 told = torch.stack([task.scores(metric, x) for task in tasks])
                 covariance = told @ told.T / told.shape[1]
-                setting = max(
-                    SETTINGS,
+                hyper = max(
+                    HYPERPARAMETERS,
                     key=lambda each: _left_out(covariance, _kernel(apart, *each)[:-1, :-1]),
                 )
-            kernel = _kernel(apart, *setting)
+            kernel = _kernel(apart, *hyper)
             weight = torch.linalg.solve(kernel[:-1, :-1], kernel[:-1, -1])
             self._weights[metric] = weight, kernel[-1, -1] - kernel[-1, :-1] @ weight
         return self._weights[metric]

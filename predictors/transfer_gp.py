@@ -48,11 +48,12 @@ class TransferGP(AveragedGP):
 
     The last source, which stands for all, is in the mean function, where it is expected to count
     half; the process learns where the target departs from it. There, what did alike on earlier
-    tasks is expected to do alike, as far as the labels bear it out: how much this view counts
-    beside those of the DAG is a setting like any other, averaged over. Sources are judged as
-    in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every bootstrap of
-    the target's labels votes for the source that misranks the fewest pairs of them, which tells a
-    user who helps, and a source that misranks more than the target's own leave-one-out predictions
+    tasks is expected to do alike, as far as the labels bear it out: how much this feature set
+    counts beside those of the DAG is a hyper-parameter like any other, averaged over. Sources are
+    weighed as in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every
+    bootstrap of the target's labels votes for the source that misranks the fewest pairs of them,
+    which tells a user who helps, and a source that misranks more than the target's own
+    leave-one-out predictions
     do, nearly always, is dropped. Without any left this is the process that knows of no earlier
     task.
 

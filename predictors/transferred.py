@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed
-from ..encoders.feature_sets import Features, fitting_sets, views_of
+from ..encoders.feature_sets import Features, feature_sets_of, fitting_sets
 from .posterior import Posterior
 from .predictor import NormalScores, Predictor
 from .source_tasks import SourceTasks, TaskFeatures
@@ -57,7 +57,7 @@ class Transferred(Predictor):
         self.tasks, self.metric = tasks, metric
         self._process: TransferGP | None = None
         self.scores = NormalScores(torch.special.ndtri((torch.arange(100).double() + 0.5) / 100))
-        self._feature_sets = views_of(self.space, fitting_sets(self.space))
+        self._feature_sets = feature_sets_of(self.space, fitting_sets(self.space))
         self._task_features = TaskFeatures(self._feature_sets, tasks, [metric])
 
     @property

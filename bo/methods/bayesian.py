@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed, make_generator
-from ...encoders.feature_sets import Features, FeatureSets, fitting_sets, views_of
+from ...encoders.feature_sets import Features, FeatureSets, feature_sets_of, fitting_sets
 from ...generators.generator import Generator
 from ...generators.resolver import generator_for
 from ...predictors.resolver import Choice, predictors_that
@@ -236,7 +236,7 @@ class BayesianOptimization:
             names = tuple(part.strip() for part in self.features.split("+"))
             if self.features == AUTO:
                 names = fitting_sets(problem.space)
-            plain = views_of(problem.space, names)
+            plain = feature_sets_of(problem.space, names)
             asked = TaskFeatures(plain, self.tasks, problem.learned) if self.tasks else plain
             capability = "learns_fidelities" if self._lower(problem) is not None else None
             choice = Choice(problem.space, capability)

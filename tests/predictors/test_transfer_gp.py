@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from vitruvius.encoders.feature_sets import Features, FeatureSets, views_of
+from vitruvius.encoders.feature_sets import Features, FeatureSets, feature_sets_of
 from vitruvius.predictors.averaged_gp import AveragedGP
 from vitruvius.predictors.predictor import NormalScores
 from vitruvius.predictors.transfer_gp import Sources, TransferGP, _misranked
@@ -14,7 +14,7 @@ CELLS = space("nasbench201")
 
 
 def encode() -> FeatureSets:
-    return views_of(CELLS, ("one-hot", "path", "counts"))
+    return feature_sets_of(CELLS, ("one-hot", "path", "counts"))
 
 
 def size(x: torch.Tensor) -> torch.Tensor:

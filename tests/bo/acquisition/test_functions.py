@@ -168,7 +168,7 @@ def test_feasibility_is_a_factor(name: str) -> None:
 
 
 def test_feasibility_between_two_bounds_and_over_settings() -> None:
-    """The average over two settings: 0.6827 within a deviation of the mean, 0.0214 off by two."""
+    """The average over two samples: 0.6827 within a deviation of the mean, 0.0214 off by two."""
     bounded = normal([[0.0], [2.0 + 1.0]])
     now = seen([0.0], feasible=[False], bounds=(Bound(1, -1.0, 1.0),))
     value = marginal("logei", pool(normal([[0.0], [0.0]]), bounded), now)
