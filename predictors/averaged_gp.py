@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..core.gaussian_process import condition, factorise
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from .posterior import Posterior
@@ -154,8 +155,8 @@ class AveragedGP:
         def likelihood(normal: Float[Tensor, "S D"]) -> Float[Tensor, " S"]:
             hyper = Hyperparameters.of(normal)
             kernel = self._kernel(hyper, distances, self.task[few], self.task[few], lower=True)
-            factor = _cholesky(kernel, hyper.noise)
-            return _solve(factor, self.z[few], basis[few], self._weight_prior)[0]
+            factor = factorise(kernel, hyper.noise)
+            return condition(factor, self.z[few], basis[few], self._weight_prior).log_likelihood
 
         size = 2 * len(data.features) + 3
         samples = posterior_draws(likelihood, size, self.num_samples, self.seed)
@@ -165,8 +166,9 @@ class AveragedGP:
         if len(data) > FEW:
             distances = _distances(exact, exact)
         kernel = self._kernel(self.hyper, distances, self.task, self.task, lower=True)
-        self._factor = _cholesky(kernel, self.hyper.noise)
-        _, self._weight, self._alpha = _solve(self._factor, self.z, basis, self._weight_prior)
+        self._factor = factorise(kernel, self.hyper.noise)
+        conditioned = condition(self._factor, self.z, basis, self._weight_prior)
+        self._weight, self._alpha = conditioned.weight, conditioned.alpha
         return self
 
     def thinned(self, num_samples: int = 2) -> Self:
@@ -334,29 +336,6 @@ def _squared_norms(projected: Float[Tensor, "S n P"]) -> Float[Tensor, "S P"]:
             for sample in projected
         ]
     )
-
-
-def _cholesky(kernel: Float[Tensor, "S n n"], noise: Float[Tensor, " S"]) -> Float[Tensor, "S n n"]:
-    kernel.diagonal(dim1=1, dim2=2).add_(noise[:, None])
-    return torch.linalg.cholesky(kernel)
-
-
-def _solve(
-    factor: Float[Tensor, "S n n"],
-    z: Float[Tensor, " n"],
-    basis: Float[Tensor, "n D"],
-    prior: Sequence[tuple[float, float]],
-) -> tuple[Float[Tensor, " S"], Float[Tensor, "S D"], Float[Tensor, "S n"]]:
-    """Log-likelihood, weights of the mean function, and ``K^-1 (z - mean)``."""
-    expected, variance = torch.tensor(prior, dtype=z.dtype).T
-    right = torch.cat([(z - basis @ expected)[:, None], basis], 1)
-    solved = torch.cholesky_solve(right.expand(len(factor), -1, -1), factor)
-    seen = basis.T @ solved
-    gap = torch.linalg.solve(seen[..., 1:] + torch.diag(1 / variance), seen[..., :1])
-    alpha = solved[..., 0] - (solved[..., 1:] @ gap)[..., 0]
-    weight = expected + gap[..., 0]
-    fit = ((z - weight @ basis.T) * alpha).sum(1) + (gap[..., 0].square() / variance).sum(1)
-    return -0.5 * fit - factor.diagonal(dim1=1, dim2=2).log().sum(1), weight, alpha
 
 
 def posterior_draws(

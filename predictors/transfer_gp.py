@@ -53,9 +53,8 @@ class TransferGP(AveragedGP):
     weighed as in the ranking-weighted ensemble of Feurer et al. (RGPE, arXiv 1802.02219): every
     bootstrap of the target's labels votes for the source that misranks the fewest pairs of them,
     which tells a user who helps, and a source that misranks more than the target's own
-    leave-one-out predictions
-    do, nearly always, is dropped. Without any left this is the process that knows of no earlier
-    task.
+    leave-one-out predictions do, nearly always, is dropped. Without any left this is the process
+    that knows of no earlier task.
 
     The ensemble of that paper adds up predictions, by votes. Here sources are what architectures
     are compared by, all that are believed alike: what two of them agree on is told apart from what

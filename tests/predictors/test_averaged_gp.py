@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from vitruvius.core.gaussian_process import condition, factorise
 from vitruvius.encoders.feature_sets import Features, FeatureSets
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.averaged_gp import (
@@ -16,10 +17,8 @@ from vitruvius.predictors.averaged_gp import (
     JITTER,
     AveragedGP,
     Hyperparameters,
-    _cholesky,
     _distances,
     _equal_weights,
-    _solve,
     posterior_draws,
 )
 from vitruvius.predictors.predictor import NormalScores
@@ -98,28 +97,6 @@ def test_posterior_equals_the_textbook(sample: int) -> None:
     assert ours.covariance is not None
     np.testing.assert_allclose(ours.mean[sample].numpy(), mean, atol=1e-3)
     np.testing.assert_allclose(ours.covariance[sample].numpy(), posterior, atol=1e-3)
-
-
-def test_weights_of_a_mean_function_are_the_most_probable() -> None:
-    """Given the labels, as numpy has them from the density of both together."""
-    z, generator = targets(6), torch.Generator().manual_seed(1)
-    root, basis = (
-        torch.randn(6, size, generator=generator, dtype=torch.float64) for size in (6, 2)
-    )
-    covariance = root @ root.T + torch.eye(6)
-    prior = ((0.3, 0.5), (-1.0, 2.0))
-    expected, variance = np.array(prior).T
-    h, inverse = basis.numpy(), np.linalg.inv(covariance.numpy())
-    curvature = h.T @ inverse @ h + np.diag(1 / variance)
-    best = np.linalg.solve(curvature, h.T @ inverse @ z.numpy() + expected / variance)
-    factor = torch.linalg.cholesky(covariance)[None]
-    fit, weight, alpha = _solve(factor, z, basis, prior)
-    np.testing.assert_allclose(weight[0].numpy(), best)
-    gap = z.numpy() - h @ best
-    np.testing.assert_allclose(alpha[0].numpy(), inverse @ gap)
-    quadratic = gap @ inverse @ gap + ((best - expected) ** 2 / variance).sum()
-    density = -0.5 * (quadratic + np.linalg.slogdet(covariance.numpy())[1])
-    assert float(fit[0]) == pytest.approx(density)
 
 
 def test_posterior_equals_gpytorch() -> None:
@@ -224,7 +201,7 @@ def log_likelihood(data: Features, z: torch.Tensor, hyper: Hyperparameters) -> t
     task, exact = torch.zeros(len(z), dtype=torch.long), data.double()
     kernel = AveragedGP()._kernel(hyper, _distances(exact, exact), task, task)
     basis = torch.ones(len(z), 1, dtype=torch.float64)
-    return _solve(_cholesky(kernel, hyper.noise), z, basis, (CONSTANT,))[0]
+    return condition(factorise(kernel, hyper.noise), z, basis, (CONSTANT,)).log_likelihood
 
 
 def test_one_sample_is_the_likeliest() -> None:

@@ -89,6 +89,8 @@ def test_options_follow_the_name() -> None:
     assert not torch.equal(few, whole)
     with pytest.raises(UnknownNameError, match="features"):
         fit_predictor("ridge:featuers=path", CELLS, x, values)
+    with pytest.raises(UnknownNameError, match="views"):
+        fit_predictor("gp:views=path", CELLS, x, values)
     with pytest.raises(UnknownNameError, match="weisfeiler-lehman"):
         fit_predictor("ridge:features=wl", CELLS, x, values)
 
