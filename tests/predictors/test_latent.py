@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -7,10 +9,18 @@ from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.encoders.autoencoding import new_autoencoder
 from vitruvius.encoders.feature_sets import Features, FeatureSets
 from vitruvius.generators.nao import train_nao
-from vitruvius.predictors import latent
+from vitruvius.predictors import Predictor, latent
 from vitruvius.predictors.latent import Latent, LatentGP
 from vitruvius.predictors.resolver import new_predictor
 from vitruvius.spaces import Space, space
+from vitruvius.testing import PredictorContract
+
+
+class TestContract(PredictorContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make(cls) -> Callable[[int], Predictor]:
+        return lambda seed: Latent(space("nasbench201"), steps=40, seed=seed)
 
 
 @pytest.fixture(scope="module")

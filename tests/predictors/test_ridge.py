@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import BayesianRidge
 
 from vitruvius.predictors import Predictor, Ridge
+from vitruvius.predictors.ridge import _matrix
 from vitruvius.spaces import space
 from vitruvius.testing import PredictorContract
 
@@ -27,7 +28,7 @@ def test_agrees_with_another_implementation() -> None:
     held, train = x[:50], x[50:]
     ours = Ridge(cells, features=("one-hot",)).fit(train, y[50:])
     mean, std = ours.predict_scores(held)
-    features = ours._features(torch.cat([train, held]))[:, :-1].numpy()
+    features = _matrix(ours._encode(torch.cat([train, held])))[:, :-1].numpy()
     theirs = BayesianRidge(tol=1e-8, max_iter=3000).fit(
         features[: len(train)], ours.scores(y[50:]).numpy()
     )
