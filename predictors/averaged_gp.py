@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -134,7 +133,7 @@ class AveragedGP:
         data: Features,
         z: Float[Tensor, " n"],
         task: Int[Tensor, " n"] | None = None,
-    ) -> Self:
+    ) -> AveragedGP:
         """Fits to observations.
 
         Args:
@@ -171,7 +170,7 @@ class AveragedGP:
         self._weight, self._alpha = conditioned.weight, conditioned.alpha
         return self
 
-    def thinned(self, num_samples: int = 2) -> Self:
+    def thinned(self, num_samples: int = 2) -> AveragedGP:
         """Returns the process under the few samples that weigh most, for a first look.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -53,7 +53,7 @@ class DeepKernelGP(AveragedGP):
 
     def fit(
         self, data: Features, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
-    ) -> Self:
+    ) -> DeepKernelGP:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "deep kernel"))
             self.encoder = GraphEncoder(self.space)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -76,7 +76,7 @@ class GaussianProcess(Predictor):
     def start_from(self, sources: Sources) -> None:
         self._sources = sources
 
-    def thinned(self) -> Self:
+    def thinned(self) -> GaussianProcess:
         some = copy(self)
         some.process = self.process.thinned()
         return some

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -58,7 +58,7 @@ class LatentGP(AveragedGP):
 
     def fit(
         self, data: Features, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
-    ) -> Self:
+    ) -> LatentGP:
         super().fit(self._embed(data), z, task)
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from copy import copy
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -52,7 +52,7 @@ class Mixture(Predictor):
     def start_from(self, sources: Sources) -> None:
         self._sources = sources
 
-    def thinned(self) -> Self:
+    def thinned(self) -> Mixture:
         some = copy(self)
         some.members = tuple(member.thinned() for member in self.members)
         return some
@@ -61,7 +61,7 @@ class Mixture(Predictor):
     def _new_members(self, labels: int) -> tuple[Predictor, ...]:
         """The unfitted members, given how many labels there are."""
 
-    def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Self:
+    def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Mixture:
         super().fit(x, values)
         # So that each member can also be asked by itself, in the unit of the labels.
         for member in self.members:

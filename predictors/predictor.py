@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -101,7 +101,7 @@ class Predictor(ABC):
     def dropped(self) -> tuple[str, ...]:
         return ()
 
-    def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Self:
+    def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Predictor:
         """Fits to labelled architectures.
 
         Args:
@@ -125,7 +125,7 @@ class Predictor(ABC):
         x: Int[Tensor, "n V"] | Features,
         z: Float[Tensor, " n"],
         fidelity: Int[Tensor, " n"] | None = None,
-    ) -> Self:
+    ) -> Predictor:
         """Fits to normal scores, as a search has them: of several fidelities, and even of two.
 
         Args:
@@ -152,7 +152,7 @@ class Predictor(ABC):
         """
         return self._posterior(self._encode(x), joint)
 
-    def thinned(self) -> Self:
+    def thinned(self) -> Predictor:
         """Returns the predictor under fewer hyper-parameter samples, for a first look."""
         return self
 

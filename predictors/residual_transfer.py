@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from typing import Self
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -69,7 +68,7 @@ class ResidualTransfer(Predictor):
     def dropped(self) -> tuple[str, ...]:
         return self._line.dropped
 
-    def thinned(self) -> Self:
+    def thinned(self) -> ResidualTransfer:
         some = copy(self)
         some.predictor = self.predictor.thinned()
         return some

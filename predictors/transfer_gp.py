@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from jaxtyping import Float, Int
@@ -88,7 +87,7 @@ class TransferGP(AveragedGP):
 
     def fit(
         self, data: Features, z: Float[Tensor, " n"], task: Int[Tensor, " n"] | None = None
-    ) -> Self:
+    ) -> TransferGP:
         z, told = z.double(), self.sources.scores(data).double()
         alone = AveragedGP(num_samples=self.num_samples, seed=self.seed).fit(data, z, task)
         said = torch.cat([told.T, alone.leave_one_out()[0][None]])
