@@ -72,7 +72,7 @@ def measured(case: Case, folder: Path, draw: int) -> tuple[int, int, float, floa
     chance = make_generator(derive_seed(draw, "luck"))
     learnt = torch.randperm(len(x), generator=chance)
     learnt = learnt[~torch.isin(learnt, best)][: min(LABELS, len(x) // 2)]
-    process = GaussianProcess(problem.space, seed=draw, views=fitting_sets(problem.space))
+    process = GaussianProcess(problem.space, seed=draw, features=fitting_sets(problem.space))
     process.fit(x[learnt], scores[learnt])
     told, deviation = process.predict_scores(x)
     told = told.masked_fill(~feasible, -torch.inf)

@@ -88,7 +88,7 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
     ]
     before = _reset_mark()
     start = time.process_time()
-    whole = method._setting(problem).whole
+    whole = method._prepared(problem).whole
     assert whole is not None
     encoding = time.process_time() - start
     encoding_peak = _resident("VmHWM") - before
@@ -111,7 +111,7 @@ def measure(observations: int, pool: int) -> dict[str, Any]:
         "cpu_seconds": median(seconds),
         "decisions_cpu_seconds": seconds,
         "encoding_cpu_seconds": encoding,
-        "encoded_mb": sum(view.nbytes for view in whole.features) / 1e6,
+        "encoded_mb": sum(each.nbytes for each in whole.features) / 1e6,
         "encoding_peak_mb": encoding_peak,
         "decision_peak_mb": _resident("VmHWM") - warm,
     }

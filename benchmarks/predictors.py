@@ -76,7 +76,7 @@ DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 def rows_of(data: str, encoders: list[str]) -> list[str]:
     """Predictors of the table of a data set."""
-    single = [f"{p}:views={e}" for e in encoders for p in ("gp", "ridge", "lightgbm")]
+    single = [f"{p}:features={e}" for e in encoders for p in ("gp", "ridge", "lightgbm")]
     return [*single, *WHOLE]
 
 
@@ -181,7 +181,7 @@ def table_text(data: str, found: list[dict[str, Any]]) -> str:
     best = [max(column) for column in zip(*taus.values(), strict=True)] if taus else []
     lines = [
         [
-            name.replace(":views=", " on "),
+            name.replace(":features=", " on "),
             *(f"**{t:.3f}**" if t == b else f"{t:.3f}" for t, b in zip(row, best, strict=True)),
             mean(r["cpu_seconds"] for r in here if r["predictor"] == name),
         ]

@@ -1,4 +1,4 @@
-"""FeatureSets of an architecture that kernels compare: what two designs can have in common."""
+"""Feature sets of an architecture that kernels compare: what two designs can have in common."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..spaces import Space
 from .encoder import Encoder
 from .resolver import PLAIN, encoder
 
-__all__ = ["VIEWS", "FeatureSets", "Features", "fitting_sets", "views_of"]
+__all__ = ["FEATURE_SETS", "FeatureSets", "Features", "feature_sets_of", "fitting_sets"]
 
 # Architectures that paths, neighbourhoods and scales are taken from.
 REFERENCE = 2048
-VIEWS = PLAIN
+FEATURE_SETS = PLAIN
 # Where wiring is fixed, choices say what is next to what; where it is chosen, they do not.
 FIXED_WIRING = ("one-hot", "path", "computed path", "counts", "depth")
 CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
@@ -27,11 +27,11 @@ CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
 
 @dataclass(frozen=True)
 class Features:
-    """Architectures, and what the views say of them.
+    """Architectures, and what the encoders say of them.
 
     Args:
         x: Choice indices.
-        features: One matrix a view.
+        features: One matrix an encoder.
         told: What earlier tasks say of each metric, one column a task.
     """
 
@@ -45,19 +45,19 @@ class Features:
     def __getitem__(self, index: Tensor | slice) -> Features:
         return Features(
             self.x[index],
-            tuple(view[index] for view in self.features),
+            tuple(each[index] for each in self.features),
             {metric: scores[index] for metric, scores in self.told.items()},
         )
 
     def double(self) -> Features:
         """Returns the same in double precision."""
-        return replace(self, features=tuple(view.double() for view in self.features))
+        return replace(self, features=tuple(each.double() for each in self.features))
 
     def join(self, other: Features) -> Features:
         """Appends other architectures.
 
         Args:
-            other: Of the same views.
+            other: Encoded alike.
         """
         pairs = zip(self.features, other.features, strict=True)
         return Features(
@@ -83,12 +83,12 @@ class FeatureSets:
 
     Example:
         >>> from vitruvius.spaces import space
-        >>> views = FeatureSets(space("nasbench201"), ("one-hot", "depth"))
-        >>> [view.shape for view in views(space("nasbench201").sample(3, 0)).features]
+        >>> encode = FeatureSets(space("nasbench201"), ("one-hot", "depth"))
+        >>> [each.shape for each in encode(space("nasbench201").sample(3, 0)).features]
         [torch.Size([3, 30]), torch.Size([3, 1])]
     """
 
-    def __init__(self, space: Space, names: tuple[str, ...] = VIEWS) -> None:
+    def __init__(self, space: Space, names: tuple[str, ...] = FEATURE_SETS) -> None:
         made = {name: encoder(name, space) for name in names}
         self.space = space
         self._unfitted = {name: there for name, there in made.items() if there is not None}
@@ -100,7 +100,7 @@ class FeatureSets:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The views there are, in order."""
+        """The encoders there are, in order."""
         return tuple(self._unfitted)
 
     def __call__(self, x: Int[Tensor, "B V"]) -> Features:
@@ -110,7 +110,7 @@ class FeatureSets:
             x: Valid choice indices.
 
         Returns:
-            One matrix a view; the mean squared distance of two uniform draws is 1 in each.
+            One matrix an encoder; the mean squared distance of two uniform draws is 1 in each.
         """
         pairs = zip(self._encoders.values(), self._centre_and_scale, strict=True)
         return Features(
@@ -130,13 +130,14 @@ class FeatureSets:
         # Distances by inner products lose their digits far from the origin.
         made = []
         for each in self._encoders.values():
-            view = each.transform(self._reference)
-            made.append((view.mean(0), max((2 * view.var(0).sum()).sqrt().item(), 1e-6)))
+            features = each.transform(self._reference)
+            scale = (2 * features.var(0).sum()).sqrt().item()
+            made.append((features.mean(0), max(scale, 1e-6)))
         return made
 
 
 def fitting_sets(space: Space) -> tuple[str, ...]:
-    """Returns the few views that search compares: paths, or neighbours where wiring is chosen.
+    """Returns the few that search compares: paths, or neighbours where wiring is chosen.
 
     Args:
         space: The space.
@@ -151,8 +152,8 @@ def fitting_sets(space: Space) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
-def views_of(space: Space, names: tuple[str, ...]) -> FeatureSets:
-    """Returns the views of a space, fitted once however many ask.
+def feature_sets_of(space: Space, names: tuple[str, ...]) -> FeatureSets:
+    """Returns the feature sets of a space, fitted once however many ask.
 
     Args:
         space: The space.
@@ -161,7 +162,7 @@ def views_of(space: Space, names: tuple[str, ...]) -> FeatureSets:
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
-        >>> views_of(cells, ("path",)) is views_of(cells, ("path",))
+        >>> feature_sets_of(cells, ("path",)) is feature_sets_of(cells, ("path",))
         True
     """
     return FeatureSets(space, names)

@@ -8,13 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..core.gaussian_process import FLAT, Conditioned, condition, factorise
+
 __all__ = ["LatentHead"]
 
 # Squared length scales, relative to the mean squared distance of what was seen; and noise.
 SCALES = (1.0, 3.0, 10.0, 30.0)
 NOISES = (1e-4, 1e-3, 1e-2, 0.1)
-# Settings are judged on at most this many; some hundred decide as a thousand would.
-JUDGED = 300
+# Likelihoods are of at most this many; some hundred decide as a thousand would.
+FEW = 300
+JITTER = 1e-8
 
 
 class LatentHead:
@@ -40,17 +43,17 @@ class LatentHead:
         self._seen = embedding.detach().double()
         distance = torch.cdist(self._seen, self._seen).square()
         typical = max(float(distance.mean()), 1e-6)
-        few = torch.linspace(0, len(z) - 1, min(len(z), JUDGED)).long().to(distance.device)
+        few = torch.linspace(0, len(z) - 1, min(len(z), FEW)).long().to(distance.device)
         target = z.to(distance)
         grid = [(typical * scale, noise) for scale in SCALES for noise in NOISES]
         likelihood = [
-            _fit(_kernel(distance[few][:, few], scale), target[few], noise)[0]
+            float(_fit(_kernel(distance[few][:, few], scale), target[few], noise)[1])
             for scale, noise in grid
         ]
         self._scale, self._noise = grid[max(range(len(grid)), key=likelihood.__getitem__)]
-        _, self._mean, self._amplitude, self._factor, self._alpha = _fit(
-            _kernel(distance, self._scale), target, self._noise
-        )
+        fitted, _, self._factor = _fit(_kernel(distance, self._scale), target, self._noise)
+        self._mean, self._alpha = fitted.weight[0, 0], fitted.alpha[0]
+        self._amplitude = fitted.amplitude[0]
 
     def __call__(self, embedding: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:
         """Returns the mean, differentiable.
@@ -87,13 +90,8 @@ def _kernel(distance: Float[Tensor, "A B"], scale: float) -> Float[Tensor, "A B"
 
 def _fit(
     kernel: Float[Tensor, "n n"], z: Float[Tensor, " n"], noise: float
-) -> tuple[float, Tensor, Tensor, Tensor, Tensor]:
-    """Profile log-likelihood, mean, amplitude, Cholesky factor and weights."""
-    unit = torch.eye(len(z), dtype=z.dtype, device=z.device)
-    factor = torch.linalg.cholesky(kernel + (noise + 1e-8) * unit)
-    both = torch.cholesky_solve(torch.stack([z, torch.ones_like(z)], 1), factor)
-    mean = both[:, 0].sum() / both[:, 1].sum()
-    alpha = both[:, 0] - mean * both[:, 1]
-    amplitude = ((z - mean) @ alpha / len(z)).clamp(min=1e-6)
-    likelihood = -0.5 * len(z) * amplitude.log() - factor.diagonal().log().sum()
-    return float(likelihood), mean, amplitude, factor, alpha
+) -> tuple[Conditioned, Float[Tensor, ""], Float[Tensor, "n n"]]:
+    """What the labels say, its profile log-likelihood, and the Cholesky factor."""
+    factor = factorise(kernel[None], z.new_tensor([noise + JITTER]))
+    fitted = condition(factor, z, z.new_ones(len(z), 1), [FLAT])
+    return fitted, fitted.scaled_log_likelihood[0], factor[0]

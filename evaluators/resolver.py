@@ -24,6 +24,7 @@ __all__ = [
     "configured",
     "data_sets",
     "evaluator",
+    "evaluators_of",
     "join",
     "listed",
     "parse_evaluator",
@@ -188,6 +189,34 @@ def parse_evaluator(
         home, _, name = text.rpartition(":")
         text = f"{Path(home).resolve()}:{name}" if home.endswith(".py") else text
     return EvaluatorConfig(source=text, options=options)
+
+
+def evaluators_of(
+    space: Space,
+    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None,
+    **options: Any,
+) -> tuple[tuple[EvaluatorConfig, ...], Sequence[EvaluatorLike]]:
+    """Parts evaluators into what a run keeps of them and what was given.
+
+    Args:
+        space: Whose architectures they evaluate.
+        evaluator: As for `evaluator`; None for none.
+        **options: Of tables, as for `parse_evaluator`.
+
+    Returns:
+        One configuration for each, blank where only Python has it; and the evaluators, where any
+        is such a one.
+    """
+    if evaluator is None:
+        return (), ()
+    given = listed(evaluator)
+    configs = tuple(
+        parse_evaluator(space, each, **options)
+        if isinstance(each, str | Path)
+        else EvaluatorConfig(source="")
+        for each in given
+    )
+    return configs, () if all(config.source for config in configs) else given
 
 
 def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evaluator:

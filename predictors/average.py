@@ -1,26 +1,23 @@
-"""Averages of predictors."""
+"""The average of a Gaussian process, boosted trees and graph networks."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-
 from ..spaces import Space
 from .boosting import Boosting
 from .gaussian_process import GaussianProcess
 from .graph_network import GraphNetwork
+from .mixture import Mixture
 from .predictor import Predictor
 
-__all__ = ["Average", "averaged", "mixture"]
+__all__ = ["Average", "averaged"]
 
 # Labels from which on trees have a say: with fewer they hardly find splits that hold.
 SPLIT = 150
 
 
-class Average(Predictor):
+class Average(Mixture):
     """The even mixture of a Gaussian process, boosted trees and graph networks.
 
     Its mean is the mean of theirs, its variance that of the mixture: the mean of theirs plus the
@@ -31,6 +28,7 @@ class Average(Predictor):
     Args:
         space: The space.
         seed: Seed of every random draw.
+        num_samples: As for `GaussianProcess`.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -41,27 +39,19 @@ class Average(Predictor):
     """
 
     name: ClassVar[str] = "average"
+    averages: ClassVar[bool] = True
 
-    def __init__(self, space: Space, *, seed: int = 0) -> None:
+    def __init__(self, space: Space, *, seed: int = 0, num_samples: int | None = None) -> None:
         super().__init__(space, seed=seed)
-        self.members: tuple[Predictor, ...] = ()
+        self.num_samples = num_samples
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        # In the unit of the labels, so that each member can also be asked by itself.
-        values = self.scores.inverse(z)
-        self.members = tuple(kind(self.space, seed=self.seed) for kind in averaged(len(x)))
-        for member in self.members:
-            member.fit(x, values)
-
-    def predict_scores(
-        self, x: Int[Tensor, "B V"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """Returns mean and standard deviation of the mixture.
-
-        Args:
-            x: Choice indices.
-        """
-        return mixture([member.predict_scores(x) for member in self.members])
+    def _new_members(self, labels: int) -> tuple[Predictor, ...]:
+        return tuple(
+            GaussianProcess(self.space, seed=self.seed, num_samples=self.num_samples)
+            if kind is GaussianProcess
+            else kind(self.space, seed=self.seed)
+            for kind in averaged(labels)
+        )
 
 
 def averaged(labels: int) -> tuple[type[Predictor], ...]:
@@ -73,17 +63,3 @@ def averaged(labels: int) -> tuple[type[Predictor], ...]:
     if labels < SPLIT:
         return GaussianProcess, GraphNetwork
     return GaussianProcess, Boosting, GraphNetwork
-
-
-def mixture(
-    parts: list[tuple[Float[Tensor, " B"], Float[Tensor, " B"]]],
-) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """Mean and standard deviation of the even mixture of Gaussians.
-
-    Args:
-        parts: Mean and standard deviation of each.
-    """
-    means = torch.stack([mean.double() for mean, _ in parts])
-    variances = torch.stack([std.double().square() for _, std in parts])
-    mean = means.mean(0)
-    return mean, (variances + (means - mean).square()).mean(0).sqrt()

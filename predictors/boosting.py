@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import lightgbm
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.seeding import derive_seed
-from ..encoders.feature_sets import views_of
+from ..encoders.feature_sets import Features, feature_sets_of
 from ..spaces import Space
+from .posterior import Posterior
 from .predictor import NOISE, Predictor
 
 __all__ = ["Boosting"]
@@ -28,7 +28,7 @@ class Boosting(Predictor):
         space: The space.
         seed: Seed of the bags and trees.
         members: Boosters in the ensemble.
-        views: Names of encoders (see `vitruvius.encoders.encoder_names`).
+        features: Names of encoders (see `vitruvius.encoders.encoder_names`).
 
     Example:
         >>> from vitruvius.spaces import space
@@ -47,13 +47,16 @@ class Boosting(Predictor):
         *,
         seed: int = 0,
         members: int = 8,
-        views: tuple[str, ...] = ("one-hot", "neighbours", "counts", "depth"),
+        features: tuple[str, ...] = ("one-hot", "neighbours", "counts", "depth"),
     ) -> None:
         super().__init__(space, seed=seed)
-        self.members, self._views = members, views_of(space, views)
+        self.members, self._features = members, features
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        features, target = self._features(x), z.double().numpy()
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
+        import lightgbm
+
+        x = data.x
+        features, target = self._matrix(x), z.double().numpy()
         parameters = {
             "objective": "regression",
             "num_leaves": 15,
@@ -84,14 +87,17 @@ class Boosting(Predictor):
         residual = total[out] / seen[out] - target[out]
         self._noise = max(NOISE, float(np.mean(residual**2))) if out.any() else 1.0
 
-    def predict_scores(
-        self, x: Int[Tensor, "B V"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        features = self._features(x)
+    def _posterior(self, data: Features, joint: bool) -> Posterior:
+        features = self._matrix(data.x)
         votes = np.stack([np.asarray(booster.predict(features)) for booster in self._boosters])
         std = np.sqrt(votes.var(0) + self._noise)
-        return torch.from_numpy(votes.mean(0)), torch.from_numpy(std)
+        return Posterior.gaussian(
+            torch.from_numpy(votes.mean(0)), torch.from_numpy(std), joint=joint
+        )
 
-    def _features(self, x: Int[Tensor, "B V"]) -> np.ndarray:
-        array: np.ndarray = torch.cat(self._views(x).features, 1).numpy()
+    def _matrix(self, x: Int[Tensor, "B V"]) -> np.ndarray:
+        """What trees split: always these features, for kernels compare by others."""
+        array: np.ndarray = torch.cat(
+            feature_sets_of(self.space, self._features)(x).features, 1
+        ).numpy()
         return array

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..evaluators.targets import Targets
 from ..spaces import Space
-from .average import Average
 from .graph_network import GraphNetwork
+from .mixture import Mixture
 from .predictor import Predictor
 
 __all__ = ["Goal"]
@@ -130,7 +130,7 @@ class Goal:
 
     def _surrogate(self, metric: str) -> GraphNetwork:
         fitted = self.predictors.get(metric)
-        for part in fitted.members if isinstance(fitted, Average) else (fitted,):
+        for part in fitted.members if isinstance(fitted, Mixture) else (fitted,):
             if isinstance(part, GraphNetwork):
                 return part
         if metric not in self._surrogates:

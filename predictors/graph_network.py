@@ -10,11 +10,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.seeding import derive_seed, make_generator
+from ..encoders.feature_sets import Features
 from ..encoders.message_graph import MessageGraph
 from ..spaces import Space
-from .predictor import NOISE, Predictor, log_interval
+from .posterior import Posterior, log_interval
+from .predictor import NOISE, Predictor
 
 __all__ = ["GraphNetwork"]
+
+CHUNK = 4096
 
 
 class GraphNetwork(Predictor):
@@ -62,7 +66,8 @@ class GraphNetwork(Predictor):
         self.members, self.width, self.layers, self.steps = members, width, layers, steps
         self.graph = MessageGraph(space)
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
+        x, z = data.x, z.float()
         generator = make_generator(derive_seed(self.seed, "graph network"))
         self._initialise(generator)
         clean = self.graph.one_hot(self.space.canonical(x))
@@ -89,14 +94,13 @@ class GraphNetwork(Predictor):
             self._noise = max(NOISE, float(residual[unseen].mean())) if unseen.any() else 1.0
 
     @torch.no_grad()
-    def predict_scores(
-        self, x: Int[Tensor, "B V"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    def _posterior(self, data: Features, joint: bool) -> Posterior:
         parts = [
             self.relaxed_scores(self.graph.one_hot(self.space.canonical(chunk)))
-            for chunk in x.split(4096)
+            for chunk in data.x.split(CHUNK)
         ]
-        return torch.cat([mean for mean, _ in parts]), torch.cat([std for _, std in parts])
+        mean, std = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Posterior.gaussian(mean, std, joint=joint)
 
     def relaxed_scores(
         self, p: Float[Tensor, "B V C"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,13 +11,16 @@ from torch import Tensor
 from ..encoders.autoencoding import pretrained
 from ..encoders.feature_sets import Features
 from ..spaces import Space
-from .averaged_gp import KEPT, AveragedGP
+from .averaged_gp import NUM_SAMPLES, AveragedGP
+from .gaussian_process import GaussianProcess
 
-__all__ = ["LatentGP"]
+__all__ = ["Latent", "LatentGP"]
 
 # Architectures that the scale of embeddings is taken from.
 REFERENCE = 2048
 CHUNK = 2048
+# Optimiser steps of the encoder by default.
+STEPS = 600
 
 
 class LatentGP(AveragedGP):
@@ -29,8 +34,8 @@ class LatentGP(AveragedGP):
     Args:
         space: The space.
         steps: Optimiser steps of the encoder.
-        kept: Most settings in the average.
-        seed: Of the settings.
+        num_samples: Most hyper-parameter samples in the average.
+        seed: Of the hyper-parameter samples.
 
     Example:
         >>> from vitruvius.encoders.feature_sets import FeatureSets
@@ -38,12 +43,14 @@ class LatentGP(AveragedGP):
         >>> cells = space("nasbench201")
         >>> data = FeatureSets(cells, ("one-hot",))(cells.sample(20, 0))
         >>> gp = LatentGP(cells, steps=10).fit(data, torch.linspace(-2, 2, 20))
-        >>> gp.marginals(data)[0].shape[1]
+        >>> gp.posterior(data).mean.shape[1]
         20
     """
 
-    def __init__(self, space: Space, *, steps: int = 600, kept: int = KEPT, seed: int = 0) -> None:
-        super().__init__(kept=kept, seed=seed)
+    def __init__(
+        self, space: Space, *, steps: int = STEPS, num_samples: int = NUM_SAMPLES, seed: int = 0
+    ) -> None:
+        super().__init__(num_samples=num_samples, seed=seed)
         self.space, self.network = space, pretrained(space, steps)
         embedding = self._encode(space.sample(REFERENCE, 0))
         self._centre = embedding.mean(0)
@@ -62,3 +69,34 @@ class LatentGP(AveragedGP):
     def _encode(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
         rows = self.space.canonical(x)
         return torch.cat([self.network.encode(chunk) for chunk in rows.split(CHUNK)])
+
+
+class Latent(GaussianProcess):
+    """`LatentGP` as a predictor.
+
+    Args:
+        space: The space.
+        seed: Of the hyper-parameter samples.
+        steps: Optimiser steps of the encoder.
+        num_samples: As for `GaussianProcess`.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(30, 0)
+        >>> model = Latent(cells, steps=10).fit(x, cells.statistics(x)["params"])
+        >>> model.predict(x[:3])[0].shape
+        torch.Size([3])
+    """
+
+    name: ClassVar[str] = "latent"
+    learns_tasks: ClassVar[bool] = False
+
+    def __init__(
+        self, space: Space, *, seed: int = 0, steps: int = STEPS, num_samples: int | None = None
+    ) -> None:
+        super().__init__(space, seed=seed, features=("one-hot",), num_samples=num_samples)
+        self.steps = steps
+
+    def _new_process(self, num_samples: int, seed: int) -> AveragedGP:
+        return LatentGP(self.space, steps=self.steps, num_samples=num_samples, seed=seed)

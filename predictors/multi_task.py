@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import MultiTaskGP
+from botorch.posteriors import GPyTorchPosterior
 from gpytorch.kernels import IndexKernel
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.seeding import derive_seed, make_generator
+from ..encoders.feature_sets import Features
+from .posterior import Posterior
 from .transferred import Transferred
 
 __all__ = ["MultiTask"]
@@ -55,7 +58,7 @@ class MultiTask(Transferred):
     _model: MultiTaskGP | None = None
 
     @property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> Mapping[str, float]:
         """Correlation of every earlier task with the new one; empty before `fit`."""
         if self._model is None:
             return {}
@@ -66,7 +69,8 @@ class MultiTask(Transferred):
         correlation = (covariance[-1, :-1] / (scale[-1] * scale[:-1])).tolist()
         return {task.name: each for task, each in zip(there, correlation, strict=True)}
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
+        x = data.x
         chance = make_generator(derive_seed(self.seed, "multi-task"))
         rows, scores, owner = [], [], []
         there = self.tasks.having(self.metric)
@@ -76,7 +80,7 @@ class MultiTask(Transferred):
             scores.append(task.labels(self.metric)[few])
             owner.append(torch.full((len(few),), number))
         owner.append(torch.full((len(x),), len(there)))
-        inputs = self._inputs(torch.cat([*rows, x]), torch.cat(owner))
+        inputs = self._with_owner(torch.cat([*rows, x]), torch.cat(owner))
         scored = torch.cat([*scores, z.double()])[:, None]
         with torch.random.fork_rng(devices=[]), _quiet():
             torch.manual_seed(derive_seed(self.seed, "multi-task fit"))
@@ -87,16 +91,20 @@ class MultiTask(Transferred):
             )
         self._model = model
 
-    def _predict(self, x: Int[Tensor, "B V"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    def _fitted_posterior(self, data: Features, joint: bool) -> Posterior:
         assert self._model is not None
         number = len(self.tasks.having(self.metric))
-        inputs = self._inputs(x, torch.full((len(x),), number))
+        inputs = self._with_owner(data.x, torch.full((len(data),), number))
         with torch.no_grad(), _quiet():
-            posterior = self._model.posterior(inputs, observation_noise=True)
-        return posterior.mean[:, 0], posterior.variance[:, 0]
+            found = self._model.posterior(inputs)
+            noisy = self._model.posterior(inputs[:1], observation_noise=True)
+            noise = (noisy.variance - found.variance[:1])[:, 0]
+            assert isinstance(found, GPyTorchPosterior)
+            covariance = found.distribution.covariance_matrix[None] if joint else None
+        return Posterior(found.mean[None, :, 0], found.variance[None, :, 0], noise, covariance)
 
-    def _inputs(self, x: Int[Tensor, "B V"], owner: Int[Tensor, " B"]) -> Float[Tensor, "B _"]:
-        features = torch.cat(self._encode(x).features, 1).double()
+    def _with_owner(self, x: Int[Tensor, "B V"], owner: Int[Tensor, " B"]) -> Float[Tensor, "B _"]:
+        features = torch.cat(self._feature_sets(x).features, 1).double()
         return torch.cat([features, owner[:, None].double()], 1)
 
 

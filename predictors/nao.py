@@ -11,7 +11,9 @@ from torch import Tensor
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.autoencoder import Autoencoder
 from ..encoders.autoencoding import Labelled, new_autoencoder, train_autoencoder
+from ..encoders.feature_sets import Features
 from ..spaces import Space
+from .posterior import Posterior
 from .predictor import NOISE, Predictor
 
 __all__ = ["NAO", "SemiNAS"]
@@ -63,8 +65,8 @@ class NAO(Predictor):
         self.members, self.steps, self.trade_off = members, steps, trade_off
         self.networks: list[Autoencoder] = []
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        x = self.space.canonical(x)
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
+        x, z = self.space.canonical(data.x), z.float()
         self._most = max(self.steps, len(x) // 2)
         rows = self.space.sample(ROWS, derive_seed(self.seed, "unlabelled"))
         generator = make_generator(derive_seed(self.seed, "members"))
@@ -85,11 +87,10 @@ class NAO(Predictor):
         self._refine(x, z, weight, held, rows)
 
     @torch.no_grad()
-    def predict_scores(
-        self, x: Int[Tensor, "B V"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        votes = self._votes(self.space.canonical(x))
-        return votes.mean(0), (votes.var(0, correction=0) + self._noise).sqrt()
+    def _posterior(self, data: Features, joint: bool) -> Posterior:
+        votes = self._votes(self.space.canonical(data.x))
+        std = (votes.var(0, correction=0) + self._noise).sqrt()
+        return Posterior.gaussian(votes.mean(0), std, joint=joint)
 
     def _train(self, member: int, rows: Int[Tensor, "A V"], labelled: Labelled) -> None:
         train_autoencoder(

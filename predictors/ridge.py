@@ -8,14 +8,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..encoders.feature_sets import VIEWS, views_of
+from ..encoders.feature_sets import FEATURE_SETS, Features
 from ..spaces import Space
+from .posterior import Posterior
 from .predictor import NOISE, Predictor
 
 __all__ = ["Ridge"]
 
 # Ratios of noise to signal, of which the likeliest is taken.
 RATIOS = torch.logspace(-3, 2, 51, dtype=torch.float64)
+# Least variance: one of 0 has no logarithm.
+LEAST = 1e-10
 
 
 class Ridge(Predictor):
@@ -27,8 +30,8 @@ class Ridge(Predictor):
 
     Args:
         space: The space.
-        seed: Kept for the interface; the fit is deterministic.
-        views: Names of encoders (see `vitruvius.encoders.encoder_names`).
+        seed: Of nothing; the fit is deterministic.
+        features: Names of encoders (see `vitruvius.encoders.encoder_names`).
 
     Example:
         >>> from vitruvius.spaces import space
@@ -40,31 +43,41 @@ class Ridge(Predictor):
 
     name: ClassVar[str] = "ridge"
 
-    def __init__(self, space: Space, *, seed: int = 0, views: tuple[str, ...] = VIEWS) -> None:
+    def __init__(
+        self, space: Space, *, seed: int = 0, features: tuple[str, ...] = FEATURE_SETS
+    ) -> None:
         super().__init__(space, seed=seed)
-        self._views = views_of(space, views)
+        self._inputs = features
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        self._train = self._features(x)
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
+        self._train = _matrix(data)
         value, basis = torch.linalg.eigh(self._train @ self._train.T)
         turned = basis.T @ z.double()
-        spread = value.clamp(min=0.0) + RATIOS[:, None]
-        signal = (turned.square() / spread).mean(1)
-        evidence = -0.5 * (len(x) * signal.log() + spread.log().sum(1))
+        total = value.clamp(min=0.0) + RATIOS[:, None]
+        signal = (turned.square() / total).mean(1)
+        evidence = -0.5 * (len(data) * signal.log() + total.log().sum(1))
         best = int(evidence.argmax())
-        self._signal, self._spread, self._basis = signal[best], spread[best], basis
+        self._signal, self._total, self._basis = signal[best], total[best], basis
         self._noise = (signal[best] * RATIOS[best]).clamp(min=NOISE)
-        self._weights = basis @ (turned / self._spread)
+        self._weights = basis @ (turned / self._total)
 
-    def predict_scores(
-        self, x: Int[Tensor, "B V"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        features = self._features(x)
+    def _posterior(self, data: Features, joint: bool) -> Posterior:
+        features = _matrix(data)
         cross = features @ self._train.T
-        known = (cross @ self._basis).square() / self._spread
+        turned = cross @ self._basis
+        known = turned.square() / self._total
         rest = (features.square().sum(1) - known.sum(1)).clamp(min=0.0)
-        return cross @ self._weights, (self._signal * rest + self._noise).sqrt()
+        variance = (self._signal * rest).clamp(min=LEAST)
+        covariance = None
+        if joint:
+            covariance = features @ features.T - (turned / self._total) @ turned.T
+            covariance = (self._signal * covariance)[None]
+            covariance.diagonal(dim1=1, dim2=2).copy_(variance)
+        mean = (cross @ self._weights)[None]
+        return Posterior(mean, variance[None], self._noise[None], covariance)
 
-    def _features(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
-        features = torch.cat([view.double() for view in self._views(x).features], 1)
-        return torch.cat([features, torch.ones(len(x), 1, dtype=torch.float64)], 1)
+
+def _matrix(data: Features) -> Float[Tensor, "B D"]:
+    """All features and a constant, in double precision."""
+    features = [each.double() for each in data.features]
+    return torch.cat([*features, torch.ones(len(data), 1, dtype=torch.float64)], 1)

@@ -82,8 +82,8 @@ class SourceTask:
         self.x = x[first]
         self._labels = {}
         for metric, column in values.items():
-            kept = column.double()[first]
-            self._labels[metric] = NormalScores(kept)(kept)
+            distinct = column.double()[first]
+            self._labels[metric] = NormalScores(distinct)(distinct)
         # What was asked for so far.
         nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.float64)
         self._told = dict.fromkeys(values, nothing)
@@ -133,8 +133,8 @@ class SourceTask:
             own = self._labels[metric]
             generator = make_generator(derive_seed(self.seed, "source", self.name))
             few = torch.randperm(len(own), generator=generator)[:LEARNT]
-            views = fitting_sets(self.space)
-            process = GaussianProcess(self.space, seed=self.seed, views=views)
+            features = fitting_sets(self.space)
+            process = GaussianProcess(self.space, seed=self.seed, features=features)
             process.fit(self.x[few], own[few])
             self._processes[metric] = process
         return self._processes[metric]

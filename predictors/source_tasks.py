@@ -17,6 +17,7 @@ from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import evaluator
 from ..spaces import Space
 from .source_task import SourceTask
+from .transfer_gp import Sources
 
 __all__ = ["AVERAGE", "SourceTasks", "TaskFeatures", "named_tasks", "task_of"]
 
@@ -24,7 +25,7 @@ __all__ = ["AVERAGE", "SourceTasks", "TaskFeatures", "named_tasks", "task_of"]
 AVERAGE = "average"
 # Squared length scale of the distance between tasks, share of what all tasks have in common, and
 # variance of what a task has for itself; the first is taken where there are too few to tell.
-SETTINGS = ((1.0, 0.3, 0.3), *product((0.25, 1.0, 4.0), (0.0, 0.3, 0.6), (0.1, 0.3, 1.0)))
+HYPERPARAMETERS = ((1.0, 0.3, 0.3), *product((0.25, 1.0, 4.0), (0.0, 0.3, 0.6), (0.1, 0.3, 1.0)))
 FEWEST = 3
 # Architectures that tell how alike the rankings of two tasks are.
 REFERENCE = 1024
@@ -136,16 +137,16 @@ class SourceTasks:
             if self.description is not None:
                 descriptions = [*(t.description or UNKNOWN for t in tasks), self.description]
             apart = distances(descriptions)
-            setting = SETTINGS[0]
+            hyper = HYPERPARAMETERS[0]
             if len(tasks) >= FEWEST:
                 x = tasks[0].space.sample(REFERENCE, 0)
                 told = torch.stack([task.scores(metric, x) for task in tasks])
                 covariance = told @ told.T / told.shape[1]
-                setting = max(
-                    SETTINGS,
+                hyper = max(
+                    HYPERPARAMETERS,
                     key=lambda each: _left_out(covariance, _kernel(apart, *each)[:-1, :-1]),
                 )
-            kernel = _kernel(apart, *setting)
+            kernel = _kernel(apart, *hyper)
             weight = torch.linalg.solve(kernel[:-1, :-1], kernel[:-1, -1])
             self._weights[metric] = weight, kernel[-1, -1] - kernel[-1, :-1] @ weight
         return self._weights[metric]
@@ -205,10 +206,10 @@ def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
 
 
 class TaskFeatures:
-    """FeatureSets that also hold what earlier tasks say.
+    """Feature sets that also hold what earlier tasks say.
 
     Args:
-        views: Encodes architectures.
+        feature_sets: Encodes architectures.
         tasks: The earlier tasks.
         metrics: The metrics that matter; those that no task has are left out.
 
@@ -217,19 +218,29 @@ class TaskFeatures:
         >>> cells = space("nasbench201")
         >>> x = cells.sample(40, 0)
         >>> task = SourceTask("earlier", cells, x, {"accuracy": x.sum(1).double()})
-        >>> views = TaskFeatures(FeatureSets(cells), SourceTasks([task]), ["accuracy"])
-        >>> views(x).told["accuracy"].shape
+        >>> encode = TaskFeatures(FeatureSets(cells), SourceTasks([task]), ["accuracy"])
+        >>> encode(x).told["accuracy"].shape
         torch.Size([40, 1])
     """
 
-    def __init__(self, views: FeatureSets, tasks: SourceTasks, metrics: Collection[str]) -> None:
-        self._views, self._tasks = views, tasks
+    def __init__(
+        self, feature_sets: FeatureSets, tasks: SourceTasks, metrics: Collection[str]
+    ) -> None:
+        self._feature_sets, self._tasks = feature_sets, tasks
         self._metrics = [metric for metric in metrics if tasks.having(metric)]
 
     @property
     def names(self) -> dict[str, tuple[str, ...]]:
         """What the columns are, by metric."""
         return {metric: self._tasks.names(metric) for metric in self._metrics}
+
+    def sources(self, metric: str) -> Sources:
+        """Returns what a predictor of a metric can start from.
+
+        Args:
+            metric: One that some task has.
+        """
+        return Sources(self._tasks.names(metric), lambda data: data.told[metric])
 
     def __call__(self, x: Int[Tensor, "B V"]) -> Features:
         """Encodes architectures.
@@ -238,7 +249,7 @@ class TaskFeatures:
             x: Valid choice indices.
         """
         told = {metric: self._tasks.told(metric, x) for metric in self._metrics}
-        return replace(self._views(x), told=told)
+        return replace(self._feature_sets(x), told=told)
 
 
 def _kernel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -10,14 +11,13 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed
-from ..encoders.feature_sets import Features, fitting_sets, views_of
+from ..encoders.feature_sets import Features, feature_sets_of, fitting_sets
+from .posterior import Posterior
 from .predictor import NormalScores, Predictor
 from .source_tasks import SourceTasks, TaskFeatures
 from .transfer_gp import TransferGP
 
 __all__ = ["Transferred"]
-
-CHUNK = 4096
 
 
 class Transferred(Predictor):
@@ -57,11 +57,11 @@ class Transferred(Predictor):
         self.tasks, self.metric = tasks, metric
         self._process: TransferGP | None = None
         self.scores = NormalScores(torch.special.ndtri((torch.arange(100).double() + 0.5) / 100))
-        self._encode = views_of(self.space, fitting_sets(self.space))
-        self._views = TaskFeatures(self._encode, tasks, [metric])
+        self._feature_sets = feature_sets_of(self.space, fitting_sets(self.space))
+        self._task_features = TaskFeatures(self._feature_sets, tasks, [metric])
 
     @property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> Mapping[str, float]:
         """Share of the votes for every earlier task (see `TransferGP`); empty before `fit`."""
         return self._process.weights if self._process else {}
 
@@ -70,28 +70,20 @@ class Transferred(Predictor):
         """Tasks that were found to mislead."""
         return self._process.dropped if self._process else ()
 
-    def _fit(self, x: Int[Tensor, "n V"], z: Float[Tensor, " n"]) -> None:
-        def told(data: Features) -> Float[Tensor, "B K"]:
-            return data.told[self.metric]
+    def _encode(self, x: Int[Tensor, "B V"] | Features) -> Features:
+        return x if isinstance(x, Features) else self._task_features(x)
 
-        names = self.tasks.names(self.metric)
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
         seed = derive_seed(self.seed, "transfer", self.metric)
-        self._process = TransferGP(names, told, seed=seed).fit(self._views(x), z)
+        sources = self._task_features.sources(self.metric)
+        self._process = TransferGP(sources, seed=seed).fit(data, z)
 
-    def predict_scores(
-        self, x: Int[Tensor, "B V"]
-    ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    def _posterior(self, data: Features, joint: bool) -> Posterior:
         if not self.weights:
-            mean, variance = self.tasks.prior(self.metric, x)
-            return mean, variance.sqrt().expand(len(x))
-        parts = [self._predict(chunk) for chunk in x.split(CHUNK)]
-        means, variances = zip(*parts, strict=True)
-        return torch.cat(means), torch.cat(variances).sqrt()
+            mean, variance = self.tasks.prior(self.metric, data.x)
+            return Posterior.gaussian(mean, variance.sqrt().expand(len(data)), joint=joint)
+        return self._fitted_posterior(data, joint)
 
-    def _predict(self, x: Int[Tensor, "B V"]) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        """Mean and variance of what an evaluation shows, once it is fitted."""
+    def _fitted_posterior(self, data: Features, joint: bool) -> Posterior:
         assert self._process is not None
-        mean, variance = self._process.marginals(self._views(x))
-        average = mean.mean(0)
-        variance = variance + self._process.noise()[:, None] + (mean - average).square()
-        return average, variance.mean(0)
+        return self._process.posterior(data, joint=joint)

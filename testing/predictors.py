@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeding import make_generator
+from ..encoders.feature_sets import FeatureSets
 from ..predictors.predictor import Predictor
 from ..spaces import Space, space
 
@@ -113,6 +114,64 @@ class PredictorContract:
         assert again is predictor
         expected, _ = fitted.predict_scores(x[-50:])
         torch.testing.assert_close(again.predict_scores(x[-50:])[0], expected)
+
+    # -- posterior ------------------------------------------------------------------------------
+
+    def test_predictions_are_the_moments_of_the_posterior(
+        self, fitted: Predictor, x: Int[Tensor, "n V"]
+    ) -> None:
+        posterior = fitted.posterior(x[-9:])
+        assert posterior.mean.shape == posterior.variance.shape == (posterior.num_samples, 9)
+        assert posterior.noise.shape == (posterior.num_samples,)
+        assert posterior.covariance is None
+        for ours, theirs in zip(
+            posterior.moments(observation_noise=True), fitted.predict_scores(x[-9:]), strict=True
+        ):
+            torch.testing.assert_close(ours, theirs)
+
+    def test_the_covariance_is_of_the_same_posterior(
+        self, fitted: Predictor, x: Int[Tensor, "n V"]
+    ) -> None:
+        alone, joint = fitted.posterior(x[-9:]), fitted.posterior(x[-9:], joint=True)
+        assert joint.covariance is not None
+        torch.testing.assert_close(joint.mean, alone.mean, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(joint.variance, alone.variance, atol=1e-4, rtol=1e-3)
+        diagonal = joint.covariance.diagonal(dim1=1, dim2=2)
+        torch.testing.assert_close(joint.variance, diagonal)
+        torch.testing.assert_close(joint.covariance, joint.covariance.transpose(1, 2))
+        assert float(torch.linalg.eigvalsh(joint.covariance).min()) > -1e-4
+
+    def test_it_takes_what_is_encoded_already(
+        self, make: Make, cells: Space, x: Int[Tensor, "n V"], y: Float[Tensor, " n"]
+    ) -> None:
+        data = FeatureSets(cells, ("one-hot", "counts"))(x[:40])
+        mean, std = make(0).fit(data[:30], y[:30]).predict(data[30:])
+        assert mean.shape == std.shape == (10,)
+        assert kendalltau(mean.numpy(), y[30:40].numpy()).statistic > 0
+
+    def test_two_scores_do_for_a_search(self, make: Make, x: Int[Tensor, "n V"]) -> None:
+        z = torch.tensor([-0.67, 0.67], dtype=torch.float64)
+        mean, std = make(0).fit_scores(x[:2], z).posterior(x[:5]).moments()
+        assert mean.isfinite().all()
+        assert (std > 0).all()
+
+    def test_a_first_look_is_under_no_more_samples(
+        self, fitted: Predictor, x: Int[Tensor, "n V"]
+    ) -> None:
+        few, many = fitted.thinned().posterior(x[:3]), fitted.posterior(x[:3])
+        assert few.num_samples <= many.num_samples
+
+    def test_capabilities_are_kept(
+        self, make: Make, x: Int[Tensor, "n V"], y: Float[Tensor, " n"]
+    ) -> None:
+        z, fidelity = (y[:20] - y[:20].mean()) / y[:20].std(), torch.arange(20) % 2
+        model = make(0).fit_scores(x[:20], z, fidelity)
+        if model.learns_fidelities:
+            correlation = model.fidelity_correlation(x[:5])
+            assert bool(((correlation >= 0) & (correlation <= 1)).all())
+        else:
+            with pytest.raises(UsageError, match="fidelities"):
+                model.fidelity_correlation(x[:5])
 
     # -- randomness -----------------------------------------------------------------------------
 

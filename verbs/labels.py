@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..bo.methods.design import Design, initial_design
-from ..bo.problem import Problem
-from ..bo.progress import Progress
-from ..bo.search import Search
-from ..bo.store import Run, RunConfig
-from ..bo.store.external import parse_results
-from ..bo.trial import History
 from ..core.errors import UsageError
 from ..core.evaluator_config import EvaluatorConfig
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
 from ..spaces import Space
-from .search import automatic_executor, finished_trials
+
+if TYPE_CHECKING:
+    from ..bo.problem import Problem
+    from ..bo.progress import Progress
+    from ..bo.trial import History
 
 __all__ = ["FEWEST", "Labelling", "Labels", "finished_labels", "spend_labels"]
 
@@ -134,10 +131,17 @@ def spend_labels(
         how: How they are evaluated.
         exclude: Canonical rows that have labels already.
     """
+    from ..bo.methods.design import Design, initial_design
+
     rows, space = evaluator.rows, evaluator.space
     if evaluator.batched and how.run is None:
         x = initial_design(space if rows is None else rows, n, seed, exclude)
         return Labels(x, evaluator.label(x))
+    from ..bo.search import Search
+    from ..bo.store import Run, RunConfig
+    from ..bo.trial import History
+    from .search import automatic_executor
+
     problem = _problem(evaluator, metrics)
     design = Design(n=n, draw=seed, exclude=exclude)
     config = RunConfig(
@@ -181,6 +185,9 @@ def finished_labels(space: Space, source: str | Path, metrics: Mapping[str, Metr
         UsageError: For what is neither, or holds no result of such a metric.
         ArchitectureError: For what is no architecture of the space.
     """
+    from ..bo.store.external import parse_results
+    from .search import finished_trials
+
     path = Path(source)
     if path.is_dir():
         told = [(t.proposal.row, t.metrics) for t in finished_trials(space, path)]
@@ -215,6 +222,8 @@ def finished_labels(space: Space, source: str | Path, metrics: Mapping[str, Metr
 
 
 def _problem(evaluator: Evaluator, metrics: Sequence[str]) -> Problem:
+    from ..bo.problem import Problem
+
     return Problem.of(
         evaluator,
         maximize=_named(evaluator.metrics, metrics, "higher"),

@@ -6,22 +6,24 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..bo.progress import Progress
 from ..core.device import resolve_device
 from ..core.errors import TargetError, UsageError
 from ..core.seeding import derive_seed
-from ..datasets.raw_data import is_raw, load_raw
-from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.metric import Metric
-from ..evaluators.resolver import EvaluatorLike, data_sets, evaluator as make_evaluator
+from ..evaluators.resolver import (
+    EvaluatorLike,
+    data_sets,
+    evaluator as make_evaluator,
+    evaluators_of,
+)
 from ..evaluators.targets import Target, Targets, exact_metrics, parse_targets
 from ..generators.generator import Generator
 from ..generators.pool import gather
@@ -32,7 +34,9 @@ from ..predictors.resolver import AUTO, fit_predictor
 from ..reports import draw, sheet_caption, write_report
 from ..spaces import Architecture, Space, space as make_space
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
-from .search import evaluators_of
+
+if TYPE_CHECKING:
+    from ..bo.progress import Progress
 
 __all__ = ["Sample", "SampleResult", "Sampler", "sample"]
 
@@ -204,10 +208,7 @@ def sample(
     if n < 1:
         raise UsageError(f"`n` must be at least 1, got {n}.", "Ask for one or more.")
     found = make_space(space) if isinstance(space, str) else space
-    if isinstance(data, str | Path) and _is_raw_data(found, data):
-        found, data = found.for_task(load_raw(data).task), None
-    if task:
-        found = found.for_task(read_task(task, found.task))
+    found, data = _for_task(found, data, task)
     options: dict[str, Any] = {
         "architecture_column": architecture_column,
         "metrics": metrics,
@@ -513,8 +514,20 @@ class Sampler:
         return notes
 
 
-def _is_raw_data(space: Space, data: str | Path) -> bool:
-    return str(data) not in data_sets(space.name) and is_raw(data)
+def _for_task(
+    space: Space, data: EvaluatorLike | Sequence[EvaluatorLike] | None, task: str
+) -> tuple[Space, EvaluatorLike | Sequence[EvaluatorLike] | None]:
+    """The space for the user's task, and what is left of the data where that was raw."""
+    if isinstance(data, str | Path) and str(data) not in data_sets(space.name):
+        from ..datasets.raw_data import is_raw, load_raw
+
+        if is_raw(data):
+            space, data = space.for_task(load_raw(data).task), None
+    if task:
+        from ..datasets.task import read_task
+
+        space = space.for_task(read_task(task, space.task))
+    return space, data
 
 
 class _Clock:

@@ -17,15 +17,13 @@ from ..bo.search import Search
 from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
 from ..bo.trial import Trial
 from ..core.errors import UsageError
-from ..core.evaluator_config import EvaluatorConfig
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.resolver import (
     EvaluatorLike,
     evaluator as make_evaluator,
-    listed,
-    parse_evaluator,
+    evaluators_of,
 )
 from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks
@@ -37,7 +35,6 @@ __all__ = [
     "AUTO",
     "EvaluatorLike",
     "automatic_executor",
-    "evaluators_of",
     "finished_trials",
     "new_search",
     "open_search",
@@ -343,34 +340,6 @@ def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
     if name != AUTO:
         return name
     return "serial" if evaluator.batched and workers == 1 else "process"
-
-
-def evaluators_of(
-    space: Space,
-    evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None,
-    **options: Any,
-) -> tuple[tuple[EvaluatorConfig, ...], Sequence[EvaluatorLike]]:
-    """Parts evaluators into what a run keeps of them and what was given.
-
-    Args:
-        space: Whose architectures they evaluate.
-        evaluator: As for `search`.
-        **options: Of tables, as for `vitruvius.evaluators.resolver.parse_evaluator`.
-
-    Returns:
-        One configuration for each, blank where only Python has it; and the evaluators, where any
-        is such a one.
-    """
-    if evaluator is None:
-        return (), ()
-    given = listed(evaluator)
-    configs = tuple(
-        parse_evaluator(space, each, **options)
-        if isinstance(each, str | Path)
-        else EvaluatorConfig(source="")
-        for each in given
-    )
-    return configs, () if all(config.source for config in configs) else given
 
 
 def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) -> Problem:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...encoders.feature_sets import Features, FeatureSets
-from ...predictors.averaged_gp import KEPT, AveragedGP
-from ...predictors.predictor import NormalScores
+from ...predictors.averaged_gp import NUM_SAMPLES
+from ...predictors.gaussian_process import GaussianProcess
+from ...predictors.posterior import Posterior
+from ...predictors.predictor import NormalScores, Predictor
+from ...predictors.residual_transfer import warm_started
+from ...predictors.resolver import AUTO, Choice, new_predictor
 from ...predictors.source_tasks import TaskFeatures
-from ...predictors.surrogate import Belief, Known, Surrogate
-from ...predictors.surrogate_resolver import AUTO, Choice, surrogate
-from ...predictors.transfer_gp import PriorMeans, TransferGP
+from ...predictors.transfer_gp import Sources
 from ..ranking import rank
 from ..trial import History
 from .functions import Acquisition
@@ -42,15 +46,14 @@ class FittedAcquisition:
 
     Args:
         history: At least two trials measured in full.
-        views: Encodes architectures; earlier tasks that these ask take the place of the surrogate
-            for the metrics they have.
+        encode: Encodes architectures; from earlier tasks that it asks, surrogates start.
         function: The acquisition function.
-        model: Name of a surrogate, or ``auto`` to choose for each metric.
+        surrogate: Name of a predictor, or ``auto`` to choose for each metric.
         choice: Who chooses, and remembers it; anew each time by default.
         fidelity: A lower one whose observations are learnt from too, as a second task.
         per_second: Whether values are per second of predicted evaluation time.
-        warm_start: Whether earlier tasks have a say, where the views know of any.
-        seed: Of the settings of the surrogates.
+        warm_start: Whether earlier tasks have a say, where there are any.
+        seed: Of the surrogates.
 
     Example:
         >>> from vitruvius.bo.acquisition.functions import acquisition
@@ -65,19 +68,19 @@ class FittedAcquisition:
         ...     Trial.of(i, Evaluation(cora.space.architecture(row), cora.evaluate(row).metrics))
         ...     for i, row in enumerate(cora.rows[:5].tolist())
         ... ]
-        >>> views = FeatureSets(cora.space)
-        >>> judge = FittedAcquisition(History(problem, trials), views, acquisition(), seed=0)
-        >>> judge(views(cora.rows[5:9]), seed=0).shape
+        >>> encode = FeatureSets(cora.space)
+        >>> fitted = FittedAcquisition(History(problem, trials), encode, acquisition(), seed=0)
+        >>> fitted(encode(cora.rows[5:9]), seed=0).shape
         torch.Size([4])
     """
 
     def __init__(
         self,
         history: History,
-        views: FeatureSets | TaskFeatures,
+        encode: FeatureSets | TaskFeatures,
         function: Acquisition,
         *,
-        model: str = "gp",
+        surrogate: str = "gp",
         choice: Choice | None = None,
         fidelity: int | None = None,
         per_second: bool = False,
@@ -85,21 +88,20 @@ class FittedAcquisition:
         seed: int = 0,
     ) -> None:
         self.problem, self.function = history.problem, function
-        self.observed = views(history.x)
-        self.pending = views(history.pending)
+        self._encode = encode
+        self.observed, self.pending = encode(history.x), encode(history.pending)
         signs = {entry.metric: entry.sign for entry in self.problem.objectives}
         for name in self.problem.learned:
             signs.setdefault(name, 1.0)
         self._signs = signs
-        kept = 1 if self.problem.multiple else KEPT
+        num_samples = 1 if self.problem.multiple else NUM_SAMPLES
         self._scores: dict[str, NormalScores] = {}
-        self._processes: dict[str, Surrogate] = {}
+        self._models: dict[str, Predictor] = {}
         lower = None if fidelity is None else history.at(fidelity)
         data, task = self.observed, torch.zeros(len(self.observed), dtype=torch.long)
         if lower is not None:
-            data = data.join(views(lower.x))
+            data = data.join(encode(lower.x))
             task = torch.cat([task, torch.ones(len(lower.x), dtype=torch.long)])
-        told = views.names if warm_start and isinstance(views, TaskFeatures) else {}
         columns = []
         for name, sign in signs.items():
             value = history.values[name] * sign
@@ -108,45 +110,45 @@ class FittedAcquisition:
             columns.append(z)
             if name in self.problem.learned:
                 space = self.problem.space
-                kind = model
-                if model == AUTO:
+                kind = surrogate
+                if surrogate == AUTO:
                     kind = (choice or Choice(space))(self.observed, value)
                 if lower is not None and len(lower.x):
                     low = lower.values[name] * sign
                     z = torch.cat([z, NormalScores(low)(low)])
-                process: Surrogate = (
-                    TransferGP(told[name], _told(name, sign), kept=kept, seed=seed)
-                    if name in told
-                    else surrogate(kind, space, kept=kept, seed=seed)
-                )
-                self._processes[name] = process.fit(data, z, task)
+                model = new_predictor(kind, space, seed=seed, num_samples=num_samples)
+                if warm_start and isinstance(encode, TaskFeatures) and name in encode.names:
+                    model = warm_started(model, _signed(encode.sources(name), sign))
+                self._models[name] = model.fit_scores(data, z, task)
         self._lower = _mean_seconds(lower) if lower is not None else None
         self._full = _mean_seconds(history)
         self._cost = self._fit_cost(history, seed) if per_second else None
-        self._coarse = {name: process.coarse() for name, process in self._processes.items()}
+        self._thinned = {name: model.thinned() for name, model in self._models.items()}
         count = len(self.problem.objectives)
-        self._situation = AcquisitionInputs(
+        self._inputs = AcquisitionInputs(
             torch.stack(columns[:count], 1), history.feasible, self._bounds(), seed
         )
         self._best = rank(history).argsort(stable=True)[:BASELINE]
 
+    def with_pending(self, x: Int[Tensor, "p V"]) -> FittedAcquisition:
+        """Returns the same with other architectures pending, without fitting anything.
+
+        Args:
+            x: What is being measured.
+        """
+        other = copy(self)
+        other.pending = self._encode(x)
+        return other
+
     @property
     def weights(self) -> dict[str, dict[str, float]]:
         """Share of the votes for every earlier task, by metric."""
-        return {
-            name: process.weights
-            for name, process in self._processes.items()
-            if isinstance(process, TransferGP)
-        }
+        return {name: dict(model.weights) for name, model in self._models.items() if model.weights}
 
     @property
     def dropped(self) -> dict[str, tuple[str, ...]]:
         """Earlier tasks that were found to mislead, by metric."""
-        return {
-            name: process.dropped
-            for name, process in self._processes.items()
-            if isinstance(process, TransferGP)
-        }
+        return {name: model.dropped for name, model in self._models.items() if model.weights}
 
     def __call__(
         self, candidates: Features, seed: int, known: Bool[Tensor, " C"] | None = None
@@ -162,7 +164,7 @@ class FittedAcquisition:
         if known is not None:
             value[known] = -math.inf
         if self.function.second_stage and len(candidates) > FINE:
-            value += self._marginal(candidates, self._coarse, seed)
+            value += self._marginal(candidates, self._thinned, seed)
             value = self._refine(candidates, value, FINE, self.marginal, seed)
         else:
             value += self.marginal(candidates, seed)
@@ -177,7 +179,7 @@ class FittedAcquisition:
             candidates: What to choose from.
             seed: Of Thompson draws.
         """
-        return self._marginal(candidates, self._processes, seed)
+        return self._marginal(candidates, self._models, seed)
 
     def lower(self, candidates: Features, value: Float[Tensor, " C"]) -> Float[Tensor, " C"]:
         """Values candidates at the lower fidelity, given their values at the full one.
@@ -189,14 +191,13 @@ class FittedAcquisition:
             candidates: What to choose from.
             value: Log-values at the full fidelity.
         """
-        if not self._processes:  # what is counted needs no look
+        if not self._models:  # what is counted needs no look
             return torch.full_like(value, -math.inf)
         gain = torch.zeros(len(candidates), dtype=torch.float64)
-        for process in self._processes.values():
-            if isinstance(process, AveragedGP):
-                gain += process.correlation(candidates, 1).clamp(min=1e-6).log()
+        for model in self._models.values():
+            gain += model.fidelity_correlation(candidates).clamp(min=1e-6).log()
         cheaper = self._full / self._lower if self._full and self._lower else UNSEEN_RATIO
-        return value + gain / len(self._processes) + math.log(cheaper)
+        return value + gain / len(self._models) + math.log(cheaper)
 
     def predict(
         self, candidates: Features
@@ -207,40 +208,38 @@ class FittedAcquisition:
             candidates: What to predict, in the unit of the metric.
         """
         predicted = {}
-        for name, process in self._processes.items():
-            means, variances = process.marginals(candidates)
-            mean = means.mean(0)
-            std = (variances + (means - mean).square()).mean(0).sqrt()
+        for name, model in self._models.items():
+            mean, std = model.posterior(candidates).moments()
             inverse, sign = self._scores[name].inverse, self._signs[name]
             width = (inverse(mean + std) - inverse(mean - std)) / 2
             predicted[name] = (sign * inverse(mean), width)
         return predicted
 
     def _marginal(
-        self, candidates: Features, processes: Mapping[str, Belief], seed: int
+        self, candidates: Features, models: Mapping[str, Predictor], seed: int
     ) -> Float[Tensor, " C"]:
         values = [torch.zeros(0, dtype=torch.float64)]
         for start in range(0, len(candidates), CHUNK):
             chunk = candidates[start : start + CHUNK]
-            beliefs = self._beliefs(chunk, processes)
-            model = PoolModel(chunk, beliefs, correlated=False, shown=self.function.shown)
-            now = self._situation.seeded(seed + start)
+            model = self._pool_model(chunk, models, joint=False)
+            now = self._inputs.seeded(seed + start)
             value = self.function.marginal(model, len(chunk), now)
             values.append(value - self._log_seconds(chunk))
         return torch.cat(values)
 
-    def _fit_cost(self, history: History, seed: int) -> tuple[AveragedGP, NormalScores] | None:
+    def _fit_cost(self, history: History, seed: int) -> tuple[Predictor, NormalScores] | None:
         seconds = torch.tensor([trial.seconds for trial in history.ok], dtype=torch.float64)
         if not bool((seconds > 0).all()):
             return None
         scores = NormalScores(seconds.log())
-        return AveragedGP(kept=1, seed=seed).fit(self.observed, scores(seconds.log())), scores
+        model = GaussianProcess(self.problem.space, num_samples=1, seed=seed)
+        return model.fit_scores(self.observed, scores(seconds.log())), scores
 
     def _log_seconds(self, candidates: Features) -> Float[Tensor, " C"]:
         if self._cost is None:
             return torch.zeros(len(candidates), dtype=torch.float64)
-        process, scores = self._cost
-        return scores.inverse(process.marginals(candidates)[0][0])
+        model, scores = self._cost
+        return scores.inverse(model.posterior(candidates).mean[0])
 
     def _refine(
         self,
@@ -260,26 +259,28 @@ class FittedAcquisition:
     def _joint(self, candidates: Features, seed: int) -> Float[Tensor, " C"]:
         best = self.observed[self._best]
         pool = candidates.join(best).join(self.pending)
-        beliefs = self._beliefs(pool, self._processes)
-        model = PoolModel(pool, beliefs, shown=self.function.shown)
+        model = self._pool_model(pool, self._models, joint=True)
         count, seen = len(candidates), len(candidates) + len(best)
         value = self.function.joint(
             model,
             count,
             torch.arange(count, seen),
             torch.arange(seen, len(pool)),
-            self._situation.seeded(seed),
+            self._inputs.seeded(seed),
         )
         return value - self._log_seconds(candidates)
 
-    def _beliefs(self, pool: Features, processes: Mapping[str, Belief]) -> list[Belief]:
-        counted = self.problem.exact(pool.x) if len(self._processes) < len(self._signs) else {}
-        return [
-            processes[name]
-            if name in processes
-            else Known(self._scores[name](counted[name] * sign))
+    def _pool_model(
+        self, pool: Features, models: Mapping[str, Predictor], *, joint: bool
+    ) -> PoolModel:
+        counted = self.problem.exact(pool.x) if len(models) < len(self._signs) else {}
+        posteriors = [
+            models[name].posterior(pool, joint=joint)
+            if name in models
+            else Posterior.deterministic(self._scores[name](counted[name] * sign), joint=joint)
             for name, sign in self._signs.items()
         ]
+        return PoolModel(posteriors, observation_noise=self.function.observation_noise)
 
     def _bounds(self) -> tuple[Bound, ...]:
         """Measured constraints in the units of the model."""
@@ -293,8 +294,8 @@ class FittedAcquisition:
         return tuple(bounds)
 
 
-def _told(metric: str, sign: float) -> PriorMeans:
-    return lambda data: sign * data.told[metric]
+def _signed(sources: Sources, sign: float) -> Sources:
+    return replace(sources, scores=lambda data: sign * sources.scores(data))
 
 
 def _mean_seconds(history: History) -> float:

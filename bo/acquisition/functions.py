@@ -29,8 +29,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...core.errors import UnknownNameError, UsageError
-from ...core.seeding import make_generator
-from ...predictors.predictor import log_interval
+from ...predictors.predictor import FARTHEST
 from .inputs import AcquisitionInputs
 from .pool_model import PoolModel
 
@@ -54,17 +53,18 @@ class Acquisition(ABC):
         multiple: Whether it is for several objectives.
         always_joint: Whether the second step is needed even where nothing is pending.
         uses_pending: Whether what is pending changes its values.
-        shown: Whether it is about what an evaluation will show, not about what lies behind it.
-            In a table, and wherever an architecture is evaluated once, what the surrogate calls
+        observation_noise: Whether it is about what an evaluation will show, not what lies behind
+            it. In a table, and wherever an architecture is evaluated once, what the surrogate calls
             noise is a part of the value.
-        second_stage: Whether a first look under few settings tells which candidates matter.
+        second_stage: Whether a first look under few hyper-parameter samples tells which candidates
+            matter.
     """
 
     name: ClassVar[str]
     multiple: ClassVar[bool] = False
     always_joint: ClassVar[bool] = False
     uses_pending: ClassVar[bool] = True
-    shown: ClassVar[bool] = False
+    observation_noise: ClassVar[bool] = False
     second_stage: ClassVar[bool] = True
 
     def marginal(self, model: PoolModel, n: int, now: AcquisitionInputs) -> Float[Tensor, " n"]:
@@ -116,17 +116,17 @@ class Acquisition(ABC):
 class LogEI(Acquisition):
     """Logarithm of the expected improvement (Ament et al., NeurIPS 2023, arXiv 2310.20708).
 
-    The settings of the surrogate are averaged over in two ways, in turn from one observation to
-    the next: the mean of the logarithm prefers what promises something under all of them, the
+    Hyper-parameter samples are averaged over in two ways, in turn from one observation to the
+    next: the mean of the logarithm prefers what promises something under all of them, the
     logarithm of the mean follows the most optimistic. Either by itself leaves a search stuck now
-    and then, where the settings agree on what is wrong.
+    and then, where the samples agree on what is wrong.
     """
 
     name = "logei"
-    shown = True
+    observation_noise = True
 
     def _value(self, model: PoolModel, points: Tensor, now: AcquisitionInputs) -> Tensor:
-        parts = _objective(model).settings()
+        parts = _objective(model).split_samples()
         values = [LogExpectedImprovement(part, best_f=now.best)(points) for part in parts]
         log_mean_exp = len(now.scores) % 2 == 0
         if log_mean_exp:
@@ -164,7 +164,7 @@ class LogNEI(LogEI):
     """Expected improvement over what the best of noisy observations truly are (same paper)."""
 
     name = "lognei"
-    shown = False
+    observation_noise = False
     always_joint = True
 
     def _function(self, model: PoolModel, baseline: Tensor, now: AcquisitionInputs) -> Any:
@@ -202,7 +202,7 @@ class PI(Acquisition):
     """Probability of improvement (Kushner, 1964)."""
 
     name = "pi"
-    shown = True
+    observation_noise = True
 
     def _value(self, model: PoolModel, points: Tensor, now: AcquisitionInputs) -> Tensor:
         return LogProbabilityOfImprovement(_objective(model), best_f=now.best)(points)
@@ -224,12 +224,7 @@ class IndependentThompson(Acquisition):
     uses_pending = second_stage = False  # every draw is another
 
     def _value(self, model: PoolModel, points: Tensor, now: AcquisitionInputs) -> Tensor:
-        mean, variance = model.mean[0][:, : len(points)], model.spread[0][:, : len(points)]
-        generator = make_generator(now.seed)
-        setting = torch.randint(len(mean), (len(points),), generator=generator)
-        column = torch.arange(len(points))
-        noise = torch.randn(len(points), generator=generator, dtype=torch.float64)
-        return mean[setting, column] + variance[setting, column].sqrt() * noise
+        return model.outputs[0][: len(points)].draws(1, seed=now.seed)[0]
 
     def _function(self, model: PoolModel, baseline: Tensor, now: AcquisitionInputs) -> Any:
         raise NotImplementedError
@@ -244,11 +239,7 @@ class Thompson(UCB):
     def joint(
         self, model: PoolModel, n: int, baseline: Tensor, pending: Tensor, now: AcquisitionInputs
     ) -> Float[Tensor, " n"]:
-        generator = make_generator(now.seed)
-        setting = int(torch.randint(len(model.mean[0]), (1,), generator=generator))
-        factor = torch.linalg.cholesky(model.spread[0][setting, :n, :n] + 1e-6 * torch.eye(n))
-        noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        draw = model.mean[0][setting, :n] + factor @ noise
+        draw = model.outputs[0][:n].draws(1, seed=now.seed)[0]
         return draw + _log_feasibility(model, n, now)
 
 
@@ -259,15 +250,15 @@ class LogEHVI(Acquisition):
     """
 
     name = "logehvi"
-    shown = True
+    observation_noise = True
     multiple = True
 
     def _value(self, model: PoolModel, points: Tensor, now: AcquisitionInputs) -> Tensor:
         lower, upper = _partitioning(now).get_hypercell_bounds()
-        outputs = range(now.objectives)
-        mean = torch.stack([model.mean[m][:, : len(points)] for m in outputs], -1)
-        spread = torch.stack([model.spread[m][:, : len(points)] for m in outputs], -1).sqrt()
-        gain = expected_hypervolume_improvement(mean, spread, lower, upper).mean(0)
+        outputs = [output[: len(points)] for output in model.outputs[: now.objectives]]
+        mean = torch.stack([output.mean for output in outputs], -1)
+        deviation = torch.stack([output.variance for output in outputs], -1).sqrt()
+        gain = expected_hypervolume_improvement(mean, deviation, lower, upper).mean(0)
         return gain.clamp(min=TINY).log()
 
     def _function(self, model: PoolModel, baseline: Tensor, now: AcquisitionInputs) -> Any:
@@ -290,7 +281,7 @@ class LogNEHVI(LogEHVI):
     """
 
     name = "lognehvi"
-    shown = False
+    observation_noise = False
     always_joint = True
 
     def _function(self, model: PoolModel, baseline: Tensor, now: AcquisitionInputs) -> Any:
@@ -425,11 +416,9 @@ def _first() -> GenericMCObjective:
 
 
 def _log_feasibility(model: PoolModel, n: int, now: AcquisitionInputs) -> Float[Tensor, " n"]:
-    """Log-probability of meeting all constraints, averaged over the settings."""
+    """Log-probability of meeting all constraints, averaged over the hyper-parameter samples."""
     total = torch.zeros(n, dtype=torch.float64)
     for bound in now.bounds:
-        mean, spread = model.mean[bound.output][:, :n], model.variance(bound.output)[:, :n].sqrt()
-        edges = torch.tensor([bound.low, bound.high], dtype=torch.float64).clamp(-1e4, 1e4)
-        chance = log_interval(mean.flatten(), spread.flatten(), edges).view_as(mean)
-        total += chance.logsumexp(0) - math.log(len(mean))
+        low, high = max(bound.low, -FARTHEST), min(bound.high, FARTHEST)
+        total += model.outputs[bound.output][:n].log_probability(low, high)
     return total

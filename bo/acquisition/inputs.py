@@ -1,4 +1,4 @@
-"""AcquisitionInputs: what is known when a candidate is judged."""
+"""AcquisitionInputs: what is known when a candidate is valued."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class AcquisitionInputs:
-    """What is known when a candidate is judged, in the units of the model (more is better).
+    """What is known when a candidate is valued, in the units of the model (more is better).
 
     Args:
         scores: Objectives of what was observed, ``[n, M]``; the model's first ``M`` outputs.
@@ -84,8 +84,8 @@ class AcquisitionInputs:
         Where the front is a single point, below the worst that was observed.
         """
         worst = (self.front if len(self.front) > 1 else self.scores).amin(0)
-        spread = self.scores.amax(0) - self.scores.amin(0)
-        return worst - BELOW * spread.clamp(min=1e-3)
+        extent = self.scores.amax(0) - self.scores.amin(0)
+        return worst - BELOW * extent.clamp(min=1e-3)
 
     def constraints(self) -> list[Callable[[Tensor], Tensor]] | None:
         """Constraints as BoTorch has them: negative where a sample is feasible."""

@@ -14,8 +14,7 @@ from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNorm
 from jaxtyping import Float
 from torch import Tensor
 
-from ...encoders.feature_sets import Features
-from ...predictors.surrogate import Belief
+from ...predictors.posterior import Posterior, aligned
 
 __all__ = ["PoolModel"]
 
@@ -25,43 +24,25 @@ class PoolModel(Model):
 
     A model of BoTorch takes points of a vector space and, for every candidate by itself, copies
     the training data beside it. Over a pool all covariances can be computed once instead, and
-    evaluating a candidate is a look-up. Several settings of a belief become the mixture of a fully
-    Bayesian model, over which acquisition functions average.
+    evaluating a candidate is a look-up. Several hyper-parameter samples become the mixture of a
+    fully Bayesian model, over which acquisition functions average.
 
     Args:
-        data: The pool.
-        beliefs: One per output.
-        correlated: Whether points will be asked for together; without, only variances are
-            computed.
-        shown: Whether the posterior is of what an evaluation will show, with its noise.
+        posteriors: Of the pool, one per output; those without a covariance are for points that
+            are asked for one by one.
+        observation_noise: Whether it is about what an evaluation will show, with its noise.
 
     Example:
-        >>> from vitruvius.predictors.surrogate import Known
-        >>> data = Features(torch.tensor([[0], [1], [2]]), ())
-        >>> model = PoolModel(data, [Known(torch.tensor([1.0, 2.0, 3.0]))])
+        >>> model = PoolModel([Posterior.deterministic(torch.tensor([1.0, 2.0, 3.0]))])
         >>> model.posterior(torch.tensor([[2.0], [0.0]])).mean.flatten().tolist()
         [3.0, 1.0]
     """
 
-    def __init__(
-        self,
-        data: Features,
-        beliefs: Sequence[Belief],
-        *,
-        correlated: bool = True,
-        shown: bool = False,
-    ) -> None:
+    def __init__(self, posteriors: Sequence[Posterior], *, observation_noise: bool = False) -> None:
         super().__init__()
-        parts = [b.joint(data) if correlated else b.marginals(data) for b in beliefs]
-        if shown:
-            for belief, (_, spread) in zip(beliefs, parts, strict=True):
-                variance = spread.diagonal(dim1=1, dim2=2) if correlated else spread
-                variance += belief.noise()[:, None]
-        settings = max(len(mean) for mean, _ in parts)
-        self.mean = [mean.expand(settings, *mean.shape[1:]) for mean, _ in parts]
-        self.spread = [spread.expand(settings, *spread.shape[1:]) for _, spread in parts]
-        self.correlated = correlated
-        self._is_fully_bayesian = self._is_ensemble = settings > 1
+        outputs = [each.observed() if observation_noise else each for each in posteriors]
+        self.outputs = aligned(outputs)
+        self._is_fully_bayesian = self._is_ensemble = self.num_samples > 1
 
     def subset_output(self, idcs: list[int]) -> PoolModel:
         """Returns the model of some outputs.
@@ -70,34 +51,28 @@ class PoolModel(Model):
             idcs: Their numbers.
         """
         some = copy(self)
-        some.mean = [self.mean[i] for i in idcs]
-        some.spread = [self.spread[i] for i in idcs]
+        some.outputs = [self.outputs[i] for i in idcs]
         return some
 
     @property
     def num_outputs(self) -> int:
-        return len(self.mean)
+        return len(self.outputs)
 
-    def variance(self, output: int) -> Float[Tensor, "S P"]:
-        """Returns the variances of an output over the pool.
-
-        Args:
-            output: Its number.
-        """
-        spread = self.spread[output]
-        return spread.diagonal(dim1=1, dim2=2) if self.correlated else spread
+    @property
+    def num_samples(self) -> int:
+        """Number of hyper-parameter samples, the same for all outputs."""
+        return self.outputs[0].num_samples
 
     @property
     def batch_shape(self) -> torch.Size:
-        return torch.Size([len(self.mean[0])] if self._is_ensemble else [])
+        return torch.Size([self.num_samples] if self._is_ensemble else [])
 
-    def settings(self) -> list[PoolModel]:
-        """Returns one model for each setting of the beliefs."""
+    def split_samples(self) -> list[PoolModel]:
+        """Returns one model for each hyper-parameter sample."""
         parted = []
-        for setting in range(len(self.mean[0])):
+        for sample in range(self.num_samples):
             part = copy(self)
-            part.mean = [mean[setting, None] for mean in self.mean]
-            part.spread = [spread[setting, None] for spread in self.spread]
+            part.outputs = [each.sample(sample) for each in self.outputs]
             part._is_fully_bayesian = part._is_ensemble = False
             parted.append(part)
         return parted
@@ -119,7 +94,7 @@ class PoolModel(Model):
         """
         rows = X[..., 0].round().long()
         chosen = range(self.num_outputs) if output_indices is None else output_indices
-        normals = [self._normal(output, rows) for output in chosen]
+        normals = [self._normal(self.outputs[output], rows) for output in chosen]
         if len(normals) == 1:
             normal = normals[0]
         else:
@@ -128,12 +103,12 @@ class PoolModel(Model):
         posterior = kind(normal)
         return posterior if posterior_transform is None else posterior_transform(posterior)
 
-    def _normal(self, output: int, rows: Tensor) -> MultivariateNormal:
-        mean = self.mean[output][:, rows].movedim(0, -2)
-        if self.correlated:
-            covariance = self.spread[output][:, rows[..., :, None], rows[..., None, :]]
+    def _normal(self, output: Posterior, rows: Tensor) -> MultivariateNormal:
+        mean = output.mean[:, rows].movedim(0, -2)
+        if output.covariance is not None:
+            covariance = output.covariance[:, rows[..., :, None], rows[..., None, :]]
         else:
-            covariance = self.spread[output][:, rows].diag_embed()
+            covariance = output.variance[:, rows].diag_embed()
         covariance = covariance.movedim(0, -3)
         if not self._is_ensemble:
             mean, covariance = mean[..., 0, :], covariance[..., 0, :, :]

@@ -19,7 +19,7 @@ from .neighbourhood import fresh_neighbours, fresh_uniform
 
 __all__ = ["Bananas"]
 
-# Fewer labels than this say nothing about an ensemble's spread.
+# Fewer labels than this say nothing about an ensemble's deviation.
 LEAST = 3
 LEARNING_RATE = 0.01
 

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed, make_generator
-from ...encoders.feature_sets import Features, FeatureSets, fitting_sets
+from ...encoders.feature_sets import Features, FeatureSets, feature_sets_of, fitting_sets
 from ...generators.generator import Generator
 from ...generators.resolver import generator_for
+from ...predictors.resolver import Choice, predictors_that
 from ...predictors.source_task import SourceTask
 from ...predictors.source_tasks import SourceTasks, TaskFeatures
-from ...predictors.surrogate_resolver import Choice
 from ..acquisition.fitted import FittedAcquisition
 from ..acquisition.functions import AUTO, acquisition
 from ..method import Scores
@@ -36,24 +36,25 @@ FULL, LOWER = "full", "lower-first"
 
 
 class BayesianOptimization:
-    """Chooses by an acquisition function on Gaussian processes over views of the DAG.
+    """Chooses by an acquisition function on surrogates, by default Gaussian processes.
 
     One decision:
 
-    1. Every measured metric becomes normal scores by rank, and an `AveragedGP` is fitted to them;
-       what can be counted is counted.
+    1. Every measured metric becomes normal scores by rank, and a surrogate is fitted to them; what
+       can be counted is counted.
     2. Candidates are the whole space where that is small enough; otherwise what the graph-diffusion
        generator proposes under guidance by the acquisition value, and mutations of the best so far.
     3. All are valued by their marginal posterior, in chunks; the best 512 by the joint posterior
        with what is pending, where anything is (or the acquisition function looks at noise).
 
     Args:
-        surrogate: ``gp``; ``average``, its mixture with graph networks, which costs three times as
-            much; ``deep-kernel``, ``ensemble``, ``latent``; or ``auto`` to choose by
-            cross-validated rank correlation whenever the number of observations has doubled.
+        surrogate: One of `vitruvius.predictors.predictor_names`, options included: ``gp``;
+            ``average``, its mixture with graph networks, which costs three times as much; or
+            ``auto`` to choose by cross-validated rank correlation whenever the number of
+            observations has doubled.
         acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``; for
             several objectives ``logehvi`` or ``lognehvi``.
-        views: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``; by
+        features: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``; by
             default choices, counts, and paths; counts of neighbourhoods instead of paths where the
             space lets the wiring be chosen.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.
@@ -62,15 +63,16 @@ class BayesianOptimization:
         pool: Most candidates of each source.
         fidelity: ``full``, or ``lower-first``: each decision is also about the evaluator's lowest
             fidelity, which is learnt from as a second task and taken where it tells more for what
-            it costs.
+            it costs; for surrogates that declare ``learns_fidelities``.
         per_second: Whether improvement counts per second of predicted evaluation time.
         tasks: Earlier tasks on the same space, which are believed as far as labels bear them out
-            (see `TransferGP`); the first three proposals are what they agree is best. From the
-            fifth on every other one leaves them out, as what they lead to cannot tell what they
-            lead away from.
+            (see `TransferGP` and `ResidualTransfer`); the first three proposals are what they agree
+            is best. From the fifth on every other one leaves them out, as what they lead to cannot
+            tell what they lead away from.
 
     Raises:
-        UnknownNameError: For an unknown acquisition function, view, generator or source.
+        UnknownNameError: For an unknown acquisition function, encoder, generator or source.
+        UsageError: For a surrogate that does not learn fidelities where it should.
 
     Example:
         >>> from vitruvius.bo.trial import Trial
@@ -91,7 +93,7 @@ class BayesianOptimization:
         *,
         surrogate: str = "gp",
         acquisition: str = AUTO,
-        views: str = AUTO,
+        features: str = AUTO,
         generator: str | Generator = "auto",
         sources: str = "diffusion+mutation",
         pool: int = 1000,
@@ -101,34 +103,37 @@ class BayesianOptimization:
     ) -> None:
         if fidelity not in (FULL, LOWER):
             raise UnknownNameError.of("fidelity", fidelity, (FULL, LOWER))
-        if fidelity == LOWER and surrogate in ("auto", "average", "ensemble"):
+        able = [AUTO, *predictors_that("learns_fidelities")]
+        if fidelity == LOWER and surrogate.partition(":")[0] not in able:
             raise UsageError(
                 f"The surrogate {surrogate!r} does not know how fidelities depend on each other.",
-                "Use gp or deep-kernel.",
+                f"Use one of: {', '.join(able)}.",
             )
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
-        self.generator, self.pool, self.views = generator, pool, views
+        self.generator, self.pool, self.features = generator, pool, features
         self.tasks = tasks if isinstance(tasks, SourceTasks) else SourceTasks(tasks)
         self.sources = tuple(part.strip() for part in sources.split("+"))
-        self._last: _Setting | None = None
+        self._last: _Prepared | None = None
+        # The fits to the last history, with and without earlier tasks.
+        self._fits: dict[bool, tuple[object, FittedAcquisition]] = {}
 
     def propose(self, history: History, seed: int) -> Proposal | None:
         if len(history.ok) < (AGREED if self.tasks else FEWEST):
             return self._agreed(history, seed) or fresh_uniform(history, seed)
         ignores_sources = len(history) > AGREED and len(history) % 2 == 0
-        judge = self.judge(history, warm_start=not ignores_sources)
-        setting = self._setting(history.problem)
-        if setting.whole is not None:
-            candidates, hashes = setting.whole, setting.hashes
+        fitted = self.fitted(history, warm_start=not ignores_sources)
+        prepared = self._prepared(history.problem)
+        if prepared.whole is not None:
+            candidates, hashes = prepared.whole, prepared.hashes
             sources: Sequence[str] = ["exhaustive"] * len(hashes)
         else:
-            candidates, sources = self._candidates(history, judge, seed)
+            candidates, sources = self._candidates(history, fitted, seed)
             hashes = history.problem.space.hashes(candidates.x)
         known = torch.isin(hashes, history.proposed(None))
         if bool(known.all()):
             return fresh_uniform(history, seed)
-        value = judge(candidates, seed, known)
+        value = fitted(candidates, seed, known)
         best = int(value.argmax())
         proposal = Proposal(tuple(candidates.x[best].tolist()), sources[best])
         lower = self._lower(history.problem)
@@ -138,43 +143,58 @@ class BayesianOptimization:
         if not bool(left.any()):
             return proposal
         index = left.nonzero()[:, 0]
-        cheap = judge.lower(candidates[index], value[index])
+        cheap = fitted.lower(candidates[index], value[index])
         if float(cheap.max()) <= float(value[best]):
             return proposal
         best = int(index[cheap.argmax()])
         return Proposal(tuple(candidates.x[best].tolist()), sources[best], lower)
 
-    def judge(self, history: History, *, warm_start: bool = True) -> FittedAcquisition:
+    def fitted(self, history: History, *, warm_start: bool = True) -> FittedAcquisition:
         """Fits surrogates to a history, ready to predict and to value any architecture.
+
+        Where only what is pending differs from the history before, nothing is fitted again.
 
         Args:
             history: At least two trials measured in full.
             warm_start: Whether earlier tasks have a say.
         """
-        function = acquisition(self.acquisition, objectives=len(history.problem.objectives))
+        problem, prepared = history.problem, self._prepared(history.problem)
+        warm_start = warm_start and bool(self.tasks)
+        key = (
+            problem.space,
+            problem.objectives,
+            problem.constraints,
+            problem.evaluator,
+            self.tasks,
+            [trial for trial in history.trials if trial.status == "ok"],
+        )
+        before = self._fits.get(warm_start)
+        if before is not None and before[0] == key:
+            return before[1].with_pending(history.pending)
+        function = acquisition(self.acquisition, objectives=len(problem.objectives))
         if (self.per_second or self.fidelity == LOWER) and not function.logarithmic:
             raise UsageError(
                 f"Acquisition {function.name!r} is no logarithm, which costs could be taken from.",
                 "Use one whose name begins with log.",
             )
-        seed = derive_seed(0, "surrogate", len(history.ok))
-        views = self._setting(history.problem).views
-        return FittedAcquisition(
+        made = FittedAcquisition(
             history,
-            views,
+            prepared.encode,
             function,
-            model=self.surrogate,
-            choice=self._setting(history.problem).choice,
-            fidelity=self._lower(history.problem),
+            surrogate=self.surrogate,
+            choice=prepared.choice,
+            fidelity=self._lower(problem),
             per_second=self.per_second,
             warm_start=warm_start,
-            seed=seed,
+            seed=derive_seed(0, "surrogate", len(history.ok)),
         )
+        self._fits[warm_start] = key, made
+        return made
 
     def score(self, history: History, x: Int[Tensor, "P V"], seed: int) -> Scores:
-        judge = self.judge(history)
-        candidates = self._setting(history.problem).views(x)
-        return Scores(judge.marginal(candidates, seed), judge.predict(candidates))
+        fitted = self.fitted(history)
+        candidates = self._prepared(history.problem).encode(x)
+        return Scores(fitted.marginal(candidates, seed), fitted.predict(candidates))
 
     def report(self, history: History) -> dict[str, Any]:
         """Tells which earlier tasks are believed, by metric, and which were dropped.
@@ -184,11 +204,11 @@ class BayesianOptimization:
         """
         if not self.tasks or len(history.ok) < FEWEST:
             return {}
-        judge = self.judge(history)
+        fitted = self.fitted(history)
         return {
             "warm_start": {
-                name: {"weights": weights, "dropped": list(judge.dropped[name])}
-                for name, weights in judge.weights.items()
+                name: {"weights": weights, "dropped": list(fitted.dropped[name])}
+                for name, weights in fitted.weights.items()
             }
         }
 
@@ -211,24 +231,28 @@ class BayesianOptimization:
         there = problem.evaluator.fidelities if problem.evaluator is not None else ()
         return there[0] if self.fidelity == LOWER and there else None
 
-    def _setting(self, problem: Problem) -> _Setting:
-        if self._last is None or self._last.problem is not problem:
-            names = tuple(part.strip() for part in self.views.split("+"))
-            if self.views == AUTO:
+    def _prepared(self, problem: Problem) -> _Prepared:
+        last = self._last
+        if last is None or last.problem is not problem:
+            names = tuple(part.strip() for part in self.features.split("+"))
+            if self.features == AUTO:
                 names = fitting_sets(problem.space)
-            views = FeatureSets(problem.space, names)
-            self._last = _Setting(
-                problem, TaskFeatures(views, self.tasks, problem.learned) if self.tasks else views
-            )
-        return self._last
+            plain = feature_sets_of(problem.space, names)
+            asked = TaskFeatures(plain, self.tasks, problem.learned) if self.tasks else plain
+            capability = "learns_fidelities" if self._lower(problem) is not None else None
+            choice = Choice(problem.space, capability)
+            if last is not None and last.problem.space is problem.space:
+                choice = last.choice
+            last = self._last = _Prepared(problem, asked, choice)
+        return last
 
     def _candidates(
-        self, history: History, judge: FittedAcquisition, seed: int
+        self, history: History, fitted: FittedAcquisition, seed: int
     ) -> tuple[Features, Sequence[str]]:
-        views = self._setting(history.problem).views
+        encode = self._prepared(history.problem).encode
 
         def value(x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
-            return judge.marginal(views(x), seed)
+            return fitted.marginal(encode(x), seed)
 
         if isinstance(self.generator, str):
             self.generator = generator_for(history.problem.space, self.generator)
@@ -240,20 +264,22 @@ class BayesianOptimization:
             # What was looked at cheaply may be evaluated in full.
             looked = history.at(lower).x
             x, sources = torch.cat([x, looked]), [*sources, *["lower fidelity"] * len(looked)]
-        return views(x), sources
+        return encode(x), sources
 
 
-class _Setting:
+class _Prepared:
     """What is computed once for a problem."""
 
-    def __init__(self, problem: Problem, views: FeatureSets | TaskFeatures) -> None:
-        self.problem, self.views, self.choice = problem, views, Choice(problem.space)
+    def __init__(
+        self, problem: Problem, encode: FeatureSets | TaskFeatures, choice: Choice
+    ) -> None:
+        self.problem, self.encode, self.choice = problem, encode, choice
 
     @cached_property
     def whole(self) -> Features | None:
         """All that can be proposed, where that is few enough."""
         x = self.problem.whole()
-        return None if x is None else self.views(x[self.problem.possible(x)])
+        return None if x is None else self.encode(x[self.problem.possible(x)])
 
     @cached_property
     def hashes(self) -> Int[Tensor, " A"]:

@@ -104,9 +104,9 @@ def _draw_until_enough(
 def _distinct(rows: Tensor, exclude: Tensor | None) -> Tensor:
     """First appearance of every row, in order, without those to exclude."""
     seen = {tuple(row) for row in exclude.tolist()} if exclude is not None else set()
-    kept = []
+    chosen = []
     for position, row in enumerate(map(tuple, rows.tolist())):
         if row not in seen:
             seen.add(row)
-            kept.append(position)
-    return rows[kept]
+            chosen.append(position)
+    return rows[chosen]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...core.gaussian_process import FLAT, Conditioned, condition, factorise
 from ...encoders import WeisfeilerLehman
 from ...predictors.predictor import NormalScores
 from ..ranking import merit
@@ -97,15 +97,6 @@ def _square(level: Int[Tensor, "B M"]) -> Float[Tensor, " B"]:
     return (level[:, :, None] == level[:, None]).sum((1, 2)).float()
 
 
-@dataclass(frozen=True)
-class _Fit:
-    likelihood: float
-    rounds: int
-    noise: float
-    mean: float
-    scale: float
-
-
 def fit_predict(
     known: list[Int[Tensor, "n M"]], z: Float[Tensor, " n"], new: list[Int[Tensor, "P M"]]
 ) -> tuple[Float[Tensor, " P"], Float[Tensor, " P"]]:
@@ -121,36 +112,24 @@ def fit_predict(
         new: Labels of what to predict.
     """
     grams = [gram.double() for gram in kernels(known, known)]
-    fit = max(
-        (
-            _likelihood(gram, z, rounds, noise)
-            for rounds, gram in enumerate(grams)
-            for noise in NOISES
-        ),
-        key=lambda found: found.likelihood,
-    )
-    covariance = grams[fit.rounds] + fit.noise * torch.eye(len(z), dtype=torch.float64)
-    factor = torch.linalg.cholesky(covariance)
-    weights = torch.cholesky_solve((z - fit.mean)[:, None], factor)[:, 0]
-    upto = slice(fit.rounds + 1)
+    grid = [(rounds, noise) for rounds in range(len(grams)) for noise in NOISES]
+    likelihood = [
+        float(_fit(grams[rounds], z, noise)[0].scaled_log_likelihood) for rounds, noise in grid
+    ]
+    rounds, noise = grid[max(range(len(grid)), key=likelihood.__getitem__)]
+    fitted, factor = _fit(grams[rounds], z, noise)
+    upto = slice(rounds + 1)
     cross = kernels(new[upto], known[upto])[-1].double()
     whitened = torch.linalg.solve_triangular(factor, cross.T, upper=False)
-    variance = fit.scale * (1.0 - whitened.square().sum(0)).clamp(min=1e-9)
-    return fit.mean + cross @ weights, variance.sqrt()
+    variance = fitted.amplitude * (1.0 - whitened.square().sum(0)).clamp(min=1e-9)
+    return fitted.weight[0, 0] + cross @ fitted.alpha[0], variance.sqrt()
 
 
-def _likelihood(
-    gram: Float[Tensor, "n n"], z: Float[Tensor, " n"], rounds: int, noise: float
-) -> _Fit:
-    count = len(z)
-    factor = torch.linalg.cholesky(gram + noise * torch.eye(count, dtype=torch.float64))
-    both = torch.stack([z, torch.ones_like(z)], 1)
-    white = torch.linalg.solve_triangular(factor, both, upper=False)
-    mean = float((white[:, 0] @ white[:, 1]) / white[:, 1].square().sum())
-    residual = white[:, 0] - mean * white[:, 1]
-    scale = max(float(residual.square().mean()), 1e-6)
-    likelihood = -0.5 * count * math.log(scale) - float(factor.diagonal().log().sum())
-    return _Fit(likelihood, rounds, noise, mean, scale)
+def _fit(
+    gram: Float[Tensor, "n n"], z: Float[Tensor, " n"], noise: float
+) -> tuple[Conditioned, Float[Tensor, "n n"]]:
+    factor = factorise(gram[None].clone(), torch.tensor([noise], dtype=torch.float64))
+    return condition(factor, z, torch.ones(len(z), 1, dtype=torch.float64), [FLAT]), factor[0]
 
 
 def expected_improvement(

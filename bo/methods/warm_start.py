@@ -31,7 +31,7 @@ class WarmStart(BayesianOptimization):
     Args:
         tasks: Earlier tasks, with the description of the new one where there is one.
         metric: The metric of the probes.
-        **settings: As for `BayesianOptimization`.
+        **options: As for `BayesianOptimization`.
 
     Example:
         >>> from vitruvius.bo.problem import Problem
@@ -47,8 +47,8 @@ class WarmStart(BayesianOptimization):
 
     name: ClassVar[str] = "transfer"
 
-    def __init__(self, tasks: SourceTasks, metric: str, **settings: Any) -> None:
-        super().__init__(tasks=tasks, **settings)
+    def __init__(self, tasks: SourceTasks, metric: str, **options: Any) -> None:
+        super().__init__(tasks=tasks, **options)
         self.metric = metric
         self._design: Tensor | None = None
         self._given = tasks.description is not None or len(tasks.having(metric)) < FEWEST

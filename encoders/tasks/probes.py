@@ -10,7 +10,7 @@ from torch import Tensor
 from ...core.errors import UsageError
 from ...core.seeding import derive_seed, make_generator
 from ...spaces import Space
-from ..feature_sets import VIEWS, views_of
+from ..feature_sets import FEATURE_SETS, feature_sets_of
 from .task_description import TaskDescription
 
 __all__ = ["describe_probes", "probe_design"]
@@ -51,7 +51,7 @@ def probe_design(space: Space, n: int = 10, seed: int = 0) -> Int[Tensor, "n V"]
             f"Between 1 and {len(x)} probes can be chosen in {space.name}, got {n}.",
             "Ask for another number.",
         )
-    wide = torch.cat(views_of(space, VIEWS)(x).features, 1)
+    wide = torch.cat(feature_sets_of(space, FEATURE_SETS)(x).features, 1)
     # As far from each other in as many dimensions as there are draws.
     values, vectors = torch.linalg.eigh(wide @ wide.T)
     features = vectors * values.clamp(min=0).sqrt()

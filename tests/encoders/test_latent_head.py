@@ -19,7 +19,7 @@ def test_it_predicts_what_varies_slowly(embedding: torch.Tensor) -> None:
 
 
 def test_it_is_the_posterior_of_its_kernel(embedding: torch.Tensor) -> None:
-    """Against the textbook formula, with the settings it chose."""
+    """Against the textbook formula, with the hyper-parameters it chose."""
     z = embedding[:, 0].double()
     head = LatentHead(embedding[:30], z[:30])
     distance = torch.cdist(embedding.double(), embedding.double()).square()

@@ -241,7 +241,7 @@ def test_classifier_free_formula(cells: Space, trained: GraphDiffusion, scale: f
     with torch.no_grad():
         conditional = trained.denoiser(state, time, scores, 0)
         free = trained.denoiser(state, time, None, 0)
-        found = trained._logits(0, state, time, Guidance(classifier_free=guide), scores)
+        found = trained._logits(0, state, time[:1], Guidance(classifier_free=guide), scores)
     assert not torch.allclose(conditional, free)
     torch.testing.assert_close(found, (1 - scale) * free + scale * conditional)
 

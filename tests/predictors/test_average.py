@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-import torch
 
 from vitruvius.predictors import Average, Boosting, GraphNetwork, Predictor
-from vitruvius.predictors.average import SPLIT, mixture
+from vitruvius.predictors.average import SPLIT
 from vitruvius.spaces import space
 from vitruvius.testing import PredictorContract
 
@@ -20,16 +19,6 @@ class TestContract(PredictorContract):
     @classmethod
     def make(cls) -> Callable[[int], Predictor]:
         return lambda seed: Average(CELLS, seed=seed)
-
-
-def test_mixture_has_the_moments_of_a_mixture() -> None:
-    a = torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0])
-    b = torch.tensor([2.0, 1.0]), torch.tensor([1.0, 0.5])
-    mean, std = mixture([a, b])
-    assert mean.tolist() == [1.0, 1.0]
-    # The law of total variance: mean of the variances plus variance of the means.
-    expected = torch.tensor([1.0 + 1.0, (4.0 + 0.25) / 2], dtype=torch.float64)
-    assert torch.allclose(std.square(), expected)
 
 
 def test_members_answer_in_the_unit_of_the_labels() -> None:

@@ -17,23 +17,24 @@ class TestContract(PredictorContract):
 
 
 def test_many_labels_keep_memory_bounded() -> None:
-    """Fewer settings are averaged, the global random state is left alone."""
+    """Fewer hyper-parameter samples are averaged, the global random state is left alone."""
     cells = space("nasbench201")
     x = cells.enumerate()[:2100]
     before = torch.get_rng_state()
-    gp = GaussianProcess(cells, views=("one-hot",)).fit(x, cells.statistics(x)["params"])
+    gp = GaussianProcess(cells, features=("one-hot",)).fit(x, cells.statistics(x)["params"])
     assert torch.equal(torch.get_rng_state(), before)
-    assert len(gp._process.noise()) == 3
+    assert gp.posterior(x[:5]).num_samples == 3
     assert gp.predict_scores(x[:5])[0].shape == (5,)
 
 
-def test_prediction_is_the_mixture_of_all_settings() -> None:
+def test_prediction_is_the_mixture_of_all_samples() -> None:
     cells = space("nasbench201")
     x = cells.sample(40, 0)
     gp = GaussianProcess(cells).fit(x[:30], cells.statistics(x[:30])["macs"])
     mean, std = gp.predict_scores(x[30:])
-    means, variances = gp._process.marginals(gp._views(x[30:]))
-    second = (variances + gp._process.noise()[:, None] + means.square()).mean(0)
+    posterior = gp.posterior(x[30:])
+    means = posterior.mean
+    second = (posterior.variance + posterior.noise[:, None] + means.square()).mean(0)
     torch.testing.assert_close(mean, means.mean(0))
     torch.testing.assert_close(std.square(), second - means.mean(0).square())
 

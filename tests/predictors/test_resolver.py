@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from vitruvius.core.errors import UnknownNameError, UsageError
-from vitruvius.predictors import cross_validate, fit_predictor, predictor_names, resolver
+from vitruvius.encoders.feature_sets import FeatureSets
+from vitruvius.predictors import (
+    Predictor,
+    Ridge,
+    cross_validate,
+    fit_predictor,
+    new_predictor,
+    predictor_names,
+    resolver,
+)
+from vitruvius.predictors.resolver import Choice, predictors_that
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -16,14 +28,18 @@ def test_every_name_fits_and_predicts() -> None:
     x = CELLS.sample(40, 0)
     values = CELLS.statistics(x)["params"]
     for name in predictor_names():
-        if name in ("nao", "seminas"):  # some seconds each; they have contracts of their own
+        if name in (
+            "nao",
+            "seminas",
+            "latent",
+        ):  # some seconds each; they have contracts of their own
             continue
         mean, std = fit_predictor(name, CELLS, x, values).predict(x)
         assert mean.shape == std.shape == (40,)
 
 
 def test_auto_takes_the_best_of_cross_validation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "ENOUGH", 60)
+    monkeypatch.setattr(resolver, "_AT_ONCE", replace(resolver._AT_ONCE, fewest=60))
     x = CELLS.sample(60, 1)
     values = CELLS.statistics(x)["macs"]
     scores = cross_validate(CELLS, x, values, seed=2)
@@ -31,7 +47,7 @@ def test_auto_takes_the_best_of_cross_validation(monkeypatch: pytest.MonkeyPatch
     assert all(-1 <= tau <= 1 for tau in scores.values())
     best = max(scores, key=lambda name: scores[name])
     assert scores[best] > 0.6
-    better = scores[best] > scores["average"] + resolver.MARGIN
+    better = scores[best] > scores["average"] + resolver._AT_ONCE.margin
     expected = best if better else "average"
     assert fit_predictor("auto", CELLS, x, values, seed=2).name == expected
 
@@ -48,7 +64,7 @@ def test_the_average_is_taken_where_it_comes_close(
     monkeypatch: pytest.MonkeyPatch, scores: dict[str, float], expected: str
 ) -> None:
     monkeypatch.setattr(resolver, "cross_validate", lambda *_, **__: scores)
-    x = CELLS.sample(resolver.ENOUGH, 1)
+    x = CELLS.sample(resolver._AT_ONCE.fewest, 1)
     assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == expected
 
 
@@ -59,7 +75,7 @@ def test_labels_without_signal_score_near_nothing() -> None:
 
 
 def test_few_labels_are_left_to_the_average() -> None:
-    x = CELLS.sample(resolver.ENOUGH - 1, 0)
+    x = CELLS.sample(resolver._AT_ONCE.fewest - 1, 0)
     assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == "average"
 
 
@@ -68,13 +84,15 @@ def test_options_follow_the_name() -> None:
     values = CELLS.statistics(x)["params"]
     few, whole = (
         fit_predictor(name, CELLS, x, values).predict_scores(CELLS.sample(9, 1))[0]
-        for name in ("ridge:views=path+counts", "ridge")
+        for name in ("ridge:features=path+counts", "ridge")
     )
     assert not torch.equal(few, whole)
+    with pytest.raises(UnknownNameError, match="features"):
+        fit_predictor("ridge:featuers=path", CELLS, x, values)
     with pytest.raises(UnknownNameError, match="views"):
-        fit_predictor("ridge:veiws=path", CELLS, x, values)
+        fit_predictor("gp:views=path", CELLS, x, values)
     with pytest.raises(UnknownNameError, match="weisfeiler-lehman"):
-        fit_predictor("ridge:views=wl", CELLS, x, values)
+        fit_predictor("ridge:features=wl", CELLS, x, values)
 
 
 def test_mistakes_are_named() -> None:
@@ -83,3 +101,46 @@ def test_mistakes_are_named() -> None:
         fit_predictor("lightgmb", CELLS, x, CELLS.statistics(x)["params"])
     with pytest.raises(UsageError, match="at least 3"):
         fit_predictor("gp", CELLS, x[:2], CELLS.statistics(x[:2])["params"])
+
+
+def test_a_search_sets_the_number_of_samples_of_those_that_average() -> None:
+    assert new_predictor("average", CELLS, num_samples=2).num_samples == 2  # type: ignore[attr-defined]
+    assert new_predictor("gp:num_samples=3", CELLS, num_samples=2).num_samples == 3  # type: ignore[attr-defined]
+    assert not hasattr(new_predictor("ensemble", CELLS, num_samples=2), "num_samples")
+
+
+def test_capabilities_are_declared() -> None:
+    assert predictors_that("learns_fidelities") == ["gp", "deep-kernel", "latent"]
+    assert predictors_that("learns_tasks") == ["gp", "average", "ensemble"]
+    assert predictors_that("averages") == ["gp", "average", "deep-kernel", "latent"]
+
+
+def test_the_choice_of_a_search_is_made_once_for_each_doubling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def counted(name: str, *args: object, **options: object) -> Predictor:
+        made.append(name)
+        return Ridge(CELLS)
+
+    monkeypatch.setattr(resolver, "new_predictor", counted)
+    encode = FeatureSets(CELLS, ("one-hot",))
+    x = CELLS.sample(45, 0)
+    values = CELLS.statistics(x)["params"]
+    choice = Choice(CELLS)
+    fits = []
+    for n in (10, 20, 30, 39, 40, 45):
+        assert choice(encode(x[:n]), values[:n]) == "gp"
+        fits.append(len(made))
+    once = 4 * resolver._SEARCH.folds  # each of what it chooses among
+    assert fits == [0, once, once, once, 2 * once, 2 * once]
+    assert set(made) == {"gp", "average", "deep-kernel", "ensemble"}
+
+
+def test_the_choice_of_a_search_is_among_the_able(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_best", lambda scores, rule: "+".join(scores))
+    encode = FeatureSets(CELLS, ("one-hot",))
+    x = CELLS.sample(20, 0)
+    choice = Choice(CELLS, "learns_fidelities")
+    assert choice(encode(x), CELLS.statistics(x)["params"]) == "gp+deep-kernel"

@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import BayesianRidge
 
 from vitruvius.predictors import Predictor, Ridge
+from vitruvius.predictors.ridge import _matrix
 from vitruvius.spaces import space
 from vitruvius.testing import PredictorContract
 
@@ -25,20 +26,20 @@ def test_agrees_with_another_implementation() -> None:
     noise = torch.randn(len(x), generator=torch.Generator().manual_seed(0))
     y = cells.statistics(x)["depth"] + noise
     held, train = x[:50], x[50:]
-    ours = Ridge(cells, views=("one-hot",)).fit(train, y[50:])
+    ours = Ridge(cells, features=("one-hot",)).fit(train, y[50:])
     mean, std = ours.predict_scores(held)
-    features = ours._features(torch.cat([train, held]))[:, :-1].numpy()
+    features = _matrix(ours._encode(torch.cat([train, held])))[:, :-1].numpy()
     theirs = BayesianRidge(tol=1e-8, max_iter=3000).fit(
         features[: len(train)], ours.scores(y[50:]).numpy()
     )
-    expected, spread = theirs.predict(features[len(train) :], return_std=True)
+    expected, deviation = theirs.predict(features[len(train) :], return_std=True)
     np.testing.assert_allclose(mean.numpy(), expected, atol=0.06)
-    np.testing.assert_allclose(std.numpy(), spread, rtol=0.05)
+    np.testing.assert_allclose(std.numpy(), deviation, rtol=0.05)
 
 
 def test_a_sum_of_parts_is_learnt_from_as_many_labels_as_parts() -> None:
     nets = space("mobilenetv3")
     x = nets.canonical(nets.sample(400, 0))
     y = (x * torch.arange(x.shape[1])).sum(1).double()
-    mean, _ = Ridge(nets, views=("one-hot",)).fit(x[:300], y[:300]).predict(x[300:])
+    mean, _ = Ridge(nets, features=("one-hot",)).fit(x[:300], y[:300]).predict(x[300:])
     assert float(torch.corrcoef(torch.stack([mean, y[300:]]))[0, 1]) > 0.97

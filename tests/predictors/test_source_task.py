@@ -63,5 +63,5 @@ def test_a_search_begins_with_what_earlier_tasks_agree_on() -> None:
     everything = cora.values(cora.rows)["valid_perf"]
     for trial in trials[:3]:
         assert float((everything < trial.metrics["valid_perf"]).double().mean()) > 0.6
-    weights = method.judge(History(problem, trials)).weights["valid_perf"]
+    weights = method.fitted(History(problem, trials)).weights["valid_perf"]
     assert set(weights) == {"citeseer"}

@@ -58,9 +58,9 @@ def test_the_columns_are_the_tasks_that_have_the_metric_and_their_average() -> N
     assert tasks.names("unknown") == ()
     told = tasks.told("acc", X)
     torch.testing.assert_close(told[:, 2], tasks.prior("acc", X)[0])
-    views = TaskFeatures(FeatureSets(CELLS, ("one-hot",)), tasks, ["acc", "unknown"])
-    assert views.names == {"acc": tasks.names("acc")}
-    assert torch.equal(views(X[:7]).told["acc"], tasks.told("acc", X[:7]))
+    encode = TaskFeatures(FeatureSets(CELLS, ("one-hot",)), tasks, ["acc", "unknown"])
+    assert encode.names == {"acc": tasks.names("acc")}
+    assert torch.equal(encode(X[:7]).told["acc"], tasks.told("acc", X[:7]))
 
 
 def test_left_out_tasks_are_valued_by_their_density() -> None:

@@ -4,17 +4,17 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from vitruvius.encoders.feature_sets import Features, FeatureSets, views_of
+from vitruvius.encoders.feature_sets import Features, FeatureSets, feature_sets_of
 from vitruvius.predictors.averaged_gp import AveragedGP
 from vitruvius.predictors.predictor import NormalScores
-from vitruvius.predictors.transfer_gp import TransferGP, _misranked
+from vitruvius.predictors.transfer_gp import Sources, TransferGP, _misranked
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
 
 
-def views() -> FeatureSets:
-    return views_of(CELLS, ("one-hot", "path", "counts"))
+def encode() -> FeatureSets:
+    return feature_sets_of(CELLS, ("one-hot", "path", "counts"))
 
 
 def size(x: torch.Tensor) -> torch.Tensor:
@@ -38,10 +38,10 @@ def wrong(x: torch.Tensor) -> torch.Tensor:
 def transfer(
     sources: dict[str, Callable[[torch.Tensor], torch.Tensor]], **options: int
 ) -> TransferGP:
-    def told(data: Features) -> torch.Tensor:
+    def scores(data: Features) -> torch.Tensor:
         return torch.stack([source(data.x) for source in sources.values()], 1)
 
-    return TransferGP(tuple(sources), told, **options)
+    return TransferGP(Sources(tuple(sources), scores), **options)
 
 
 def labels(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,12 +62,12 @@ def test_pairs_out_of_order_are_counted() -> None:
 def test_a_source_that_is_right_is_believed() -> None:
     """With eight labels it ranks what the target alone cannot."""
     (x, z), held = labels(8), CELLS.sample(500, 9)
-    gp = transfer({"right": truth, "wrong": wrong}).fit(views()(x), z)
-    alone = AveragedGP().fit(views()(x), z)
+    gp = transfer({"right": truth, "wrong": wrong}).fit(encode()(x), z)
+    alone = AveragedGP().fit(encode()(x), z)
     assert gp.weights["right"] > 0.6
     assert sum(gp.weights.values()) == pytest.approx(1)
     taus = [
-        kendalltau(model.marginals(views()(held))[0].mean(0), truth(held)).statistic
+        kendalltau(model.posterior(encode()(held)).mean.mean(0), truth(held)).statistic
         for model in (gp, alone)
     ]
     assert taus[0] > 0.9
@@ -78,21 +78,21 @@ def test_a_source_that_is_right_is_believed() -> None:
 def test_a_shuffled_table_is_dropped_and_costs_nothing(seed: int) -> None:
     """What is left is the process that knows of no earlier task, to the last bit."""
     (x, z), held = labels(40, seed), CELLS.sample(500, 9)
-    gp = transfer({"wrong": wrong}, seed=seed).fit(views()(x), z)
+    gp = transfer({"wrong": wrong}, seed=seed).fit(encode()(x), z)
     assert gp.dropped == ("wrong",)
     assert gp.weights == {"wrong": 0.0}
-    alone = AveragedGP(seed=seed).fit(views()(x), z)
-    for ours, theirs in zip(
-        gp.marginals(views()(held)), alone.marginals(views()(held)), strict=True
-    ):
-        assert torch.equal(ours, theirs)
+    alone = AveragedGP(seed=seed).fit(encode()(x), z)
+    ours, theirs = gp.posterior(encode()(held)), alone.posterior(encode()(held))
+    assert torch.equal(ours.mean, theirs.mean)
+    assert torch.equal(ours.variance, theirs.variance)
+    assert float(gp.mean_function(encode()(held)).abs().max()) == 0
 
 
 def test_two_labels_leave_the_order_to_the_source() -> None:
     """They cannot tell much; the mean function goes on saying what earlier tasks say."""
     (x, z), held = labels(2), CELLS.sample(500, 9)
-    gp = transfer({"right": truth}).fit(views()(x), z)
-    mean = gp.marginals(views()(held))[0].mean(0)
+    gp = transfer({"right": truth}).fit(encode()(x), z)
+    mean = gp.posterior(encode()(held)).mean.mean(0)
     assert kendalltau(mean, truth(held)).statistic > 0.8
 
 
@@ -105,8 +105,8 @@ def test_labels_overrule_a_source_where_the_target_departs_from_it() -> None:
     held, corrected = CELLS.sample(500, 9), []
     for seed in range(4):
         x, z = labels(60, seed)
-        gp = transfer({"biased": biased}, seed=seed).fit(views()(x), z)
-        mean = gp.marginals(views()(held))[0].mean(0)
+        gp = transfer({"biased": biased}, seed=seed).fit(encode()(x), z)
+        mean = gp.posterior(encode()(held)).mean.mean(0)
         corrected.append(kendalltau(mean, truth(held)).statistic)
     uncorrected = kendalltau(biased(held), truth(held)).statistic
     assert min(corrected) > uncorrected
@@ -123,12 +123,12 @@ def test_two_sources_that_know_a_part_each_tell_the_whole() -> None:
         return lambda x: scores[name](CELLS.statistics(CELLS.canonical(x))[name].double())
 
     x, z = labels(10)
-    gp = transfer({name: part(name) for name in scores}).fit(views()(x), z)
+    gp = transfer({name: part(name) for name in scores}).fit(encode()(x), z)
     assert gp.dropped == ()
     assert min(gp.weights.values()) > 0
-    alone = AveragedGP().fit(views()(x), z)
+    alone = AveragedGP().fit(encode()(x), z)
     taus = [
-        kendalltau(model.marginals(views()(held))[0].mean(0), truth(held)).statistic
+        kendalltau(model.posterior(encode()(held)).mean.mean(0), truth(held)).statistic
         for model in (gp, alone)
     ]
     assert taus[0] > taus[1]
@@ -136,41 +136,38 @@ def test_two_sources_that_know_a_part_each_tell_the_whole() -> None:
 
 def test_before_labels_tell_all_sources_count() -> None:
     x, z = labels(2)
-    gp = transfer({"right": truth, "other": truth}).fit(views()(x), z)
+    gp = transfer({"right": truth, "other": truth}).fit(encode()(x), z)
     assert gp.dropped == ()
     assert gp.weights == {"right": 0.5, "other": 0.5}
 
 
-def test_it_keeps_the_contract_of_a_belief() -> None:
+def test_joint_and_thinned_posteriors() -> None:
     x, z = labels(12)
-    for kept in (1, 16):
-        gp = transfer({"right": truth, "wrong": wrong}, kept=kept).fit(views()(x), z)
-        data = views()(CELLS.sample(7, 3))
-        mean, variance = gp.marginals(data)
-        joint_mean, covariance = gp.joint(data)
-        assert mean.shape == variance.shape == (len(gp.noise()), 7)
-        torch.testing.assert_close(mean, joint_mean, atol=1e-3, rtol=1e-3)
-        diagonal = covariance.diagonal(dim1=1, dim2=2)
-        torch.testing.assert_close(variance, diagonal, atol=1e-3, rtol=1e-2)
-        assert len(gp.coarse().marginals(data)[0]) <= 2
-    assert len(gp.noise()) == 16
+    for n in (1, 16):
+        gp = transfer({"right": truth, "wrong": wrong}, num_samples=n).fit(encode()(x), z)
+        data = encode()(CELLS.sample(7, 3))
+        alone, joint = gp.posterior(data), gp.posterior(data, joint=True)
+        assert alone.mean.shape == alone.variance.shape == (n, 7)
+        torch.testing.assert_close(alone.mean, joint.mean, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(alone.variance, joint.variance, atol=1e-3, rtol=1e-2)
+        assert gp.thinned().posterior(data).num_samples <= 2
 
 
 def test_the_same_seed_gives_the_same() -> None:
     x, z = labels(12)
-    data = views()(CELLS.sample(7, 3))
+    data = encode()(CELLS.sample(7, 3))
     first, again, other = (
-        transfer({"right": truth, "wrong": wrong}, seed=seed).fit(views()(x), z).marginals(data)
+        transfer({"right": truth, "wrong": wrong}, seed=seed).fit(encode()(x), z).posterior(data)
         for seed in (0, 0, 1)
     )
-    assert torch.equal(first[0], again[0])
-    assert not torch.equal(first[0], other[0])
+    assert torch.equal(first.mean, again.mean)
+    assert not torch.equal(first.mean, other.mean)
 
 
 def test_each_label_is_told_from_the_others_and_the_source() -> None:
     """Three labels say little of a fourth; the source, which is right, more."""
     x, z = labels(4)
-    gp = transfer({"right": truth}).fit(views()(x), z)
-    alone = AveragedGP().fit(views()(x), z)
+    gp = transfer({"right": truth}).fit(encode()(x), z)
+    alone = AveragedGP().fit(encode()(x), z)
     ours, theirs = (float((p.leave_one_out()[0] - z).abs().mean()) for p in (gp, alone))
     assert ours < 0.6 * theirs

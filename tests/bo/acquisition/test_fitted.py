@@ -21,7 +21,7 @@ def table() -> NASBenchGraphTable:
 
 
 @cache
-def views() -> FeatureSets:
+def encode() -> FeatureSets:
     return FeatureSets(table().space)
 
 
@@ -51,17 +51,17 @@ def observed(n: int = 60, running: int = 0, **wanted: str) -> History:
     return History(problem, trials)
 
 
-def judged(history: History, name: str = "auto", **options: object) -> FittedAcquisition:
+def fit(history: History, name: str = "auto", **options: object) -> FittedAcquisition:
     function = acquisition(name, objectives=len(history.problem.objectives))
-    return FittedAcquisition(history, views(), function, **options)  # type: ignore[arg-type]
+    return FittedAcquisition(history, encode(), function, **options)  # type: ignore[arg-type]
 
 
 def test_predictions_are_in_the_unit_of_the_metric() -> None:
     """Also of what is minimised."""
-    judge = judged(observed(200, maximize="valid_perf", minimize="latency"))
+    fitted = fit(observed(200, maximize="valid_perf", minimize="latency"))
     held = rows()[-1000:]
     truth = table().values(held)
-    predicted = judge.predict(views()(held))
+    predicted = fitted.predict(encode()(held))
     assert set(predicted) == {"valid_perf", "latency"}
     for name, least in (("valid_perf", 0.5), ("latency", 0.8)):
         median, std = predicted[name]
@@ -72,35 +72,35 @@ def test_predictions_are_in_the_unit_of_the_metric() -> None:
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    candidates = views()(rows()[100:400])
-    whole = judged(observed())(candidates, 0)
+    candidates = encode()(rows()[100:400])
+    whole = fit(observed())(candidates, 0)
     monkeypatch.setattr(module, "CHUNK", 37)
-    torch.testing.assert_close(judged(observed())(candidates, 0), whole, atol=1e-4, rtol=0)
+    torch.testing.assert_close(fit(observed())(candidates, 0), whole, atol=1e-4, rtol=0)
 
 
 def test_a_first_look_keeps_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    candidates = views()(rows()[100:1100])
-    whole = judged(observed())(candidates, 0)
+    candidates = encode()(rows()[100:1100])
+    whole = fit(observed())(candidates, 0)
     monkeypatch.setattr(module, "FINE", 100)
-    coarse = judged(observed())(candidates, 0)
-    looked = coarse > -math.inf
+    rough = fit(observed())(candidates, 0)
+    looked = rough > -math.inf
     assert int(looked.sum()) == 100
-    torch.testing.assert_close(coarse[looked], whole[looked], atol=1e-4, rtol=0)
-    assert int(coarse.argmax()) == int(whole.argmax())
+    torch.testing.assert_close(rough[looked], whole[looked], atol=1e-4, rtol=0)
+    assert int(rough.argmax()) == int(whole.argmax())
 
 
 @pytest.mark.parametrize("name", ["logei", "lognei", "thompson", "its"])
 def test_what_is_known_is_not_chosen(name: str) -> None:
-    candidates = views()(rows()[:300])
+    candidates = encode()(rows()[:300])
     known = torch.arange(300) < 290
-    value = judged(observed(), name)(candidates, 0, known)
+    value = fit(observed(), name)(candidates, 0, known)
     assert bool((value[known] == -math.inf).all())
     assert bool(value[~known].isfinite().all())
 
 
 def test_values_favour_what_is_good() -> None:
     held = rows()[-2000:]
-    value = judged(observed(200))(views()(held), 0)
+    value = fit(observed(200))(encode()(held), 0)
     truth = table().values(held)["valid_perf"]
     assert truth[value.argsort()[-50:]].median() > truth.quantile(0.8)
 
@@ -108,17 +108,17 @@ def test_values_favour_what_is_good() -> None:
 def test_pending_lowers_the_value_of_neighbours() -> None:
     """The best candidate becomes pending; its neighbours lose more than others do."""
     history = observed()
-    judge = judged(history)
-    best = int(judge(views()(rows()[100:]), 0).argmax())
+    fitted = fit(history)
+    best = int(fitted(encode()(rows()[100:]), 0).argmax())
     row = rows()[100:][best]
     near = history.fresh(table().space.neighbours(row))
     far = rows()[2000:2200]
     pending = Trial(60, Proposal(tuple(row.tolist()), "exhaustive"))
-    with_it = judged(History(history.problem, [*history.trials, pending]))
+    with_it = fit(History(history.problem, [*history.trials, pending]))
     lost = []
     for candidates in (near, far):
-        before = judge._joint(views()(candidates), 0)
-        after = with_it._joint(views()(candidates), 0)
+        before = fitted._joint(encode()(candidates), 0)
+        after = with_it._joint(encode()(candidates), 0)
         lost.append(float((before - after).mean()))
     assert lost[0] > lost[1] + 0.05
 
@@ -126,18 +126,18 @@ def test_pending_lowers_the_value_of_neighbours() -> None:
 def test_constraints_of_measured_metrics() -> None:
     """A limit that three quarters miss."""
     limit = float(table().values(rows())["latency"].quantile(0.25))
-    judge = judged(observed(150, maximize="valid_perf", where=f"latency<={limit}"))
+    fitted = fit(observed(150, maximize="valid_perf", where=f"latency<={limit}"))
     held = rows()[-2000:]
-    chosen = judge(views()(held), 0).argsort()[-20:]
+    chosen = fitted(encode()(held), 0).argsort()[-20:]
     assert float((table().values(held)["latency"][chosen] <= limit).double().mean()) > 0.6
 
 
 def test_nothing_feasible_is_searched_by_feasibility() -> None:
     limit = float(table().values(rows()[:60])["latency"].min()) * 0.99
-    judge = judged(observed(60, maximize="valid_perf", where=f"latency<={limit}"))
+    fitted = fit(observed(60, maximize="valid_perf", where=f"latency<={limit}"))
     held = rows()[-2000:]
     latency = table().values(held)["latency"]
-    chosen = judge(views()(held), 0).argsort()[-20:]
+    chosen = fitted(encode()(held), 0).argsort()[-20:]
     assert latency[chosen].mean() < latency.quantile(0.1)
 
 
@@ -146,19 +146,19 @@ def test_nothing_feasible_is_searched_by_feasibility() -> None:
 def test_limits_in_the_units_of_the_model(where: str, way: str) -> None:
     """An objective may be limited too; what meets the limit lies between the bounds."""
     history = observed(where=where, **{way: "valid_perf"})
-    judge = judged(history)
-    (bound,) = judge._bounds()
+    fitted = fit(history)
+    (bound,) = fitted._bounds()
     assert bound.output == 0
-    z = judge._situation.scores[:, 0]
+    z = fitted._inputs.scores[:, 0]
     met = (z >= bound.low) & (z <= bound.high)
     assert torch.equal(met, history.feasible)
     assert 0 < int(met.sum()) < len(met)
 
 
 def test_counted_metrics_need_no_surrogate() -> None:
-    judge = judged(observed(maximize="valid_perf", minimize="params"))
-    assert set(judge.predict(views()(rows()[:2]))) == {"valid_perf"}
-    assert judge(views()(rows()[100:200]), 0).shape == (100,)
+    fitted = fit(observed(maximize="valid_perf", minimize="params"))
+    assert set(fitted.predict(encode()(rows()[:2]))) == {"valid_perf"}
+    assert fitted(encode()(rows()[100:200]), 0).shape == (100,)
 
 
 def test_improvement_per_second() -> None:
@@ -169,19 +169,19 @@ def test_improvement_per_second() -> None:
         for t in history.trials
         if t.evaluation is not None
     ]
-    judge = judged(History(history.problem, slow), per_second=True)
-    plain = judged(history)
+    fitted = fit(History(history.problem, slow), per_second=True)
+    plain = fit(history)
     candidates = rows()[100:1100]
-    gap = plain(views()(candidates), 0) - judge(views()(candidates), 0)
+    gap = plain(encode()(candidates), 0) - fitted(encode()(candidates), 0)
     dear = candidates[:, 0] > 0
     assert gap[dear].mean() > gap[~dear].mean() + 2
 
 
 def test_the_same_seed_gives_the_same() -> None:
-    candidates = views()(rows()[100:200])
+    candidates = encode()(rows()[100:200])
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    first, again, other = (judged(observed(), "its")(candidates, seed) for seed in (0, 0, 1))
+    first, again, other = (fit(observed(), "its")(candidates, seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from statistics import mean, variance
 
@@ -22,7 +23,7 @@ from vitruvius.bo.acquisition.inputs import AcquisitionInputs, Bound
 from vitruvius.bo.acquisition.pool_model import PoolModel
 from vitruvius.bo.measures import hypervolume
 from vitruvius.core.errors import UnknownNameError, UsageError
-from vitruvius.encoders.feature_sets import Features
+from vitruvius.predictors.posterior import Posterior
 
 SINGLE = ["logei", "lognei", "ucb", "pi", "thompson", "its"]
 SEVERAL = ["logehvi", "lognehvi"]
@@ -30,27 +31,17 @@ JOINT = [name for name in (*SINGLE, *SEVERAL) if name != "its"]
 INF = math.inf
 
 
-class FakeModel:
-    """A belief in given means and covariances; independent with deviation 1 unless said."""
-
-    def __init__(self, mean: list[list[float]], covariance: torch.Tensor | None = None) -> None:
-        self.mean = torch.tensor(mean, dtype=torch.float64)
-        eye = torch.eye(self.mean.shape[1], dtype=torch.float64)
-        self.covariance = (eye if covariance is None else covariance).expand(len(mean), -1, -1)
-
-    def noise(self) -> torch.Tensor:
-        return torch.zeros(len(self.mean), dtype=torch.float64)
-
-    def marginals(self, data: Features) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.mean, self.covariance.diagonal(dim1=1, dim2=2).clone()
-
-    def joint(self, data: Features) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.mean, self.covariance.clone()
+def normal(mean: list[list[float]], covariance: torch.Tensor | None = None) -> Posterior:
+    """With given means and covariances; independent with deviation 1 unless said."""
+    means = torch.tensor(mean, dtype=torch.float64)
+    eye = torch.eye(means.shape[1], dtype=torch.float64)
+    given = (eye if covariance is None else covariance).expand(len(mean), -1, -1)
+    variance = given.diagonal(dim1=1, dim2=2)
+    return Posterior(means, variance, torch.zeros(len(means), dtype=torch.float64), given)
 
 
-def pool(*beliefs: FakeModel, correlated: bool = False) -> PoolModel:
-    rows = torch.arange(beliefs[0].mean.shape[1])[:, None]
-    return PoolModel(Features(rows, ()), beliefs, correlated=correlated)
+def pool(*outputs: Posterior, correlated: bool = False) -> PoolModel:
+    return PoolModel([each if correlated else replace(each, covariance=None) for each in outputs])
 
 
 def seen(
@@ -62,7 +53,7 @@ def seen(
 
 def marginal(name: str, model: PoolModel, now: AcquisitionInputs) -> list[float]:
     function = acquisition(name, objectives=now.objectives)
-    return function.marginal(model, len(model.mean[0][0]), now).tolist()
+    return function.marginal(model, model.outputs[0].mean.shape[1], now).tolist()
 
 
 def joint(
@@ -83,13 +74,13 @@ def joint(
 
 def test_expected_improvement_is_that_of_the_closed_form() -> None:
     """Of N(-0.5, 1) over 0: phi(-0.5) - 0.5 Phi(-0.5) = 0.19780; of N(0, 1): phi(0) = 0.39894."""
-    value = marginal("logei", pool(FakeModel([[-0.5, 0.0]])), seen([0.0], [-1.0]))
+    value = marginal("logei", pool(normal([[-0.5, 0.0]])), seen([0.0], [-1.0]))
     assert [round(math.exp(v), 5) for v in value] == [0.19780, 0.39894]
 
 
-def test_expected_improvement_averages_over_settings_in_two_ways() -> None:
+def test_expected_improvement_averages_over_samples_in_two_ways() -> None:
     """0.39894 under one, 0.08332 under another: the geometric mean, and in turn the arithmetic."""
-    model = pool(FakeModel([[0.0], [-1.0]]))
+    model = pool(normal([[0.0], [-1.0]]))
     (steady,) = marginal("logei", model, seen([0.0]))
     (log_mean_exp,) = marginal("logei", model, seen([0.0], [-1.0]))
     assert math.exp(steady) == pytest.approx(math.sqrt(0.39894 * 0.08332), abs=1e-4)
@@ -97,24 +88,24 @@ def test_expected_improvement_averages_over_settings_in_two_ways() -> None:
 
 
 def test_expected_improvement_is_told_apart_far_below_the_best() -> None:
-    value = marginal("logei", pool(FakeModel([[-40.0, -41.0, -42.0]])), seen([0.0]))
+    value = marginal("logei", pool(normal([[-40.0, -41.0, -42.0]])), seen([0.0]))
     assert all(a > b + 30 for a, b in pairwise(value))
     assert all(math.isfinite(v) for v in value)
 
 
 def test_upper_bound_is_two_deviations() -> None:
     covariance = torch.diag(torch.tensor([1.0, 4.0], dtype=torch.float64))
-    value = marginal("ucb", pool(FakeModel([[1.0, 0.0]], covariance)), seen([0.0]))
+    value = marginal("ucb", pool(normal([[1.0, 0.0]], covariance)), seen([0.0]))
     assert value == pytest.approx([3.0, 4.0])
 
 
 def test_probability_of_improvement_is_that_of_the_closed_form() -> None:
-    value = marginal("pi", pool(FakeModel([[-1.0, 0.0, 1.0]])), seen([0.0]))
+    value = marginal("pi", pool(normal([[-1.0, 0.0, 1.0]])), seen([0.0]))
     assert [round(math.exp(v), 4) for v in value] == [0.1587, 0.5, 0.8413]
 
 
 def test_independent_thompson_draws_from_the_mixture() -> None:
-    model = pool(FakeModel([[-3.0] * 20_000, [3.0] * 20_000]))
+    model = pool(normal([[-3.0] * 20_000, [3.0] * 20_000]))
     value = marginal("its", model, seen([0.0]))
     assert mean(value) == pytest.approx(0, abs=0.1)
     assert variance(value) == pytest.approx(10, abs=0.2)
@@ -125,7 +116,7 @@ def test_independent_thompson_draws_from_the_mixture() -> None:
 def test_thompson_draws_are_joint() -> None:
     """Of two candidates that are the same but for their mean, always the better one is drawn."""
     same = torch.ones(2, 2, dtype=torch.float64)
-    model = pool(FakeModel([[0.0, 0.1]], same), correlated=True)
+    model = pool(normal([[0.0, 0.1]], same), correlated=True)
     draws = torch.stack([joint("thompson", model, seen([0.0], seed=s), 2) for s in range(200)])
     assert bool((draws[:, 1] > draws[:, 0]).all())
     assert draws.mean(0).tolist() == pytest.approx([0.0, 0.1], abs=0.2)
@@ -138,9 +129,9 @@ def test_joint_without_anything_else_is_near_the_marginal(name: str) -> None:
     means = [[-1.0, -0.5, 0.5, 0.0]]
     covariance = torch.eye(4, dtype=torch.float64)
     covariance[3, 3] = 1e-10
-    model = pool(FakeModel(means, covariance), correlated=True)
+    model = pool(normal(means, covariance), correlated=True)
     now = seen([0.0])
-    exact = torch.tensor(marginal(name, pool(FakeModel(means, covariance)), now))[:3]
+    exact = torch.tensor(marginal(name, pool(normal(means, covariance)), now))[:3]
     estimate = joint(name, model, now, 3, [3])
     if name == "pi":
         exact = exact.exp()
@@ -153,7 +144,7 @@ def test_pending_points_lower_the_value_of_their_neighbours(name: str) -> None:
     covariance = torch.eye(4, dtype=torch.float64)
     covariance[0, 2] = covariance[2, 0] = 0.98
     covariance[3, 3] = 1e-6
-    model = pool(FakeModel([[0.5, 0.5, 0.5, 0.0]], covariance), correlated=True)
+    model = pool(normal([[0.5, 0.5, 0.5, 0.0]], covariance), correlated=True)
     now = seen([0.0])
     alone = joint(name, model, now, 2, [3])
     beside = joint(name, model, now, 2, [3], pending=[2])
@@ -167,7 +158,7 @@ def test_pending_points_lower_the_value_of_their_neighbours(name: str) -> None:
 @pytest.mark.parametrize("name", ["logei", "ucb", "pi"])
 def test_feasibility_is_a_factor(name: str) -> None:
     """A bound at the mean halves the value, one a deviation above it multiplies it by 0.8413."""
-    free, bounded = FakeModel([[0.3, 0.3]]), FakeModel([[0.0, -1.0]])
+    free, bounded = normal([[0.3, 0.3]]), normal([[0.0, -1.0]])
     now = seen([0.0])
     plain = marginal(name, pool(free), now)
     limit = seen([0.0], bounds=(Bound(1, -INF, 0.0),))
@@ -177,21 +168,21 @@ def test_feasibility_is_a_factor(name: str) -> None:
 
 
 def test_feasibility_between_two_bounds_and_over_settings() -> None:
-    """The average over two settings: 0.6827 within a deviation of the mean, 0.0214 off by two."""
-    bounded = FakeModel([[0.0], [2.0 + 1.0]])
+    """The average over two samples: 0.6827 within a deviation of the mean, 0.0214 off by two."""
+    bounded = normal([[0.0], [2.0 + 1.0]])
     now = seen([0.0], feasible=[False], bounds=(Bound(1, -1.0, 1.0),))
-    value = marginal("logei", pool(FakeModel([[0.0], [0.0]]), bounded), now)
+    value = marginal("logei", pool(normal([[0.0], [0.0]]), bounded), now)
     assert math.exp(value[0]) == pytest.approx((0.68269 + 0.02272 - 0.00003) / 2, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", [*SINGLE, *SEVERAL])
 def test_while_nothing_is_feasible_feasibility_is_the_value(name: str) -> None:
     several = name in SEVERAL
-    objectives = [FakeModel([[5.0, 0.0, -5.0]]) for _ in range(2 if several else 1)]
+    objectives = [normal([[5.0, 0.0, -5.0]]) for _ in range(2 if several else 1)]
     bounds = (Bound(len(objectives), 0.0, INF),)
     scores = [[0.0] * len(objectives), [1.0] * len(objectives)]
     now = seen(*scores, feasible=[False, False], bounds=bounds)
-    value = marginal(name, pool(*objectives, FakeModel([[-2.0, 0.0, 1.0]])), now)
+    value = marginal(name, pool(*objectives, normal([[-2.0, 0.0, 1.0]])), now)
     assert [round(math.exp(v), 4) for v in value] == [0.0228, 0.5, 0.8413]
 
 
@@ -200,7 +191,7 @@ def test_nothing_feasible_by_what_is_counted_alone(name: str) -> None:
     """All that is told may violate a counted constraint, which bounds no output of the model."""
     count = 2 if name in SEVERAL else 1
     now = seen([0.0] * count, [1.0] * count, feasible=[False, False])
-    value = marginal(name, pool(*(FakeModel([[0.0, 1.0, 2.0]]) for _ in range(count))), now)
+    value = marginal(name, pool(*(normal([[0.0, 1.0, 2.0]]) for _ in range(count))), now)
     assert all(math.isfinite(v) for v in value)
     assert value == sorted(value)
 
@@ -214,8 +205,8 @@ def test_joint_values_regard_constraints(
 ) -> None:
     """Of equal candidates the one that is surely feasible is worth more than one surely not."""
     count = 2 if name in SEVERAL else 1
-    flat = [FakeModel([[0.5] * 6, [0.4] * 6]) for _ in range(count)]
-    bounded = FakeModel([[4.0, -4.0, 0.0, 0.0, 0.0, 1.0 if feasible else -1.0]])
+    flat = [normal([[0.5] * 6, [0.4] * 6]) for _ in range(count)]
+    bounded = normal([[4.0, -4.0, 0.0, 0.0, 0.0, 1.0 if feasible else -1.0]])
     now = seen(
         *[[float(i)] * count for i in range(2)],
         feasible=[feasible, feasible],
@@ -239,7 +230,7 @@ def test_nothing_is_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("botorch.acquisition.multi_objective.logei._load_attempted", False)
     monkeypatch.setattr("torch.utils.cpp_extension.load", compiled)
-    model = pool(FakeModel([[0.5] * 3]), FakeModel([[0.5] * 3]), correlated=True)
+    model = pool(normal([[0.5] * 3]), normal([[0.5] * 3]), correlated=True)
     assert len(joint(name, model, seen([0.0, 1.0], [1.0, 0.0]), 2, [2])) == 2
 
 
@@ -262,11 +253,10 @@ def test_hypervolume_improvement_equals_botorch_and_monte_carlo(
     std = torch.full_like(means, deviation)
     ours = expected_hypervolume_improvement(means, std, *cells)
 
-    beliefs = [
-        FakeModel([means[:, m].tolist()], deviation**2 * torch.eye(20).double())
-        for m in range(count)
+    outputs = [
+        normal([means[:, m].tolist()], deviation**2 * torch.eye(20).double()) for m in range(count)
     ]
-    model = pool(*beliefs)
+    model = pool(*outputs)
     theirs = ExpectedHypervolumeImprovement(
         model, reference.tolist(), NondominatedPartitioning(ref_point=reference, Y=front)
     )(torch.arange(20.0).double()[:, None, None])
@@ -283,8 +273,8 @@ def test_hypervolume_improvement_equals_botorch_and_monte_carlo(
 def test_hypervolume_improvement_of_a_certain_point_is_the_volume_it_adds() -> None:
     """(1.5, 1.5) adds a square of 0.5 x 0.5 and twice 0.5 x 0 beside it."""
     now = seen(*FRONTS[2])
-    belief = [FakeModel([[1.5, 0.5]], 1e-12 * torch.eye(2).double()) for _ in range(2)]
-    value = marginal("logehvi", pool(*belief), now)
+    outputs = [normal([[1.5, 0.5]], 1e-12 * torch.eye(2).double()) for _ in range(2)]
+    value = marginal("logehvi", pool(*outputs), now)
     gain = hypervolume(torch.tensor([*FRONTS[2], [1.5, 1.5]]).double(), now.reference)
     gain -= hypervolume(torch.tensor(FRONTS[2]).double(), now.reference)
     assert math.exp(value[0]) == pytest.approx(gain, rel=1e-4)
@@ -293,10 +283,10 @@ def test_hypervolume_improvement_of_a_certain_point_is_the_volume_it_adds() -> N
 
 
 def test_constraints_on_further_outputs_leave_the_hypervolume_alone() -> None:
-    objectives = [FakeModel([[1.0, 1.0]]), FakeModel([[1.0, 1.0]])]
+    objectives = [normal([[1.0, 1.0]]), normal([[1.0, 1.0]])]
     plain = marginal("logehvi", pool(*objectives), seen(*FRONTS[2]))
     now = seen(*FRONTS[2], bounds=(Bound(2, 0.0, INF),))
-    value = marginal("logehvi", pool(*objectives, FakeModel([[0.0, 50.0]])), now)
+    value = marginal("logehvi", pool(*objectives, normal([[0.0, 50.0]])), now)
     assert value == pytest.approx([plain[0] + math.log(0.5), plain[1]])
 
 
@@ -305,39 +295,13 @@ def test_pending_points_lower_the_hypervolume_of_their_neighbours(name: str) -> 
     covariance = torch.eye(6, dtype=torch.float64)
     covariance[0, 2] = covariance[2, 0] = 0.98
     covariance[3:, 3:] = 1e-6 * torch.eye(3)
-    beliefs = [
-        FakeModel([[2.0, 2.0, 2.0, *[row[m] for row in FRONTS[2]]]], covariance) for m in range(2)
+    outputs = [
+        normal([[2.0, 2.0, 2.0, *[row[m] for row in FRONTS[2]]]], covariance) for m in range(2)
     ]
-    model, now = pool(*beliefs, correlated=True), seen(*FRONTS[2])
+    model, now = pool(*outputs, correlated=True), seen(*FRONTS[2])
     alone, beside = (joint(name, model, now, 2, [3, 4, 5], p) for p in ([], [2]))
     assert float(alone[0] - alone[1]) == pytest.approx(0, abs=0.15)
     assert float(beside[1] - beside[0]) > 0.2
-
-
-# -- what is known ------------------------------------------------------------------------------
-
-
-def test_infeasible_scores_are_no_best_and_no_front() -> None:
-    now = seen([3.0], [1.0], [2.0], feasible=[False, True, True])
-    assert now.best == 2.0
-    both = seen([3.0, 3.0], [1.0, 2.0], [2.0, 1.0], [0.0, 0.0], feasible=[False, True, True, True])
-    assert both.front.tolist() == [[1.0, 2.0], [2.0, 1.0]]
-
-
-def test_reference_lies_a_tenth_of_the_range_below_the_front() -> None:
-    now = seen([1.0, 20.0], [2.0, 10.0], [0.0, 0.0])
-    assert now.reference.tolist() == pytest.approx([0.8, 8.0])
-    assert seen([1.0, 2.0], [0.0, 0.0]).reference.tolist() == pytest.approx([-0.1, -0.2])
-    assert seen([1.0, 2.0]).reference.tolist() == pytest.approx([0.9999, 1.9999])
-
-
-def test_constraints_are_negative_where_feasible() -> None:
-    now = seen([0.0], bounds=(Bound(1, -1.0, INF), Bound(2, 0.0, 3.0)))
-    z = torch.tensor([0.0, -0.5, 4.0])
-    made = now.constraints()
-    assert made is not None
-    assert [constraint(z).item() for constraint in made] == [-0.5, -4.0, 1.0]
-    assert seen([0.0]).constraints() is None
 
 
 # -- names --------------------------------------------------------------------------------------

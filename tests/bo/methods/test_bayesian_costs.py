@@ -54,14 +54,14 @@ def test_lower_first_looks_cheaply_and_then_evaluates_the_best_in_full(table: Us
     assert max(t.metrics["acc"] for t in trials if t.proposal.fidelity is None) == best
 
 
-def test_an_earlier_task_is_judged_at_every_fidelity(table: UserTable) -> None:
+def test_an_earlier_task_is_weighed_at_every_fidelity(table: UserTable) -> None:
     """One that is right is believed, and cheap looks are taken beside it."""
     alike = SourceTask("alike", CELLS, table.rows, {"acc": table.values(table.rows)["acc"]})
     method = BayesianOptimization(fidelity="lower-first", tasks=[alike])
     trials = run(table, method, 15)
     assert any(t.proposal.fidelity == 12 for t in trials)
     history = History(Problem.of(table, maximize="acc"), trials)
-    assert method.judge(history).weights == {"acc": {"alike": 1.0}}
+    assert method.fitted(history).weights == {"acc": {"alike": 1.0}}
 
 
 @pytest.mark.parametrize("options", [{"per_second": True}, {"fidelity": "lower-first"}])
@@ -73,9 +73,10 @@ def test_costs_need_a_logarithmic_acquisition(table: UserTable, options: dict) -
 def test_options_are_checked() -> None:
     with pytest.raises(UnknownNameError, match="lower-first"):
         BayesianOptimization(fidelity="lower")
-    for name in ("auto", "average", "ensemble"):
-        with pytest.raises(UsageError, match="gp or deep-kernel"):
+    for name in ("average", "ensemble", "lightgbm", "nao:steps=5"):
+        with pytest.raises(UsageError, match="fidelities depend") as caught:
             BayesianOptimization(fidelity="lower-first", surrogate=name)
+        assert "auto, gp, deep-kernel, latent" in caught.value.hint
 
 
 def test_counted_objectives_need_no_cheap_look() -> None:

@@ -81,7 +81,7 @@ def test_a_source_that_misleads_is_given_up() -> None:
     trials = run(method, truth, 10)
     assert [trial.proposal.source for trial in trials[:3]] == ["warm start"] * 3
     history = History(Problem.of(truth, maximize="acc"), trials)
-    assert method.judge(history).dropped == {"acc": ("opposed",)}
+    assert method.fitted(history).dropped == {"acc": ("opposed",)}
     assert method.propose(history, 0) == BayesianOptimization().propose(history, 0)
 
 
@@ -94,6 +94,6 @@ def test_every_other_proposal_leaves_earlier_tasks_out() -> None:
     same = []
     for count in (3, 4, 5, 6):
         history = History(problem, trials[:count])
-        assert method.judge(history).dropped == {"acc": ()}
+        assert method.fitted(history).dropped == {"acc": ()}
         same.append(method.propose(history, 0) == BayesianOptimization().propose(history, 0))
     assert same == [False, True, False, True]

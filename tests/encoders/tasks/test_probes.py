@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.stats import kendalltau
 
 from vitruvius.core.errors import UsageError
-from vitruvius.encoders.feature_sets import VIEWS, views_of
+from vitruvius.encoders.feature_sets import FEATURE_SETS, feature_sets_of
 from vitruvius.encoders.tasks.probes import describe_probes, probe_design
 from vitruvius.encoders.tasks.task_description import distances
 from vitruvius.evaluators import NASBenchGraphTable, evaluator
@@ -28,7 +28,7 @@ def test_probes_are_valid_distinct_and_always_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", SPACES)
 def test_architectures_are_nearer_to_probes_than_to_draws(name: str) -> None:
     here = space(name)
-    encode = views_of(here, VIEWS)
+    encode = feature_sets_of(here, FEATURE_SETS)
     others = torch.cat(encode(here.sample(100, 7)).features, 1)
 
     def mean_distance(x: torch.Tensor) -> float:
