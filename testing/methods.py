@@ -119,15 +119,15 @@ class MethodContract:
 
     @pytest.mark.parametrize("name", SPACES)
     def test_nothing_is_proposed_twice(self, make: Make, name: str) -> None:
-        history = search(make(), Problem(_space(name), quality_and_cost(), maximize="quality"), 10)
-        assert len(history) == 10
+        history = search(make(), Problem(_space(name), quality_and_cost(), maximize="quality"), 8)
+        assert len(history) == 8
         assert bool(history.problem.space.is_valid(history.everything).all())
         assert _distinct(history)
 
     @pytest.mark.parametrize("pending", [1, 5])
     def test_nothing_pending_is_proposed(self, make: Make, problem: Problem, pending: int) -> None:
-        history = search(make(), problem, 40, pending=pending)
-        assert len(history) == 40
+        history = search(make(), problem, 20, pending=pending)
+        assert len(history) == 20
         assert _distinct(history)
 
     def test_rows_are_canonical(self, make: Make) -> None:
@@ -138,30 +138,30 @@ class MethodContract:
     def test_other_encodings_are_known(self, make: Make) -> None:
         """A history written in other encodings bars the same architectures."""
         cells = space("nasbench201")
-        rows = cells.enumerate()[:40]
+        rows = cells.enumerate()[:16]
         table = _table(cells, rows)
         problem = Problem.of(table, maximize="quality")
-        others = cells.shuffle(rows[:38], 1)
+        others = cells.shuffle(rows[:14], 1)
         trials = [
             Trial(i, Proposal(tuple(row), "told")).finish(
                 Evaluation(cells.architecture(row), landscape(tuple(row)))
             )
             for i, row in enumerate(others.tolist())
         ]
-        left = {tuple(row) for row in rows[38:].tolist()}
-        for number in (38, 39):
+        left = {tuple(row) for row in rows[14:].tolist()}
+        for number in (14, 15):
             proposal = make().propose(History(problem, trials), number)
             assert proposal is not None
             left.remove(proposal.row)
             trials.append(Trial(number, proposal))
-        assert make().propose(History(problem, trials), 40) is None
+        assert make().propose(History(problem, trials), 16) is None
 
     # -- a function of history and seed ---------------------------------------------------------
 
     def test_the_same_history_and_seed_give_the_same(self, make: Make, problem: Problem) -> None:
         used = make()
-        history = search(used, problem, 30)
-        for length in (12, 30):
+        history = search(used, problem, 16)
+        for length in (9, 16):
             part = History(problem, history.trials[:length])
             first = make().propose(part, 7)
             assert first == make().propose(part, 7) == used.propose(part, 7)
@@ -175,18 +175,18 @@ class MethodContract:
             def propose(self, history: History, seed: int) -> Proposal | None:
                 return make().propose(history, seed)
 
-        once = search(make(), problem, 24)
-        assert search(Forgetful(), problem, 24).trials == once.trials
+        once = search(make(), problem, 12)
+        assert search(Forgetful(), problem, 12).trials == once.trials
 
     def test_seeds_matter(self, make: Make) -> None:
         problem = Problem(space("mobilenetv3"), quality_and_cost(), maximize="quality")
-        one, two = (search(make(), problem, 9, seed=seed) for seed in (0, 1))
+        one, two = (search(make(), problem, 7, seed=seed) for seed in (0, 1))
         assert one.trials != two.trials
 
     def test_the_global_state_is_left_alone(self, make: Make, problem: Problem) -> None:
         torch.manual_seed(5)
         before = torch.get_rng_state()
-        search(make(), problem, 12)
+        search(make(), problem, 8)
         assert torch.equal(torch.get_rng_state(), before)
 
     # -- what is possible -----------------------------------------------------------------------
@@ -194,29 +194,29 @@ class MethodContract:
     def test_exact_constraints_hold(self, make: Make) -> None:
         for name, where in (("nasbench201", "params<=400k"), ("mobilenetv3", "macs<=180M")):
             problem = Problem(space(name), quality_and_cost(), maximize="quality", where=where)
-            history = search(make(), problem, 10)
-            assert len(history) == 10
+            history = search(make(), problem, 8)
+            assert len(history) == 8
             assert bool(problem.possible(history.everything).all())
 
     def test_only_rows_of_a_table(self, make: Make) -> None:
         cells = space("nas-bench-graph")
         table = _table(cells, cells.enumerate()[::500])
-        history = search(make(), Problem.of(table, maximize="quality"), 30)
+        history = search(make(), Problem.of(table, maximize="quality"), 16)
         assert len(history) == 30
         assert bool(table.has(history.everything).all())
 
     def test_a_small_table_is_exhausted(self, make: Make) -> None:
         cells = space("nasbench201")
-        problem = Problem.of(_table(cells, cells.enumerate()[::130]), maximize="quality")
+        problem = Problem.of(_table(cells, cells.enumerate()[::330]), maximize="quality")
         history = search(make(), problem, 1000)
-        assert len(history) == 50
+        assert len(history) == 20
         assert _distinct(history)
 
     def test_what_constraints_leave_is_exhausted(self, make: Make) -> None:
         cells = space("nasbench201")
-        problem = Problem(cells, quality_and_cost(), maximize="quality", where="params<=120k")
+        problem = Problem(cells, quality_and_cost(), maximize="quality", where="params<=90k")
         possible = int(problem.possible(cells.enumerate()).sum())
-        assert 0 < possible < 700
+        assert 0 < possible < 200
         trials = [
             Trial.of(i, Evaluation(problem.space.architecture(row), landscape(tuple(row))), "told")
             for i, row in enumerate(
@@ -246,18 +246,18 @@ class MethodContract:
         ids=["two objectives", "constraint", "nothing feasible", "minimize", "both"],
     )
     def test_all_kinds_of_problems(self, make: Make, recipe: Space, wanted: dict[str, Any]) -> None:
-        history = search(make(), Problem(recipe, quality_and_cost(), **wanted), 36)
-        assert len(history) == 36
+        history = search(make(), Problem(recipe, quality_and_cost(), **wanted), 16)
+        assert len(history) == 16
         assert _distinct(history)
 
     @pytest.mark.parametrize("status", ["failed", "pruned"])
     def test_nothing_ever_succeeds(self, make: Make, problem: Problem, status: Status) -> None:
-        history = search(make(), problem, 36, status=status)
-        assert len(history) == 36
+        history = search(make(), problem, 16, status=status)
+        assert len(history) == 16
         assert _distinct(history)
 
     def test_all_values_are_equal(self, make: Make, problem: Problem) -> None:
-        rows = problem.space.enumerate()[:40].tolist()
+        rows = problem.space.enumerate()[:20].tolist()
         trials = [
             Trial.of(i, Evaluation(problem.space.architecture(row), {"quality": 1.0}), "told")
             for i, row in enumerate(rows)

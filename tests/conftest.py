@@ -3,9 +3,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).parents[1]
+
+# No test depends on how fast a machine is. `HYPOTHESIS_PROFILE=thorough` looks further.
+settings.register_profile("default", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 class RootIsAFolder:

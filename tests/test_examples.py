@@ -20,8 +20,15 @@ MODULES = sorted(
     for info in pkgutil.walk_packages(vitruvius.__path__, "vitruvius.")
     if not re.match(r"vitruvius\.(tests|benchmarks|docs|generators\.pretrained)\b", info.name)
 )
-# Adapts a generator, as blocks of docs/transfer.md do.
-SLOW = {"vitruvius.verbs.transfer"}
+# What searches, trains or adapts for many seconds.
+SLOW = {
+    "vitruvius.bo.methods.warm_start",
+    "vitruvius.predictors.source_tasks",
+    "vitruvius.verbs.transfer",
+    "sample.md",
+    "search.md",
+    "transfer.md",
+}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +44,13 @@ def test_examples_of_docstrings_run(name: str) -> None:
     assert failed == 0
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.name, marks=pytest.mark.slow if path.name in SLOW else ())
+        for path in DOCUMENTS
+    ],
+)
 def test_blocks_of_documents_run(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

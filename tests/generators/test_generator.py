@@ -28,9 +28,11 @@ from vitruvius.testing.second_device import DEVICES, other_device, second_device
 PAIR = ProductSpace(
     name="pair", parts={"cell": space("nasbench101"), "recipe": space("toy_recipe.yaml")}
 )
-SPACES = {"nasbench201": space("nasbench201"), "pair": PAIR} | {
-    "mobilenetv3": MobileNetV3(resolutions=(160, 224)), "nasbench101": space("nasbench101")
-}  # fmt: skip
+SPACES = {
+    "nasbench201": space("nasbench201"),
+    "pair": PAIR,
+    "mobilenetv3": MobileNetV3(resolutions=(160, 224)),
+}
 
 
 def untrained(served: Space, process: str) -> GraphDiffusion:
@@ -84,7 +86,9 @@ class TestContinuous(GeneratorContract):
         return made
 
 
-@pytest.fixture(scope="module", params=["nasbench201", "nasbench101"])
+@pytest.fixture(
+    scope="module", params=["nasbench201", pytest.param("pair", marks=pytest.mark.slow)]
+)
 def learnt(request: pytest.FixtureRequest) -> tuple[Space, NAO]:
     served = SPACES[request.param]
     rows = served.sample(200, 0)

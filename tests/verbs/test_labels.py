@@ -15,7 +15,7 @@ import pytest
 
 import vitruvius
 from vitruvius.core.errors import UnknownNameError, UsageError
-from vitruvius.evaluators import Evaluation, Evaluator, Metric
+from vitruvius.evaluators import Evaluation, Evaluator, Metric, Table
 from vitruvius.spaces import Architecture, space
 from vitruvius.verbs.search import open_search
 
@@ -94,11 +94,12 @@ def test_functions_give_labels_and_a_run_keeps_them(tmp_path: Path) -> None:
 
 
 def test_a_run_labels_what_a_table_would_without_one(tmp_path: Path) -> None:
-    asked = {"data": "cora", "target": "valid_perf>=0.8", "labels": 12}
-    plain = vitruvius.sample("nas-bench-graph", predictor="ridge", n=2, **asked)
-    kept = vitruvius.sample(
-        "nas-bench-graph", predictor="ridge", n=2, run=tmp_path / "run", **asked
-    )
+    x = CELLS.sample(300, 1).unique(dim=0)
+    metric = Metric("acc", "%", "higher", (0.0, 100.0))
+    table = Table(CELLS, x, {"acc": x.sum(1).double()}, {"acc": metric})
+    asked = {"data": table, "target": "acc>=14", "labels": 12, "seed": 1}
+    plain = vitruvius.sample(CELLS, predictor="ridge", n=2, **asked)
+    kept = vitruvius.sample(CELLS, predictor="ridge", n=2, run=tmp_path / "run", **asked)
     assert kept.to_json()["architectures"] == plain.to_json()["architectures"]
 
 

@@ -124,6 +124,7 @@ def test_an_interrupted_transfer_goes_on_and_ends_the_same(
         assert torch.equal(weight, again.generator.denoiser.state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_the_command_takes_a_raw_graph_and_its_labels_from_elsewhere(tmp_path: Path) -> None:
     """A small random graph says which space is meant; labels come from Cora's table."""
     chance = np.random.default_rng(0)
