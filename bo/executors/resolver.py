@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...core.registry import Registry
-from ...evaluators.evaluator import Evaluator
-from .executor import Executor
+
+if TYPE_CHECKING:
+    from ...evaluators.evaluator import Evaluator
+    from .executor import Executor
 
 __all__ = ["EXECUTORS", "executor"]
 
