@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...core.registry import Registry
-
-if TYPE_CHECKING:
-    from ...evaluators.evaluator import Evaluator
-    from .executor import Executor
+from ...evaluators.evaluator import Evaluator
+from .executor import Executor
 
 __all__ = ["EXECUTORS", "executor"]
 
