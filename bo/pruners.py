@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    MedianPruner,
-    NopPruner,
-    SuccessiveHalvingPruner,
-)
+from typing import TYPE_CHECKING
 
 from ..core.errors import UnknownNameError
 from ..core.options import check_options, split_options
 
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+
 __all__ = ["NONE", "PRUNERS", "pruner"]
 
 NONE = "none"
-PRUNERS: dict[str, type[BasePruner]] = {
-    NONE: NopPruner,
-    "asha": SuccessiveHalvingPruner,
-    "hyperband": HyperbandPruner,
-    "median": MedianPruner,
+# Optuna's classes, which are imported when one is asked for.
+PRUNERS = {
+    NONE: "NopPruner",
+    "asha": "SuccessiveHalvingPruner",
+    "hyperband": "HyperbandPruner",
+    "median": "MedianPruner",
 }
 
 
@@ -44,5 +42,8 @@ def pruner(text: str) -> BasePruner:
     name, options = split_options(text)
     if name not in PRUNERS:
         raise UnknownNameError.of("pruner", name, PRUNERS)
-    check_options(name, options, PRUNERS[name])
-    return PRUNERS[name](**options)
+    from optuna import pruners
+
+    kind: type[BasePruner] = getattr(pruners, PRUNERS[name])
+    check_options(name, options, kind)
+    return kind(**options)

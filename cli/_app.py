@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..core.errors import UsageError, VitruviusError
+from ._listing import Listing
 
 __all__ = [
     "Column",
@@ -31,6 +33,7 @@ __all__ = [
     "Timeout",
     "Workers",
     "app",
+    "command",
     "first_table",
     "main",
     "print_table",
@@ -48,6 +51,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 talk = Console(stderr=True)
+# Registers a command; names in braces in its help are filled in when help is asked for.
+command = partial(app.command, cls=Listing)
 
 
 class Format(StrEnum):
@@ -57,7 +62,9 @@ class Format(StrEnum):
     json = "json"
 
 
-SpaceName = Annotated[str, typer.Argument(help="A space, or the YAML file that declares one.")]
+SpaceName = Annotated[
+    str, typer.Argument(help="One of {spaces}, or the YAML file that declares one.")
+]
 Evaluators = Annotated[
     list[str] | None,
     typer.Option(
@@ -70,11 +77,13 @@ Evaluators = Annotated[
 TaskText = Annotated[
     str,
     typer.Option(
-        "--task", help='What to count and build for: "classes=6, features=3703", or raw data.'
+        "--task",
+        help='What to count and build for: "classes=6, features=3703", or raw data (a path, or a '
+        "name: {data sets}).",
     ),
 ]
 Workers = Annotated[int, typer.Option(help="Evaluations at the same time, here.")]
-ExecutorName = Annotated[str, typer.Option(help="auto, serial, process or ray.")]
+ExecutorName = Annotated[str, typer.Option(help="One of {executors}.")]
 Timeout = Annotated[
     float | None, typer.Option(help="Seconds after which an evaluation has failed.")
 ]

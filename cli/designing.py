@@ -27,7 +27,7 @@ from ._app import (
     TaskText,
     Timeout,
     Workers,
-    app,
+    command,
     first_table,
     print_table,
     resumable,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
 
 
-@app.command()
+@command()
 def sample(
     space: SpaceName,
     evaluators: Evaluators = None,
@@ -57,15 +57,13 @@ def sample(
         str | None, typer.Option(help="A run, or a JSON or CSV of results, to learn from.")
     ] = None,
     generator: Annotated[
-        str, typer.Option(help="auto, uniform, a shipped name, or a trained folder.")
+        str, typer.Option(help="One of {generators}, or a trained folder.")
     ] = "auto",
     guidance: Annotated[
         str,
-        typer.Option(help="auto, none, or classifier-free, gradient, resampling joined by '+'."),
+        typer.Option(help="auto, none, or some of {forms} joined by '+'."),
     ] = "auto",
-    predictor: Annotated[
-        str, typer.Option(help="auto, gp, ridge, lightgbm, gnn, average, nao or seminas.")
-    ] = "auto",
+    predictor: Annotated[str, typer.Option(help="One of {predictors}.")] = "auto",
     steps: Annotated[int, typer.Option(help="Reverse steps of the diffusion.")] = 16,
     seed: Seed = 0,
     out: Annotated[
@@ -128,7 +126,7 @@ def sample(
         raise typer.Exit(3)
 
 
-@app.command()
+@command()
 def spaces(
     space: Annotated[str | None, typer.Argument(help="Describe this one.")] = None,
     output: Output = Format.table,
@@ -178,7 +176,7 @@ def spaces(
     print_table(listing)
 
 
-@app.command()
+@command()
 def train(
     space: SpaceName,
     out: Annotated[Path, typer.Option(help="Folder to save the generator in.")],
@@ -187,9 +185,7 @@ def train(
         typer.Option(help="Text file, one architecture a line; by default the space itself."),
     ] = None,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
-    process: Annotated[
-        str, typer.Option(help="absorbing, uniform, continuous or nao.")
-    ] = "absorbing",
+    process: Annotated[str, typer.Option(help="One of {processes}.")] = "absorbing",
     tasks: Annotated[
         str,
         typer.Option(
@@ -202,16 +198,17 @@ def train(
     device: Device = "auto",
 ) -> None:
     """Train a generator for a space; run it again to go on after an interruption."""
+    from ..generators.choices import DIFFUSION, NAO, PROCESSES
     from ..generators.nao import train_nao
-    from ..generators.recipe import PROCESSES, source_of, train_generator
+    from ..generators.recipe import source_of, train_generator
     from ..spaces import space as find
 
-    if process not in (*PROCESSES, "nao"):
-        raise UnknownNameError.of("process", process, (*PROCESSES, "nao"))
-    if process == "nao" and tasks:
+    if process not in PROCESSES:
+        raise UnknownNameError.of("process", process, PROCESSES)
+    if process == NAO and tasks:
         raise UsageError(
             "NAO learns the architectures of a space, not the tasks of --tasks.",
-            f"Leave --tasks out, or take one of {', '.join(PROCESSES)}.",
+            f"Leave --tasks out, or take one of {', '.join(DIFFUSION)}.",
         )
     target = find(space)
     source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
@@ -222,7 +219,7 @@ def train(
         there = named_tasks(target, tasks.split(","))
         source = source_across(target, source.rows, there, metric or there.metric())
     generator: Generator
-    if process == "nao":
+    if process == NAO:
         generator = train_nao(target, source.rows, out, steps=steps, seed=seed, device=device)
     else:
         generator = train_generator(
@@ -233,7 +230,7 @@ def train(
         typer.echo(f"Conditions: {', '.join(generator.conditions)}")
 
 
-@app.command()
+@command()
 def evaluate(
     space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
@@ -284,7 +281,7 @@ def evaluate(
         talk.print(f"[yellow]{result['reason']}[/yellow]")
 
 
-@app.command()
+@command()
 def draw(
     space: SpaceName,
     architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],

@@ -27,7 +27,7 @@ from ._app import (
     TaskText,
     Timeout,
     Workers,
-    app,
+    command,
     first_table,
     print_table,
     resumable,
@@ -42,7 +42,7 @@ __all__ = ["ask", "resume", "runs", "score", "search", "tell"]
 RunName = Annotated[str, typer.Argument(help="Folder of the run; with --storage its name there.")]
 
 
-@app.command()
+@command()
 def search(
     space: SpaceName,
     evaluators: Evaluators = None,
@@ -50,7 +50,7 @@ def search(
     minimize: Annotated[str, typer.Option(help="Metrics, joined by commas.")] = "",
     where: Annotated[str, typer.Option(help='Constraints, e.g. "params<=2M, latency<=5ms".')] = "",
     budget: Annotated[int, typer.Option(help="Evaluations.")] = 100,
-    method: Annotated[str, typer.Option(help="bo, or a baseline such as random.")] = "bo",
+    method: Annotated[str, typer.Option(help="One of {methods}; options may follow.")] = "bo",
     batch: Annotated[
         int | None,
         typer.Option(
@@ -75,9 +75,7 @@ def search(
     workers: Workers = 1,
     executor: ExecutorName = "auto",
     timeout: Timeout = None,
-    pruner: Annotated[
-        str, typer.Option(help="Stops what falls behind: none, asha, hyperband, median.")
-    ] = "none",
+    pruner: Annotated[str, typer.Option(help="Stops what falls behind: {pruners}.")] = "none",
     run: RunFolder = None,
     storage: Storage = None,
     seed: Seed = 0,
@@ -128,7 +126,7 @@ def search(
     _print_result(result, output)
 
 
-@app.command()
+@command()
 def resume(
     run: RunName,
     storage: Storage = None,
@@ -155,7 +153,7 @@ def resume(
     _print_result(result, output)
 
 
-@app.command()
+@command()
 def runs(
     folder: Annotated[str, typer.Argument(help="Holds runs, or is one.")] = "runs",
     storage: Storage = None,
@@ -185,7 +183,7 @@ def runs(
     print_table(listing)
 
 
-@app.command()
+@command()
 def ask(
     run: RunName,
     q: Annotated[int, typer.Option("-q", help="How many architectures.")] = 1,
@@ -222,7 +220,7 @@ def ask(
         talk.print(f"[yellow]There are only {len(told)} left to propose.[/yellow]")
 
 
-@app.command()
+@command()
 def score(
     run: RunName,
     pool: Annotated[Path, typer.Argument(help="Text file, one architecture a line.")],
@@ -259,7 +257,7 @@ def score(
     print_table(listing)
 
 
-@app.command()
+@command()
 def tell(
     run: RunName,
     file: Annotated[str, typer.Argument(help="JSON or CSV of results, or - for stdin.")],

@@ -20,7 +20,7 @@ from ._app import (
     TaskText,
     Timeout,
     Workers,
-    app,
+    command,
     print_table,
     resumable,
     talk,
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 __all__ = ["transfer"]
 
 
-@app.command()
+@command()
 def transfer(
     data: Annotated[
         str,
         typer.Option(
-            help="The new task: raw data (.npz, .pt, a folder of images), a data set known for the "
-            "space, or a table."
+            help="The new task: raw data (.npz, .pt, a folder of images, or a name: {data sets}), "
+            "a data set known for the space, or a table."
         ),
     ],
     space: Annotated[
         str | None, typer.Argument(help="The space; by default the one that the data is for.")
     ] = None,
     generator: Annotated[
-        str, typer.Option(help="builtin, a shipped name, or a trained folder.")
+        str, typer.Option(help="builtin, or one of {generators}, or a trained folder.")
     ] = "builtin",
     evaluators: Annotated[
         list[str] | None,
@@ -77,7 +77,7 @@ def transfer(
         ),
     ] = None,
     predictor: Annotated[
-        str, typer.Option(help="What learns from labels and earlier tasks: transfer or multi-task.")
+        str, typer.Option(help="What learns from labels and earlier tasks: {transfer predictors}.")
     ] = "transfer",
     n: Annotated[int, typer.Option("-n", help="How many architectures to return.")] = 10,
     out: Annotated[

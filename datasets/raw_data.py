@@ -18,6 +18,7 @@ from torch import Tensor
 from ..core.errors import TableError, UsageError
 from ..core.npz import Column, read_npz
 from ..spaces.task import GraphTask, ImageTask
+from .resolver import DATASETS
 
 __all__ = ["RawGraph", "RawImages", "is_raw", "load_raw"]
 
@@ -207,15 +208,17 @@ class RawImages:
 
 
 def is_raw(path: str | Path) -> bool:
-    """Whether a path holds raw data, and not a table of architectures.
+    """Whether a path or a name stands for raw data, and not for a table of architectures.
 
     Args:
-        path: A file or a folder.
+        path: A file, a folder, or a name of `DATASETS`.
 
     Example:
         >>> is_raw("cora")
         False
     """
+    if str(path) in DATASETS:
+        return True
     path = Path(path)
     if path.suffix.lower() != ".npz" or not path.is_file():
         return path.is_dir() or path.suffix.lower() == ".pt"
@@ -238,10 +241,12 @@ def load_raw(path: str | Path) -> RawGraph | RawImages:
     other folders                    images, one folder a class (below ``train``, where there is
                                      such a folder); of several sizes, all are fitted to the
                                      smallest side
+    a name                           what an installed package gives by the entry-point group
+                                     ``vitruvius.datasets``
     ===============================  ===========================================================
 
     Args:
-        path: A file or a folder.
+        path: A file, a folder or a name.
 
     Raises:
         TableError: For what is missing, broken or of another kind.
@@ -254,9 +259,15 @@ def load_raw(path: str | Path) -> RawGraph | RawImages:
         >>> raw.task.classes, raw.task.features
         (2, 3)
     """
+    if str(path) in DATASETS:
+        named: RawGraph | RawImages = DATASETS.get(str(path))()
+        return named
     path = Path(path)
     if not path.exists():
-        raise TableError(f"There is no file or folder {str(path)!r}.", "Is the path right?")
+        raise TableError(
+            f"There is no file or folder {str(path)!r}.",
+            f"Is the path right? Known by name: {', '.join(DATASETS.names()) or 'none'}.",
+        )
     try:
         if path.is_dir():
             saved = _processed(path)

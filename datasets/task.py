@@ -13,7 +13,7 @@ def read_task(text: str, default: Task) -> Task:
     """Reads a task.
 
     Args:
-        text: Fields such as ``"classes=6, features=3703"``, or the path of raw data (see
+        text: Fields such as ``"classes=6, features=3703"``, or the path or name of raw data (see
             `load_raw`), which say all.
         default: What fields are taken from that the text does not name.
 

@@ -26,7 +26,7 @@ from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler
 from .denoiser import GraphDenoiser, fingerprints, schema_of
 from .generator import Proposals, batch_for, check_counts
 from .guidance import Guidance, Resampling, systematic
-from .reading import UNREADABLE, first_line, read_json
+from .reading import UNREADABLE, first_line, index_names, read_json
 from .schedulers import MASK, AbsorbingScheduler, clamp_known
 
 __all__ = ["GraphDiffusion"]
@@ -402,6 +402,15 @@ class GraphDiffusion(DiffusionPipeline):
                 "Assign one of these to `scheduler`.",
             )
         return number
+
+    @classmethod
+    def saved_in(cls, path: str | Path) -> bool:
+        """Tells whether a folder says that it holds a generator of this kind.
+
+        Args:
+            path: Any path.
+        """
+        return index_names(path, cls.__name__)
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **kwargs: Any) -> GraphDiffusion:

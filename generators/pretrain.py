@@ -11,7 +11,8 @@ from ..core.seeding import derive_seed
 from ..predictors.source_tasks import named_tasks
 from ..spaces import Space, space
 from .across_tasks import source_across
-from .recipe import LARGE, PROCESSES, hold_out_split, train_generator
+from .choices import DIFFUSION
+from .recipe import LARGE, hold_out_split, train_generator
 from .training import Source, tail_sample
 
 __all__ = ["MULTI", "RECIPES", "TASKS", "shipped_source"]
@@ -51,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(RECIPES)}")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pretrained")
-    parser.add_argument("--process", choices=PROCESSES, default="absorbing")
+    parser.add_argument("--process", choices=DIFFUSION, default="absorbing")
     parser.add_argument("--steps", type=int, help="optimiser steps; by default the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

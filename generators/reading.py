@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from ..core.errors import CheckpointError
 
-__all__ = ["UNREADABLE", "first_line", "read_json"]
+__all__ = ["UNREADABLE", "first_line", "index_names", "read_json"]
 
 # What reading a configuration and weights of another kind can end in.
 UNREADABLE = (
@@ -58,3 +58,18 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise CheckpointError(f"{path} holds no JSON object.", "Copy the folder again.")
     return data
+
+
+def index_names(folder: str | Path, name: str) -> bool:
+    """Tells whether the index in the folder of a generator names a class.
+
+    Args:
+        folder: Any path.
+        name: Name of the class.
+
+    Example:
+        >>> index_names("nowhere", "NAO")
+        False
+    """
+    index = Path(folder) / "model_index.json"
+    return index.is_file() and f'"{name}"' in index.read_text(errors="replace")

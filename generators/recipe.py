@@ -17,14 +17,14 @@ from ..core.errors import UnknownNameError
 from ..core.seeding import derive_seed, make_generator
 from ..spaces import Space
 from .card import model_card
+from .choices import DIFFUSION
 from .diffusion import GraphDiffusion
 from .training import Source, Trainer, new_denoiser, tail_sample
 
-__all__ = ["LARGE", "PROCESSES", "hold_out_split", "source_of", "train_generator"]
+__all__ = ["LARGE", "hold_out_split", "source_of", "train_generator"]
 
 # Architectures drawn from a space that is too large to list.
 LARGE = 100_000
-PROCESSES = ("absorbing", "uniform", "continuous")
 
 
 def hold_out_split(space: Space, seed: int = 0) -> tuple[Int[Tensor, "A V"], Int[Tensor, "H V"]]:
@@ -92,7 +92,7 @@ def train_generator(
         sources: One per space.
         folder: Where to save it.
         steps: Optimiser steps.
-        process: One of `PROCESSES`.
+        process: One of `vitruvius.generators.choices.DIFFUSION`.
         seed: Seed of everything random.
         device: ``auto``, ``cpu`` or ``cuda``.
 
@@ -111,8 +111,8 @@ def train_generator(
         >>> (folder / "README.md").exists()
         True
     """
-    if process not in PROCESSES:
-        raise UnknownNameError.of("diffusion process", process, PROCESSES)
+    if process not in DIFFUSION:
+        raise UnknownNameError.of("diffusion process", process, DIFFUSION)
     folder = Path(folder)
     checkpoint = Checkpoint.beside(folder)
     denoiser = new_denoiser(sources, process=process, seed=seed).to(resolve_device(device))

@@ -1,34 +1,65 @@
-"""From a name or a folder to a generator."""
+"""From a name or a folder to a generator: what ships, families of packages, trained folders."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import UnknownNameError
-from ..spaces import Space
+from ..core.errors import UnknownNameError, UsageError
+from ..core.registry import Registry
 
 if TYPE_CHECKING:
-    from .diffusion import GraphDiffusion
+    from ..spaces import Space
     from .generator import Generator
-    from .nao import NAO
 
-__all__ = ["ACROSS", "UNIFORM", "across", "generator_for", "load", "shipped"]
+__all__ = [
+    "ACROSS",
+    "AUTO",
+    "GENERATORS",
+    "UNIFORM",
+    "across",
+    "generator_for",
+    "generator_names",
+    "load",
+    "shipped",
+]
 
-UNIFORM = "uniform"
+GENERATORS = Registry(
+    "generator",
+    "vitruvius.generators",
+    {
+        "uniform": "generators.uniform:Uniform",
+        "diffusion": "generators.diffusion:GraphDiffusion",
+        "nao": "generators.nao.generator:NAO",
+    },
+)
+AUTO, UNIFORM, DIFFUSION = "auto", "uniform", "diffusion"
 # What the name of a generator ends with that was trained across tasks.
 ACROSS = "-tasks"
 _PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def shipped() -> list[str]:
-    """Lists the generators that ship, by name.
+    """Lists the trained generators that ship, by name.
 
     Example:
         >>> "nasbench201" in shipped()
         True
     """
     return sorted(path.parent.name for path in _PRETRAINED.glob("*/model_index.json"))
+
+
+def generator_names() -> list[str]:
+    """Lists the names `generator_for` knows; the folder of a trained one serves as well.
+
+    Those of families that have to be trained are left out.
+
+    Example:
+        >>> generator_names()[:3]
+        ['auto', 'uniform', 'mobilenetv3']
+    """
+    plugged = [name for name in GENERATORS.names() if name not in GENERATORS.shipped]
+    return [AUTO, UNIFORM, *plugged, *shipped()]
 
 
 def across(space: Space) -> str:
@@ -43,15 +74,15 @@ def across(space: Space) -> str:
         'auto'
     """
     name = space.name + ACROSS
-    return name if name in shipped() else "auto"
+    return name if name in shipped() else AUTO
 
 
-def load(name: str) -> GraphDiffusion | NAO:
+def load(name: str) -> Generator:
     """Loads a trained generator.
 
     Args:
-        name: One of `shipped`, a folder written by ``save_pretrained``, or a repository of graph
-            diffusion on the Hub (``owner/name``).
+        name: One of `shipped`, a folder that one of the families of `GENERATORS` wrote, or a
+            repository of graph diffusion on the Hub (``owner/name``).
 
     Raises:
         UnknownNameError: Where the name is none of these.
@@ -61,29 +92,34 @@ def load(name: str) -> GraphDiffusion | NAO:
         >>> load("nasbench201").conditions
         ('params', 'macs', 'depth')
     """
-    # diffusers takes longer to import than all the rest.
-    from .diffusion import GraphDiffusion
-    from .nao import NAO
-
     if name in shipped():
-        return GraphDiffusion.from_pretrained(_PRETRAINED / name)
-    if not Path(name).exists() and "/" not in name:
-        raise UnknownNameError.of(
-            "generator", name, [*shipped(), UNIFORM], "Or give the folder of a trained one."
-        )
-    return NAO.from_pretrained(name) if NAO.saved_in(name) else GraphDiffusion.from_pretrained(name)
+        return GENERATORS.get(DIFFUSION).from_pretrained(_PRETRAINED / name)
+    path = Path(name)
+    if not path.exists() and "/" not in name:
+        hint = "Or give the folder of a trained one."
+        raise UnknownNameError.of("generator", name, generator_names(), hint)
+    if path.exists():
+        from .family import SavedFamily
+
+        for each in GENERATORS.names():
+            family = GENERATORS.get(each)
+            if isinstance(family, SavedFamily) and family.saved_in(path):
+                return family.from_pretrained(path)
+    # Which knows the Hub, and says what a folder lacks.
+    return GENERATORS.get(DIFFUSION).from_pretrained(name)
 
 
-def generator_for(space: Space, name: str = "auto") -> Generator:
+def generator_for(space: Space, name: str = AUTO) -> Generator:
     """Returns the generator of that name.
 
     Args:
         space: What to generate.
-        name: ``auto`` (the one that ships for the space, else uniform draws), ``uniform``, or
-            anything `load` takes.
+        name: ``auto`` (the one that ships for the space, else uniform draws), ``uniform``, a
+            family of an installed package that needs no training, or anything `load` takes.
 
     Raises:
         UnknownNameError: As for `load`.
+        UsageError: For a family that has to be trained.
         CheckpointError: As for `load`.
 
     Example:
@@ -91,8 +127,18 @@ def generator_for(space: Space, name: str = "auto") -> Generator:
         >>> generator_for(space("toy_recipe.yaml")).name
         'uniform'
     """
-    from .uniform import Uniform
-
-    if name == "auto":
+    if name == AUTO:
         name = space.name if space.name in shipped() else UNIFORM
-    return Uniform() if name == UNIFORM else load(name)
+    if name not in GENERATORS:
+        return load(name)
+    from .family import UntrainedFamily
+
+    family = GENERATORS.get(name)
+    if isinstance(family, UntrainedFamily):
+        return family.for_space(space)
+    if not Path(name).exists():
+        raise UsageError(
+            f"The generator {name!r} has to be trained first.",
+            "Give the folder of a trained one, as `vitruvius train` writes them.",
+        )
+    return load(name)

@@ -12,13 +12,13 @@ from ..core.errors import UnknownNameError, UsageError
 from ..core.seeding import derive_seed, make_generator
 from ..predictors.goal import Goal
 from ..spaces import Space
+from .choices import FORMS
 from .generator import Generator
 from .guidance import ClassifierFree, Gradient, Guidance, Resampling
 from .training import tail_sample
 
-__all__ = ["FORMS", "REFERENCE_ROWS", "reference_set", "steer"]
+__all__ = ["REFERENCE_ROWS", "reference_set", "steer"]
 
-FORMS = ("classifier-free", "gradient", "resampling")
 # Uniform draws that stand for a large space: they estimate base rates to about 0.1 %.
 REFERENCE_ROWS = 20_000
 # Architectures whose properties serve as conditions, even where fewer meet the targets.

@@ -28,6 +28,15 @@ class Uniform:
     guidable = False
     conditions: tuple[str, ...] = ()
 
+    @classmethod
+    def for_space(cls, space: Space) -> Uniform:
+        """Makes the generator of a space, which is the same for all.
+
+        Args:
+            space: Of no effect.
+        """
+        return cls()
+
     def to(self, device: torch.device) -> Uniform:
         """Moves nothing: there is nothing to compute with.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.options import check_options, split_options
 from ...core.registry import Registry
-from ..method import Method
+
+if TYPE_CHECKING:
+    from ..method import Method
 
 __all__ = ["METHODS", "method", "names"]
 

@@ -21,7 +21,7 @@ from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..generator import Proposals, batch_for, check_counts
 from ..guidance import Gradient, Guidance, Resampling, systematic
-from ..reading import UNREADABLE, first_line, read_json
+from ..reading import UNREADABLE, first_line, index_names, read_json
 from .network import NAONetwork
 
 __all__ = ["NAO", "Tally"]
@@ -219,8 +219,7 @@ class NAO:
         Args:
             path: Any path.
         """
-        index = Path(path) / "model_index.json"
-        return index.is_file() and '"NAO"' in index.read_text(errors="replace")
+        return index_names(path, NAO.__name__)
 
     def _climb(
         self,
