@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/pip install -qq -c constraints.txt
 
-.PHONY: demo test lint docs pretrain bench
+.PHONY: demo test slow lint docs pretrain bench
 
 demo: $(VENV)/.installed
 	$(BIN)/vitruvius sample nas-bench-graph --data cora \
@@ -12,6 +12,10 @@ demo: $(VENV)/.installed
 # One torch thread per worker: two workers fill two cores.
 test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --shapes
+
+# What takes longer than a few seconds: trainings, kills, real databases, whole documents.
+slow: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow
 
 # mypy reads $(VENV)/src when it is there (editable), else the installed package.
 lint: $(VENV)/.installed

@@ -35,6 +35,7 @@ from ._app import (
 )
 
 if TYPE_CHECKING:
+    from ..bo.progress import Progress
     from ..generators.generator import Generator
     from ..verbs.sample import SampleResult
 
@@ -86,7 +87,6 @@ def sample(
     output: Output = Format.table,
 ) -> None:
     """Sample architectures that meet target properties, at once, without a search."""
-    from ..bo.progress import progress
     from ..verbs.sample import sample as draw_samples
 
     evaluators, others = first_table(evaluators, table)
@@ -114,7 +114,7 @@ def sample(
             run=run,
             storage=storage,
             device=device,
-            progress=progress(),
+            progress=_progress() if evaluators else None,
             batch_size=batch_size,
         )
     print_samples(result, output)
@@ -297,6 +297,12 @@ def draw(
         typer.echo(drawing)
     else:
         write_text(out, drawing)
+
+
+def _progress() -> Progress:
+    from ..bo.progress import progress
+
+    return progress()
 
 
 def _lines(path: Path) -> list[str]:
