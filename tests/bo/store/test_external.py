@@ -1,0 +1,63 @@
+"""Results that people bring keep every field they say."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from vitruvius.bo.store.external import ExternalResult, parse_results
+from vitruvius.core.errors import UsageError
+
+results = st.builds(
+    ExternalResult,
+    number=st.integers(0, 99),
+    metrics=st.just({}) | st.just({"accuracy": 93.25, "latency_ms": 5.0}),
+    status=st.sampled_from(["failed", "pruned"]),
+    reason=st.sampled_from(["", "no memory", "a, b"]),
+    fidelity=st.none() | st.integers(1, 200),
+    seed=st.integers(0, 9),
+    seconds=st.sampled_from([0.0, 1.5]),
+)
+
+
+@given(st.lists(results, min_size=1, max_size=5))
+def test_json_and_csv_say_the_same(told: list[ExternalResult]) -> None:
+    as_json = json.dumps([result.model_dump() for result in told])
+    assert parse_results(as_json) == told
+    assert parse_results(json.dumps({"trials": json.loads(as_json)})) == told
+    fields = ("number", "status", "reason", "fidelity", "seed", "seconds")
+    written = io.StringIO()
+    lines = csv.writer(written)
+    lines.writerow([*fields, "accuracy", "latency_ms"])
+    for result in told:
+        cells = [getattr(result, name) for name in fields]
+        metrics = [result.metrics.get(name) for name in ("accuracy", "latency_ms")]
+        lines.writerow(["" if cell is None else cell for cell in [*cells, *metrics]])
+    assert parse_results(written.getvalue()) == told
+
+
+def test_what_still_runs_is_no_result() -> None:
+    told = [{"number": 0, "status": "running"}, {"number": 1, "metrics": {"a": 1}}]
+    assert [result.number for result in parse_results(json.dumps(told))] == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[", "no JSON"),
+        ("[3]", "Result 0 is wrong"),
+        ("{}", "names no architecture"),
+        ('[{"number": 0, "status": "odd"}]', "wrong at status"),
+        ("a,b\n1,2", "neither JSON nor CSV"),
+        ("", "neither JSON nor CSV"),
+        ("number,a\n0,1,2", "Line 2 has not as many cells"),
+        ("number,a\n0,high", "wrong at metrics.a"),
+    ],
+)
+def test_mistakes_have_one_clear_error(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_results(text)

@@ -1,0 +1,29 @@
+import pytest
+from hypothesis import given, strategies as st
+
+from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.core.options import check_options, split_options
+
+words = st.from_regex(r"[a-z_]{1,8}", fullmatch=True).filter(
+    lambda word: word not in ("y", "n", "on", "off", "yes", "no", "null", "true", "false")
+)
+
+
+@given(words, st.dictionaries(words, st.integers() | words | st.booleans()))
+def test_what_is_written_is_read(name: str, options: dict[str, object]) -> None:
+    written = ",".join(f"{key}={str(value).lower()}" for key, value in options.items())
+    assert split_options(f"{name}:{written}") == (name, options)
+
+
+@pytest.mark.parametrize("text", ["bo:pool", "bo:pool=1,ucb", "bo:=,x"])
+def test_what_is_no_option(text: str) -> None:
+    with pytest.raises(UsageError, match="is not an option of 'bo'"):
+        split_options(text)
+
+
+def test_options_that_nothing_takes() -> None:
+    def factory(population: int, *, tournament: int = 3) -> None: ...
+
+    check_options("evolution", ["population", "tournament"], factory)
+    with pytest.raises(UnknownNameError, match=r"option of evolution 'popula'.*'population'"):
+        check_options("evolution", ["popula"], factory)
