@@ -38,7 +38,7 @@ __all__ = [
     "spaces",
     "transfer",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Loaded on first use: `vitruvius --help` must answer without importing torch.
 _HOMES = {
