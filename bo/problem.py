@@ -50,7 +50,7 @@ class Problem:
         maximize: Names of metrics, joined by commas.
         minimize: As ``maximize``.
         where: Constraints in the grammar of `parse_targets`.
-        evaluator: What measures; the rows it knows also bound what can be proposed.
+        evaluator: The evaluator; the rows it knows also bound what can be proposed.
 
     Attributes:
         objectives: At least one.
@@ -117,7 +117,7 @@ class Problem:
         """Makes the problem of an evaluator's space and metrics.
 
         Args:
-            evaluator: What measures.
+            evaluator: The evaluator.
             maximize: As for `Problem`.
             minimize: As for `Problem`.
             where: As for `Problem`.

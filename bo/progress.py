@@ -25,7 +25,7 @@ class Snapshot:
     """How far a search has come.
 
     Args:
-        problem: What is searched for.
+        problem: The objectives and constraints.
         best: The best trial so far, or the front.
         evaluated: Trials that are done.
         running: Trials that are not.

@@ -47,7 +47,7 @@ class Proposer:
     interrupted. Its seed derives from the run's and k.
 
     Args:
-        problem: What is searched for.
+        problem: The objectives and constraints.
         method: Decides after the initial designs.
         seed: Of the run.
         batch: How many may be pending.
@@ -136,7 +136,7 @@ def draw_possible(problem: Problem, n: int, seed: int) -> Int[Tensor, "B V"]:
     """Draws distinct architectures that may be proposed, or fewer where there are no more.
 
     Args:
-        problem: What is searched for.
+        problem: The objectives and constraints.
         n: How many.
         seed: Of the draw.
     """

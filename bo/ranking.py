@@ -22,7 +22,7 @@ def rank(history: History) -> Int[Tensor, " n"]:
     non-domination, then within a front the less crowded first (Deb et al., 2002).
 
     Args:
-        history: Whose ``ok`` trials to rank.
+        history: The trials, of which those that are ``ok`` are ranked.
 
     Example:
         >>> from vitruvius.bo.problem import Problem
@@ -58,7 +58,7 @@ def merit(history: History) -> Float[Tensor, " n"]:
     """Returns minus the rank: one number to learn, whatever the objectives and constraints.
 
     Args:
-        history: Whose ``ok`` trials to rank.
+        history: The trials, of which those that are ``ok`` are ranked.
     """
     return -rank(history).double()
 
@@ -101,7 +101,7 @@ def crowding(scores: Float[Tensor, "n M"], front: Int[Tensor, " n"]) -> Float[Te
         members = (front == level).nonzero()[:, 0]
         for column in scores[members].double().T:
             value, order = column.sort(stable=True)
-            spread = float(value[-1] - value[0]) or 1.0
+            extent = float(value[-1] - value[0]) or 1.0
             distance[members[order[[0, -1]]]] = math.inf
-            distance[members[order[1:-1]]] += (value[2:] - value[:-2]) / spread
+            distance[members[order[1:-1]]] += (value[2:] - value[:-2]) / extent
     return distance

@@ -123,7 +123,7 @@ def summarise(problem: Problem, entries: Sequence[Entry]) -> dict[str, Any]:
     """Counts what a log holds.
 
     Args:
-        problem: What is searched for.
+        problem: The objectives and constraints.
         entries: The log.
     """
     own = [entry for entry in entries if not entry.prior]

@@ -38,7 +38,7 @@ class Search:
     """The loop of ask and tell over a log that outlives the process.
 
     Args:
-        problem: What is searched for.
+        problem: The objectives and constraints.
         method: Decides what to evaluate.
         run: Where to keep the log; by default in memory, with the settings below. A run has its own
             settings.
@@ -170,7 +170,7 @@ class Search:
                 follows.
             metrics: What was measured; None where it failed.
             status: ``"ok"``, ``"failed"`` or ``"pruned"``.
-            reason: Why it is not ``"ok"``.
+            reason: The reason why it is not ``"ok"``.
             fidelity: The budget it was evaluated at; None for the full one. A trial has its own.
             seed: Of the training.
             seconds: What it cost.
@@ -314,7 +314,7 @@ class Search:
             workers: Evaluations at the same time in this process.
             executor: ``"serial"``, ``"process"``, ``"ray"``, or one that is made.
             timeout: Seconds after which an evaluation has failed.
-            progress: Where to report to.
+            progress: The display that is reported to.
 
         Raises:
             UsageError: Where ``budget`` is below 1 or the problem has no evaluator.

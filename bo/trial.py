@@ -60,8 +60,8 @@ class Trial:
 
         Args:
             number: Place in the order of proposals.
-            evaluation: What came of it.
-            source: Who proposed it.
+            evaluation: The result.
+            source: Source of the proposal.
         """
         proposal = Proposal(evaluation.architecture.canonical, source, evaluation.fidelity)
         return cls(number, proposal, evaluation)
@@ -108,7 +108,7 @@ class History:
     """All trials so far, as tensors; what a method decides from, and nothing else.
 
     Args:
-        problem: What is searched for.
+        problem: The objectives and constraints.
         trials: In the order of their numbers; running ones count as pending.
 
     Example:

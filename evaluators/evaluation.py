@@ -21,7 +21,7 @@ class Evaluation:
         metrics: Values by metric name, in the unit of the evaluator's `Metric`; empty where it
             failed.
         status: ``"ok"``, ``"failed"``, or ``"pruned"`` where it was stopped early on purpose.
-        reason: Why it is not ``"ok"``.
+        reason: The reason why it is not ``"ok"``.
         fidelity: The budget it was evaluated at; None for the full one.
         seed: Of the training, where there was one.
         seconds: What it cost, in seconds of wall time.

@@ -23,7 +23,7 @@ class Evaluator(ABC):
     some; `values` of many architectures at a time, where it is `batched`.
 
     Args:
-        space: Whose architectures it evaluates.
+        space: The space of the architectures.
         metrics: What it measures, by name.
         task: What its architectures are built for; the space's own task by default.
 

@@ -33,7 +33,7 @@ class FunctionEvaluator(Evaluator):
     given to it: ``context`` (see `Context`) says where to compute and takes intermediate values.
 
     Args:
-        space: Whose architectures they are.
+        space: The space of the architectures.
         function: What is called. What it raises makes a failed trial.
         metrics: Names of what it returns, as ``"accuracy, latency_ms"`` or in the text of
             objectives and constraints. Units and better directions follow from the names, as for

@@ -44,7 +44,7 @@ def referenced(
     """Loads an evaluator.
 
     Args:
-        space: Whose architectures to evaluate.
+        space: The space of the architectures.
         text: ``file.py:name`` or ``package.module:name``. The name is that of an `Evaluator`, of a
             subclass, which is called with the space, or of a function for `FunctionEvaluator`.
         metrics: Names of a function's metrics.

@@ -97,7 +97,7 @@ def evaluator(
     =============================  ==============================================================
 
     Args:
-        space: Whose architectures to evaluate.
+        space: The space of the architectures.
         source: An evaluator, a function, text as above, or a sequence of these.
         architecture_column: The table's column of native strings, where the text does not say.
         metrics: The table's columns to read, where the text does not say (see `UserTable`).
@@ -159,7 +159,7 @@ def parse_evaluator(
     """Reads the text of one evaluator, without making it; what is returned means the same anywhere.
 
     Args:
-        space: Whose architectures it evaluates.
+        space: The space of the architectures.
         text: As for `evaluator`.
         architecture_column: As for `evaluator`.
         metrics: As for `evaluator`.
@@ -199,7 +199,7 @@ def evaluators_of(
     """Parts evaluators into what a run keeps of them and what was given.
 
     Args:
-        space: Whose architectures they evaluate.
+        space: The space of the architectures.
         evaluator: As for `evaluator`; None for none.
         **options: Of tables, as for `parse_evaluator`.
 
@@ -223,7 +223,7 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
     """Makes an evaluator of its configuration.
 
     Args:
-        space: Whose architectures it evaluates.
+        space: The space of the architectures.
         config: As of `parse_evaluator`.
         named: As for `evaluator`.
 

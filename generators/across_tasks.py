@@ -38,7 +38,7 @@ def source_across(
         space: The space.
         rows: Architectures to learn from.
         tasks: The tasks, which should have descriptions.
-        metric: Whose scores.
+        metric: Name of the metric.
 
     Raises:
         UsageError: Where no task has the metric.

@@ -62,7 +62,7 @@ def draw(space: Space, architecture: ArchitectureLike, *, caption: str = "") -> 
     """Draws an architecture as SVG.
 
     Args:
-        space: Whose architecture it is.
+        space: The space of the architecture.
         architecture: An `Architecture`, a native string or a row of choice indices.
         caption: Text below the drawing; lines are kept.
 

@@ -40,7 +40,7 @@ def search(
     """Searches a made-up landscape until the budget or the space ends.
 
     Args:
-        method: Who proposes.
+        method: The method.
         problem: What is searched for; ``quality`` and ``cost`` are what it may measure.
         budget: Most trials.
         seed: Of the initial design and all decisions.

@@ -31,7 +31,7 @@ def decode_at_random(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B 
     """Fills the variables of ``n`` rows in random order with random allowed choices.
 
     Args:
-        space: Whose constraints to decode under.
+        space: The space, with its constraints.
         n: Number of rows.
         seed: A generator, an integer seed, or None for a fresh one.
 

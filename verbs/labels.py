@@ -97,7 +97,7 @@ class Labelling:
         storage: As for `vitruvius.search`.
         configs: The evaluator as text, kept with the run; blank where only Python has it.
         task: The task as text, kept with the run.
-        progress: Where to report to.
+        progress: The display that is reported to.
     """
 
     workers: int = 1
@@ -177,7 +177,7 @@ def finished_labels(space: Space, source: str | Path, metrics: Mapping[str, Metr
     """Takes finished results as labels.
 
     Args:
-        space: Whose architectures they are.
+        space: The space of the architectures.
         source: Folder of a run, or a file of results as for ``vitruvius tell``.
         metrics: What may be among them.
 

@@ -78,7 +78,7 @@ class SampleResult:
     """What `sample` returns.
 
     Args:
-        space: Whose architectures they are.
+        space: The space of the architectures.
         samples: The architectures, the likeliest to meet the targets first.
         summary: How they came about; see the documentation of ``vitruvius sample``.
         metrics: The metrics of the targets.

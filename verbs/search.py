@@ -109,7 +109,7 @@ def search(
         tables: Further files to join to a user's table.
         task: What architectures are built and counted for, ``"classes=6, features=3703"`` or the
             path of raw data, where neither the space nor the evaluator says it.
-        progress: Where to report to.
+        progress: The display that is reported to.
 
     Raises:
         UsageError: For arguments out of range, or a run that is there with other settings.
@@ -298,7 +298,7 @@ def resume(
         space: As for `open_search`.
         evaluator: As for `open_search`.
         method: As for `open_search`.
-        progress: Where to report to.
+        progress: The display that is reported to.
 
     Raises:
         UsageError: As for `open_search`, or where the run has no evaluator.

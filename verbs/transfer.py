@@ -154,7 +154,7 @@ def transfer(
         out: Folder to save the result in.
         seed: Seed of everything random.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
-        progress: Where to report to.
+        progress: The display that is reported to.
 
     Raises:
         UsageError: For counts out of range, a generator that cannot be adapted, or nothing to
@@ -185,7 +185,7 @@ def transfer(
     if task:
         found = found.for_task(read_task(task, found.task))
     base = _base(found, generator, new.name)
-    there = _earlier_tasks(found, new.name, base.tasks, sources, warm_start)
+    there = _source_tasks(found, new.name, base.tasks, sources, warm_start)
     tasks = SourceTasks(there, new.description)
     metric = maximize or tasks.metric()
     source = new.evaluator
@@ -370,7 +370,7 @@ def _diffusion(generator: Generator) -> GraphDiffusion:
     return generator
 
 
-def _earlier_tasks(
+def _source_tasks(
     space: Space,
     new: str,
     trained_across: Sequence[str],

@@ -49,7 +49,7 @@ class FittedAcquisition:
         encode: Encodes architectures; from earlier tasks that it asks, surrogates start.
         function: The acquisition function.
         surrogate: Name of a predictor, or ``auto`` to choose for each metric.
-        choice: Who chooses, and remembers it; anew each time by default.
+        choice: The rule that chooses a surrogate, and remembers it; a new one by default.
         fidelity: A lower one whose observations are learnt from too, as a second task.
         per_second: Whether values are per second of predicted evaluation time.
         warm_start: Whether earlier tasks have a say, where there are any.

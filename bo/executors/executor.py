@@ -30,7 +30,7 @@ class Task:
     """One evaluation to run.
 
     Args:
-        position: Whose it is; at most one per position runs at a time.
+        position: Position of the trial; at most one task of a position runs at a time.
         row: Choice indices.
         fidelity: As for `Evaluator.evaluate`.
         seed: As for `Evaluator.evaluate`.
@@ -51,7 +51,7 @@ class Finished:
     """What came of a task.
 
     Args:
-        position: Whose it is.
+        position: Position of the trial.
         evaluation: What was measured; None where its machine went away, for which the
             architecture is not to blame.
         reason: Why there is none.
@@ -107,8 +107,8 @@ def attempt(evaluator: Evaluator, task: Task, report: Report) -> Finished:
     """Evaluates; whatever the evaluator raises becomes the reason of a failure.
 
     Args:
-        evaluator: Who evaluates.
-        task: What.
+        evaluator: The evaluator.
+        task: The task.
         report: Takes intermediate values.
     """
     start = time.perf_counter()
@@ -141,9 +141,9 @@ def failure(space: Space, task: Task, reason: str, seconds: float) -> Finished:
     """Makes what came of a task that failed.
 
     Args:
-        space: Whose architecture it is.
+        space: The space of the architecture.
         task: What failed.
-        reason: Why it failed.
+        reason: The reason of the failure.
         seconds: How long that took.
     """
     return Finished(

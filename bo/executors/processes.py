@@ -48,7 +48,7 @@ class ProcessExecutor:
     elsewhere after their evaluation).
 
     Args:
-        evaluator: Who evaluates; pickled, functions and classes of ``__main__`` by value.
+        evaluator: The evaluator; pickled, functions and classes of ``__main__`` by value.
         workers: How many at the same time. Each gets its share of the cores for torch.
         timeout: Seconds after which an evaluation has failed.
 

@@ -44,7 +44,7 @@ class RayExecutor:
     whose machine went away is replaced too, and its trial is to be run again.
 
     Args:
-        evaluator: Who evaluates.
+        evaluator: The evaluator.
         workers: How many at the same time.
         timeout: Seconds after which an evaluation has failed.
         resources: What an actor needs, as options of ``ray.remote``, e.g. ``{"num_gpus": 1}``.

@@ -26,7 +26,7 @@ def executor(
 
     Args:
         name: ``"serial"``, ``"process"``, ``"ray"``, or one of an installed package.
-        evaluator: Who evaluates.
+        evaluator: The evaluator.
         workers: How many evaluations at the same time.
         timeout: Seconds after which an evaluation has failed; the serial executor cannot keep it,
             so that one worker process takes its place.

@@ -29,7 +29,7 @@ class ExternalResult(BaseModel):
         architecture: Native string.
         metrics: What was measured.
         status: ``"ok"``, ``"failed"`` or ``"pruned"``; what was ``"running"`` is no result.
-        reason: Why it is not ``"ok"``.
+        reason: The reason why it is not ``"ok"``.
         fidelity: The budget it was evaluated at; none for the full one.
         seed: Of the training.
         seconds: What it cost.

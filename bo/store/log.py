@@ -49,7 +49,7 @@ class Entry:
     Args:
         trial: The trial; its number is the position.
         attempt: Which attempt at it is the last, from 0.
-        owner: Who made that attempt; blank for a person who trains elsewhere.
+        owner: The process that made that attempt; blank for a person who trains elsewhere.
         interrupted: Whether that attempt ended without a result, so that the next is due.
         vanished: Attempts whose process vanished.
         rejected: Proposals that were known already and that this one stands in for.
@@ -80,7 +80,7 @@ class TrialLog:
 
     Args:
         run: The run.
-        problem: What it searches for.
+        problem: The objectives and constraints.
         beat: Seconds between heartbeats.
         grace: Seconds without one until a process elsewhere counts as dead.
 
@@ -272,8 +272,8 @@ class TrialLog:
         """Writes a result.
 
         Args:
-            entry: What was evaluated.
-            evaluation: What came of it.
+            entry: The entry that was evaluated.
+            evaluation: The result.
 
         Returns:
             False where the attempt had ended before, so that the result does not count.
@@ -286,7 +286,7 @@ class TrialLog:
 
         Args:
             entry: The entry.
-            reason: Why.
+            reason: The reason.
             vanished: Whether its process vanished, for which the architecture may be the cause.
 
         Returns:
@@ -298,7 +298,7 @@ class TrialLog:
         """Interrupts all that is this search's own, also what it was just claiming.
 
         Args:
-            reason: Why.
+            reason: The reason.
         """
         self.read()
         for entry in self.open():

@@ -70,7 +70,7 @@ class Run:
         storage: An Optuna storage.
         study: Id of the study in it.
         location: How users call it: a folder, or a name in a storage.
-        config: What it was made with.
+        config: Its configuration.
         folder: Its folder, where it has one.
 
     Example:
@@ -97,8 +97,8 @@ class Run:
         """Makes a run that ends with this process.
 
         Args:
-            config: What defines it.
-            objectives: What it searches for.
+            config: Its configuration.
+            objectives: The objectives.
         """
         return cls._create(InMemoryStorage(), NAME, "", config, objectives)
 
@@ -113,8 +113,8 @@ class Run:
         """Makes a run, or joins the one that is there with the same configuration.
 
         Args:
-            config: What defines it. A larger budget than that of the run there extends it.
-            objectives: What it searches for.
+            config: Its configuration. A larger budget than that of the run there extends it.
+            objectives: The objectives.
             run: A folder, or with ``storage`` a name in it.
             storage: As for `open_storage`.
 
@@ -204,7 +204,7 @@ class Run:
         """Writes a heartbeat.
 
         Args:
-            owner: Whose.
+            owner: The process.
             gone: Whether it is the last one.
         """
         when = GONE if gone else time.time()
@@ -227,8 +227,8 @@ class Run:
         """Says that a process is about to decide.
 
         Args:
-            owner: Which.
-            position: About what.
+            owner: The process.
+            position: The position it decides about.
         """
         self.storage.set_study_user_attr(self.study, LEASE, [str(owner), position])
 

@@ -32,7 +32,7 @@ class Table(Evaluator):
     has it or not.
 
     Args:
-        space: Whose architectures they are.
+        space: The space of the architectures.
         x: Valid choice indices of the measured rows.
         columns: One ``[R]`` column per metric, in the metric's unit; NaN where not measured.
         metrics: The metrics of the columns, by name.

@@ -59,7 +59,7 @@ class UserTable(Table):
     left out.
 
     Args:
-        space: Whose architectures they are.
+        space: The space of the architectures.
         files: The files, the one with the architectures first. Nothing in them is unpickled.
         architecture_column: Column of native strings.
         metrics: Which columns to read: ``"accuracy=c10_valid_e200, latency[ms]=pixel3:lower"``.
