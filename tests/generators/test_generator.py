@@ -51,7 +51,14 @@ class TestUniform(GeneratorContract):
         return SPACES["nasbench201"]
 
 
-@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES, indirect=True)
+@pytest.mark.parametrize(
+    "space",
+    [
+        pytest.param(each, id=name, marks=pytest.mark.slow if each is PAIR else ())
+        for name, each in SPACES.items()
+    ],
+    indirect=True,
+)
 class TestAbsorbing(GeneratorContract):
     """With and without constraints while decoding."""
 
@@ -77,7 +84,7 @@ class TestUniformProcess(GeneratorContract):
 class TestContinuous(GeneratorContract):
     @pytest.fixture
     def space(self) -> Space:
-        return SPACES["pair"]
+        return SPACES["nasbench201"]
 
     @pytest.fixture(params=CONTINUOUS)
     def generator(self, space: Space, request: pytest.FixtureRequest) -> Generator:
