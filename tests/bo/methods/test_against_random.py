@@ -11,7 +11,7 @@ from vitruvius.bo.methods import method
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.core.seeding import derive_seed
-from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.evaluators import Evaluation, NASBenchGraphTable
 
 BUDGET, INITIAL = 60, 5
 
