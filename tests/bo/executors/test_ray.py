@@ -47,7 +47,7 @@ def test_two_nodes_of_which_one_is_killed() -> None:
         def kill_after_a_while(finished):  # type: ignore[no-untyped-def]
             if finished.position == 20:
                 cluster.remove_node(doomed, allow_graceful=False)
-            if finished.status == "lost":
+            if finished.evaluation is None:
                 lost.append(finished)
             record(finished)
 
