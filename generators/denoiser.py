@@ -57,8 +57,8 @@ class GraphDenoiser(ModelMixin, ConfigMixin):
     Tokens are the places of the DAG that hold variables (see `Layout`). A token starts as the sum
     of its variables' words and its position in topological order; attention adds a learned bias
     for how two tokens stand to each other on the graph (Dwivedi & Bresson, arXiv 2012.09699); time
-    and conditions modulate every layer (adaLN-zero of Peebles & Xie, arXiv 2212.09748). One set of
-    weights can serve several spaces that share a vocabulary.
+    and conditions modulate every layer (adaptive layer norm of Peebles & Xie, arXiv
+    2212.09748). One set of weights can serve several spaces that share a vocabulary.
 
     Args:
         schemas: One per space, as written by `schema_of`.

@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from vitruvius.core.errors import UnknownNameError
 from vitruvius.encoders.layout import RELATIONS
@@ -194,3 +195,22 @@ def test_attention_is_torchs_own() -> None:
     )
     h = h + block.out(mixed.transpose(1, 2).reshape(3, 5, 16))
     torch.testing.assert_close(found, h + block.mlp(torch.nn.functional.layer_norm(h, (16,))))
+
+
+def test_context_modulates_a_layer_and_starts_at_nothing() -> None:
+    """Adaptive layer norm: scale, shift and gate of both halves, by hand; zero at the start."""
+    torch.manual_seed(0)
+    block = _Block(8, 2)
+    h, c = torch.randn(3, 4, 8), torch.randn(3, 8)
+    relation = torch.zeros(4, 4, dtype=torch.long)
+    torch.testing.assert_close(block(h, c, relation), block(h, -c, relation))
+    with torch.no_grad():
+        block.modulate.weight.normal_()
+    parts = block.modulate(c)[:, None].chunk(6, -1)
+    x = F.layer_norm(h, (8,)) * (1 + parts[0]) + parts[1]
+    q, k, v = block.qkv(x).unflatten(2, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+    mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(3, 4, 8)
+    mid = h + (1 + parts[2]) * block.out(mixed)
+    x = F.layer_norm(mid, (8,)) * (1 + parts[3]) + parts[4]
+    expected = mid + (1 + parts[5]) * block.mlp(x)
+    torch.testing.assert_close(block(h, c, relation), expected, atol=1e-5, rtol=1e-5)

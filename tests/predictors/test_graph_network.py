@@ -89,3 +89,16 @@ def test_isomorphic_encodings_score_alike() -> None:
     a, _ = network.predict_scores(x)
     b, _ = network.predict_scores(cells.shuffle(x, 1))
     assert torch.equal(a, b)
+
+
+def test_members_vote_and_where_they_differ_it_is_unsure(
+    network: GraphNetwork, cells: Space
+) -> None:
+    """Mean of the members; variance among them, and of the noise."""
+    p = network.graph.one_hot(cells.sample(50, 1))
+    votes = network._score(p).detach()
+    assert len(votes) == network.members
+    assert float(votes.std(0).min()) > 0
+    mean, std = (part.detach() for part in network.relaxed_scores(p))
+    torch.testing.assert_close(mean, votes.mean(0))
+    torch.testing.assert_close(std.square(), votes.var(0) + network._noise)

@@ -177,6 +177,25 @@ def test_improvement_per_second() -> None:
     assert gap[dear].mean() > gap[~dear].mean() + 2
 
 
+class Correlated:
+    """Knows of each candidate how the fidelities depend on each other."""
+
+    def fidelity_correlation(self, candidates):  # type: ignore[no-untyped-def]
+        return torch.tensor([1.0, 0.5, -0.2], dtype=torch.float64)
+
+
+def test_augmented_improvement_is_by_correlation_and_cost() -> None:
+    """Huang et al.: the value at the full fidelity, times correlation, times how much cheaper."""
+    fitted = fit(observed())
+    fitted._models = {"valid_perf": Correlated()}  # type: ignore[dict-item]
+    fitted._full, fitted._lower = 200.0, 10.0
+    value = torch.tensor([0.3, 0.3, 0.3], dtype=torch.float64)
+    found = fitted.lower(encode()(rows()[:3]), value)
+    assert found[0].item() == pytest.approx(0.3 + math.log(20.0))
+    assert found[1].item() == pytest.approx(0.3 + math.log(20.0) + math.log(0.5))
+    assert found[2] < found[1] - 10, "what does not tell of the full fidelity is not worth a look"
+
+
 def test_the_same_seed_gives_the_same() -> None:
     candidates = encode()(rows()[100:200])
     torch.manual_seed(0)

@@ -304,6 +304,27 @@ def test_pending_points_lower_the_hypervolume_of_their_neighbours(name: str) -> 
     assert float(beside[1] - beside[0]) > 0.2
 
 
+def test_noisy_hypervolume_improvement_over_what_is_certain_is_improvement() -> None:
+    covariance = torch.eye(5, dtype=torch.float64)
+    covariance[2:, 2:] = 1e-8 * torch.eye(3)
+    outputs = [normal([[2.0, 1.0, *[row[m] for row in FRONTS[2]]]], covariance) for m in range(2)]
+    model, now = pool(*outputs, correlated=True), seen(*FRONTS[2])
+    noisy, plain = (joint(name, model, now, 2, [2, 3, 4]) for name in ("lognehvi", "logehvi"))
+    torch.testing.assert_close(noisy, plain, atol=0.06, rtol=0)
+
+
+def test_where_the_front_is_uncertain_less_of_an_improvement_is_sure() -> None:
+    """Points on the front that may be better than they look leave a candidate less to add."""
+    told = []
+    for doubt in (1e-8, 1.0):
+        covariance = torch.eye(4, dtype=torch.float64) * 1e-8
+        covariance[1:, 1:] = doubt * torch.eye(3)
+        outputs = [normal([[1.5, *[row[m] for row in FRONTS[2]]]], covariance) for m in range(2)]
+        model = pool(*outputs, correlated=True)
+        told.append(float(joint("lognehvi", model, seen(*FRONTS[2]), 1, [1, 2, 3])))
+    assert told[1] < told[0] - 0.1
+
+
 # -- names --------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,27 @@
+import sys
+
+import pytest
+
+from vitruvius.core.progress import progress_bar
+
+
+def test_where_stderr_is_no_terminal_it_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar() as bar:
+        task = bar.add_task("Training", total=2)
+        bar.advance(task, 2)
+    assert bar.disable
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_terminal_it_writes_to_stderr(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert progress_bar(show=False).disable
+    with progress_bar() as bar:
+        bar.advance(bar.add_task("Training", total=1))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Training" in err
+    assert "1/1" in err
