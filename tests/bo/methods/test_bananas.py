@@ -7,6 +7,7 @@ from vitruvius.bo.methods import Bananas
 from vitruvius.testing import MethodContract
 
 
+@pytest.mark.slow
 class TestContract(MethodContract):
     @pytest.fixture
     def make(self) -> Callable[[], Method]:

@@ -8,6 +8,7 @@ from vitruvius.bo.methods import BoostingSearch
 from vitruvius.testing import MethodContract
 
 
+@pytest.mark.slow
 class TestContract(MethodContract):
     @pytest.fixture
     def make(self) -> Callable[[], Method]:
