@@ -290,6 +290,7 @@ def test_a_mistake_gives_one_clear_message_and_exit_2(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_train_takes_tasks_to_train_across(run: Run, tmp_path: Path) -> None:
     code, out, err = run(
         "train", "nas-bench-graph", "--tasks", "citeseer, proteins", "--steps", 1,

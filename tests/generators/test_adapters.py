@@ -14,6 +14,7 @@ X = CELLS.enumerate()
 PARAMS = CELLS.statistics(X)["params"]
 
 
+@pytest.mark.slow
 def test_what_weighs_more_is_proposed_more_often(tmp_path: Path) -> None:
     """The smallest tenth of the cells; what comes out stays valid and varied, and reloads."""
     base = load("nasbench201")

@@ -24,6 +24,7 @@ def test_halves_are_disjoint_and_make_up_the_space() -> None:
     assert not torch.equal(train, hold_out_split(CELLS, seed=1)[0])
 
 
+@pytest.mark.slow
 def test_a_large_space_gets_tails_that_reach_further_than_uniform_draws() -> None:
     nets = space("mobilenetv3")
     source = source_of(nets)

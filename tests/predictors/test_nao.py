@@ -8,6 +8,7 @@ from vitruvius.spaces import space
 from vitruvius.testing import PredictorContract
 
 
+@pytest.mark.slow
 class TestContract(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod

@@ -46,6 +46,7 @@ def test_too_few_labels_are_refused() -> None:
         SourceTask("earlier", CELLS, CELLS.sample(4, 0), {"size": torch.full((4,), torch.nan)})
 
 
+@pytest.mark.slow
 def test_a_search_begins_with_what_earlier_tasks_agree_on() -> None:
     """On Cora from Citeseer: the first proposals are above the middle, and none repeats."""
     cora, citeseer = NASBenchGraphTable("cora"), NASBenchGraphTable("citeseer")

@@ -22,6 +22,7 @@ def earlier(*names: str) -> SourceTasks:
     return SourceTasks(made, describe_task(NASBenchGraphTable("cora").task))
 
 
+@pytest.mark.slow
 def test_on_cora_earlier_data_sets_are_worth_more_than_ten_labels() -> None:
     """Kendall tau without a label, and with ten beside a predictor that has only those."""
     cora = NASBenchGraphTable("cora")

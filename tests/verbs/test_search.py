@@ -266,6 +266,7 @@ def test_score_needs_a_method_that_scores_and_two_results(run: Command, tmp_path
     assert "'random' scores nothing" in err
 
 
+@pytest.mark.slow
 def test_a_search_starts_from_an_earlier_run(tmp_path: Path) -> None:
     """From Citeseer to Cora: no random architectures, weights in the summary, kept with the run."""
     first = {"maximize": "valid_perf", "seed": 1}

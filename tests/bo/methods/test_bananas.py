@@ -15,6 +15,7 @@ CELLS = space("nasbench201")
 PROBLEM = Problem(CELLS, {"a": Metric("a", "", "higher")}, maximize="a")
 
 
+@pytest.mark.slow
 class TestContract(MethodContract):
     @pytest.fixture
     def make(self) -> Callable[[], Method]:

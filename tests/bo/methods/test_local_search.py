@@ -21,14 +21,21 @@ class TestContract(MethodContract):
         return LocalSearch
 
 
-def measured(values: list[float]) -> History:
-    """Far from each other, so that no two share a neighbour by chance alone."""
-    rows = CELLS.enumerate()[:: 6466 // len(values)][: len(values)].tolist()
-    found = [
-        Evaluation(CELLS.architecture(row), {"a": value})
-        for row, value in zip(rows, values, strict=True)
-    ]
-    return History(PROBLEM, [Trial.of(i, each) for i, each in enumerate(found)])
+def test_it_moves_to_what_is_better_and_stays_otherwise() -> None:
+    kind = space("toy_recipe.yaml")
+    problem = Problem(kind, {"quality": Metric("quality", "", "higher")}, maximize="quality")
+    rows = kind.enumerate()
+    first, far = rows[0], rows[(rows != rows[0]).sum(1) >= 3][0]
+    for better, current in ((1.0, far), (-1.0, first)):
+        found = zip((first, far), (0.0, better), strict=True)
+        trials = [
+            Trial.of(i, Evaluation(kind.architecture(row), {"quality": value}))
+            for i, (row, value) in enumerate(found)
+        ]
+        proposal = LocalSearch().propose(History(problem, trials), seed=0)
+        assert proposal is not None
+        assert proposal.source == "neighbour"
+        assert int((current != torch.tensor(proposal.row)).sum()) == 1
 
 
 def near(history: History, row: tuple[int, ...]) -> set[int]:
@@ -39,18 +46,6 @@ def near(history: History, row: tuple[int, ...]) -> set[int]:
         for i, each in enumerate(history.x)
         if bool(torch.isin(mine, CELLS.hashes(CELLS.neighbours(each))))
     }
-
-
-def test_neighbours_of_the_best_until_one_is_better() -> None:
-    history = measured([3.0, 9.0, 1.0])
-    found = LocalSearch().propose(history, 0)
-    assert found is not None
-    assert 1 in near(history, found.row)
-    better = Evaluation(CELLS.architecture(found.row), {"a": 10.0})
-    there = History(PROBLEM, [*history.trials, Trial.of(3, better)])
-    following = LocalSearch().propose(there, 1)
-    assert following is not None
-    assert 3 in near(there, following.row)
 
 
 def test_where_no_neighbour_is_better_it_starts_again() -> None:

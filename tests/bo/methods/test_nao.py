@@ -12,6 +12,7 @@ from vitruvius.spaces import space
 from vitruvius.testing import MethodContract
 
 
+@pytest.mark.slow
 class TestContract(MethodContract):
     @pytest.fixture
     def make(self) -> Callable[[], Method]:

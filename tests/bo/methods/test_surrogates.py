@@ -44,6 +44,15 @@ PROBLEMS = {
         "where": "cost<=8",
     },
 }
+# Each surrogate with the richest problem, and the GP with all; the rest is among the slow.
+*SIMPLER, _ = PROBLEMS
+SURROGATES_AND_PROBLEMS = [
+    pytest.param(
+        name, wanted, marks=[pytest.mark.slow] if name != "gp" and wanted in SIMPLER else []
+    )
+    for name in predictor_names()
+    for wanted in PROBLEMS
+]
 SEEN = 8
 
 
@@ -92,8 +101,7 @@ def chooses_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "_SEARCH", rule)
 
 
-@pytest.mark.parametrize("wanted", PROBLEMS)
-@pytest.mark.parametrize("name", predictor_names())
+@pytest.mark.parametrize(("name", "wanted"), SURROGATES_AND_PROBLEMS)
 def test_objectives_and_constraints(name: str, wanted: str) -> None:
     method = BayesianOptimization(surrogate=SMALL.get(name, name))
     proposes(method, history(PROBLEMS[wanted], pending=2))
@@ -110,7 +118,9 @@ def test_a_lower_fidelity(name: str) -> None:
     assert proposes(method, history({"maximize": "quality"}, lower=4)).fidelity in (None, 7)
 
 
-@pytest.mark.parametrize("wanted", ["one objective", "two objectives"])
+@pytest.mark.parametrize(
+    "wanted", [pytest.param("one objective", marks=pytest.mark.slow), "two objectives"]
+)
 @pytest.mark.parametrize("name", predictor_names())
 def test_warm_start(name: str, wanted: str) -> None:
     """From a task that ranks as the new one does, and says nothing of its cost."""

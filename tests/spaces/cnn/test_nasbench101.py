@@ -111,6 +111,7 @@ def test_contradictions_leave_all_choices() -> None:
     assert torch.equal(CELLS.allowed(x, everything)[0, -1], CELLS.choice_mask[-1])
 
 
+@pytest.mark.slow
 def test_matchings_by_networkx() -> None:
     import networkx as nx
 
