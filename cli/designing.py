@@ -37,7 +37,7 @@ from ._app import (
 if TYPE_CHECKING:
     from ..bo.progress import Progress
     from ..generators.generator import Generator
-    from ..verbs.sample import SampleResult
+    from ..verbs.sample_result import SampleResult
 
 __all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
 

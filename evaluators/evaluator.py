@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 
 import torch
@@ -13,7 +14,7 @@ from .context import Context
 from .evaluation import Evaluation
 from .metric import Metric
 
-__all__ = ["Evaluator"]
+__all__ = ["Evaluator", "evaluate_with"]
 
 
 class Evaluator(ABC):
@@ -139,3 +140,30 @@ class Evaluator(ABC):
             One ``[B]`` float64 tensor per metric whose ``exact`` is true.
         """
         return {}
+
+
+def evaluate_with(
+    evaluator: Evaluator,
+    architecture: ArchitectureLike,
+    fidelity: int | None,
+    seed: int,
+    context: Context | None,
+) -> Evaluation:
+    """Evaluates, with the context where the evaluator takes one.
+
+    Args:
+        evaluator: The evaluator.
+        architecture: As for `Evaluator.evaluate`.
+        fidelity: As for `Evaluator.evaluate`.
+        seed: As for `Evaluator.evaluate`.
+        context: As for `Evaluator.evaluate`.
+
+    Raises:
+        TypeError: Where what it returned is no evaluation.
+    """
+    takes = "context" in inspect.signature(evaluator.evaluate).parameters
+    given = {"context": context} if takes else {}
+    told: object = evaluator.evaluate(architecture, fidelity, seed, **given)
+    if not isinstance(told, Evaluation):
+        raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
+    return told

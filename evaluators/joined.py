@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from functools import reduce
 
@@ -14,7 +13,7 @@ from ..core.errors import UsageError
 from ..spaces import ArchitectureLike
 from .context import Context
 from .evaluation import Evaluation
-from .evaluator import Evaluator
+from .evaluator import Evaluator, evaluate_with
 
 __all__ = ["JoinedEvaluator"]
 
@@ -116,30 +115,3 @@ class JoinedEvaluator(Evaluator):
                     architecture, metrics, told.status, told.reason, fidelity, seed, seconds
                 )
         return Evaluation(architecture, metrics, "ok", "", fidelity, seed, seconds)
-
-
-def evaluate_with(
-    evaluator: Evaluator,
-    architecture: ArchitectureLike,
-    fidelity: int | None,
-    seed: int,
-    context: Context | None,
-) -> Evaluation:
-    """Evaluates, with the context where the evaluator takes one.
-
-    Args:
-        evaluator: The evaluator.
-        architecture: As for `Evaluator.evaluate`.
-        fidelity: As for `Evaluator.evaluate`.
-        seed: As for `Evaluator.evaluate`.
-        context: As for `Evaluator.evaluate`.
-
-    Raises:
-        TypeError: Where what it returned is no evaluation.
-    """
-    takes = "context" in inspect.signature(evaluator.evaluate).parameters
-    given = {"context": context} if takes else {}
-    told: object = evaluator.evaluate(architecture, fidelity, seed, **given)
-    if not isinstance(told, Evaluation):
-        raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
-    return told

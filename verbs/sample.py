@@ -4,122 +4,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from ..core.device import resolve_device
-from ..core.errors import TargetError, UsageError
+from ..core.errors import UsageError
 from ..core.seeding import derive_seed
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
-from ..evaluators.metric import Metric
+from ..evaluators.reachable import check_reachable
 from ..evaluators.resolver import (
     EvaluatorLike,
     data_sets,
     evaluator as make_evaluator,
     evaluators_of,
 )
-from ..evaluators.targets import Target, Targets, exact_metrics, parse_targets
+from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..generators.generator import Generator
 from ..generators.pool import gather
 from ..generators.resolver import generator_for
 from ..generators.steering import reference_set, steer
 from ..predictors.goal import Goal
 from ..predictors.resolver import AUTO, fit_predictor
-from ..reports import draw, sheet_caption, write_report
-from ..spaces import Architecture, Space, space as make_space
+from ..spaces import Space, space as make_space
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
+from .sample_result import Sample, SampleResult
 
 if TYPE_CHECKING:
     from ..bo.progress import Progress
 
-__all__ = ["Sample", "SampleResult", "Sampler", "sample"]
+__all__ = ["Sampler", "sample"]
 
 DEFAULT_LABELS = 200
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One returned architecture.
-
-    Args:
-        architecture: The architecture.
-        exact: Metrics that were counted, in the unit of the data's metric or as plain counts.
-        predicted: Per predicted metric its ``mean`` and ``std``, in its unit, and the
-            ``probability`` of meeting the target.
-        measured: Looked up after sampling; None where there is no table or it lacks this one.
-        meets_target: By count and measurement; None where that cannot be told.
-    """
-
-    architecture: Architecture
-    exact: dict[str, float]
-    predicted: dict[str, dict[str, float]]
-    measured: dict[str, float] | None
-    meets_target: bool | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the JSON form, with the architecture as its native string."""
-        return {
-            "architecture": str(self.architecture),
-            "exact": self.exact,
-            "predicted": self.predicted,
-            "measured": self.measured,
-            "meets_target": self.meets_target,
-        }
-
-
-@dataclass(frozen=True)
-class SampleResult:
-    """What `sample` returns.
-
-    Args:
-        space: The space of the architectures.
-        samples: The architectures, the likeliest to meet the targets first.
-        summary: How they came about; see the documentation of ``vitruvius sample``.
-        metrics: The metrics of the targets.
-        notes: What the user should know, in whole sentences.
-    """
-
-    space: Space
-    samples: list[Sample]
-    summary: dict[str, Any]
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def missed(self) -> bool:
-        """Whether there were targets and none of the returned architectures meets them."""
-        told = [entry.meets_target for entry in self.samples if entry.meets_target is not None]
-        return bool(told) and not any(told)
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the JSON form that the command line prints."""
-        return {
-            "architectures": [entry.to_json() for entry in self.samples],
-            "summary": self.summary,
-        }
-
-    def save(self, folder: str | Path) -> list[Path]:
-        """Writes ``result.json``, a drawing of each architecture and a contact sheet.
-
-        Args:
-            folder: Made where it does not exist.
-
-        Raises:
-            OutputError: Where it cannot be written to.
-        """
-        drawings = []
-        for entry in self.samples:
-            values = {**entry.exact, **(entry.measured or {})}
-            shown = {name: values[name] for name in self.metrics if name in values}
-            caption = sheet_caption(shown, entry.meets_target)
-            drawings.append((draw(self.space, entry.architecture), caption))
-        return write_report(folder, self.to_json(), drawings)
 
 
 def sample(
@@ -303,7 +223,7 @@ class Sampler:
         self.targets = parse_targets(target, self.metrics) if target else Targets()
         names = set(self.targets.names)
         learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]
-        _check_reachable(space, self.targets.restrict(names - set(learnt)), self.exact)
+        check_reachable(space, self.targets.restrict(names - set(learnt)), self.exact)
         nothing = torch.zeros(0, len(space.variables), dtype=torch.long)
         self._exclude = nothing if exclude is None else exclude
         self.labels = Labels(nothing, {})
@@ -539,38 +459,3 @@ class _Clock:
 
     def cpu(self) -> float:
         return round(time.process_time() - self._cpu, 3)
-
-
-def _check_reachable(space: Space, targets: Targets, exact: Any) -> None:
-    """Refuses a target on a counted metric that lies beyond the whole space.
-
-    In a large space the ends are found by coordinate descent from the best of some draws; they are
-    the true ends where the metric is monotone in every variable.
-    """
-    for target in targets:
-        for sign, beyond in ((1.0, target.high), (-1.0, target.low)):
-            best = _extreme(space, exact, target, sign)
-            if sign * best > sign * beyond:
-                side = "smallest" if sign > 0 else "largest"
-                raise TargetError(
-                    f"{target.text!r} cannot be met: the {side} {target.metric} in {space.name} is "
-                    f"{best:.6g}.",
-                    "Choose a bound within the space.",
-                )
-
-
-def _extreme(space: Space, exact: Any, target: Target, sign: float) -> float:
-    def measure(x: Tensor) -> Float[Tensor, " B"]:
-        return sign * exact(x)[target.metric]
-
-    if space.enumerable:
-        return sign * float(measure(space.enumerate()).min())
-    x = space.sample(2048, 0)
-    row = x[measure(x).argmin()]
-    best = float(measure(row[None]))
-    while True:
-        around = space.neighbours(row)
-        values = measure(around)
-        if float(values.min()) >= best:
-            return sign * best
-        best, row = float(values.min()), around[values.argmin()]

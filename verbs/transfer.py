@@ -43,7 +43,8 @@ from ..predictors.transferred import Transferred
 from ..reports import write_text
 from ..spaces import Space, Task, names, space as make_space
 from .labels import FEWEST
-from .sample import Sampler, SampleResult
+from .sample import Sampler
+from .sample_result import SampleResult
 from .search import search as run_search, warm_start_task
 
 __all__ = ["BUILTIN", "TransferResult", "transfer"]

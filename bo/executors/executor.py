@@ -13,8 +13,7 @@ from typing import Protocol, runtime_checkable
 from ...core.device import resolve_device
 from ...evaluators.context import Context
 from ...evaluators.evaluation import Evaluation
-from ...evaluators.evaluator import Evaluator
-from ...evaluators.joined import evaluate_with
+from ...evaluators.evaluator import Evaluator, evaluate_with
 from ...spaces import Space
 
 __all__ = ["Executor", "Finished", "Report", "Task", "attempt", "failure"]

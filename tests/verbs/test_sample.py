@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-import torch
 
 from vitruvius import evaluator, sample, space
 from vitruvius.core.errors import TargetError, UsageError
@@ -154,20 +151,9 @@ def test_one_sampler_serves_several_samples_on_the_same_labels() -> None:
     assert first.summary["base_rate"] == second.summary["base_rate"]
 
 
-@pytest.mark.parametrize("target", ["params<=10", "params>=1e12", "depth>=1000"])
-@pytest.mark.parametrize("name", ["nasbench201", "mobilenetv3"])
-def test_a_target_beyond_the_whole_space_is_refused(name: str, target: str) -> None:
+def test_a_target_beyond_the_whole_space_is_refused() -> None:
     with pytest.raises(TargetError, match="cannot be met"):
-        sample(name, target=target)
-
-
-def test_bounds_found_in_a_large_space_are_the_true_ones() -> None:
-    """The descent ends at the smallest network there is: every choice at its smallest."""
-    nets = space("mobilenetv3")
-    smallest = torch.zeros(1, len(nets.variables), dtype=torch.long)
-    least = float(nets.statistics(smallest)["params"])
-    with pytest.raises(TargetError, match=re.escape(f"{least:.6g}")):
-        sample(nets, target=f"params<={least - 1}")
+        sample("nasbench201", target="params<=10")
 
 
 def test_wrong_numbers_are_refused() -> None:

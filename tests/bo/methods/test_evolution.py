@@ -11,8 +11,7 @@ from vitruvius.evaluators import Evaluation, Metric
 from vitruvius.spaces import space
 from vitruvius.testing import MethodContract
 
-CELLS = space("nasbench201")
-PROBLEM = Problem(CELLS, {"a": Metric("a", "", "higher")}, maximize="a")
+Near = Callable[[History, tuple[int, ...]], set[int]]
 
 
 class TestContract(MethodContract):
@@ -40,38 +39,15 @@ def test_the_old_die_however_good_they_are() -> None:
             assert int((parents != torch.tensor(child.row)).sum(1).min()) == 1
 
 
-def measured(values: list[float]) -> History:
-    """Far from each other, so that no two share a neighbour by chance alone."""
-    rows = CELLS.enumerate()[:: 6466 // len(values)][: len(values)].tolist()
-    found = [
-        Evaluation(CELLS.architecture(row), {"a": value})
-        for row, value in zip(rows, values, strict=True)
-    ]
-    return History(PROBLEM, [Trial.of(i, each) for i, each in enumerate(found)])
-
-
-def near(history: History, row: tuple[int, ...]) -> set[int]:
-    """Numbers of the trials that an architecture is one change away from."""
-    mine = CELLS.hashes(torch.tensor([row]))
-    return {
-        i
-        for i, each in enumerate(history.x)
-        if bool(torch.isin(mine, CELLS.hashes(CELLS.neighbours(each))))
-    }
-
-
-def test_the_best_of_the_tournament_is_mutated() -> None:
-    history = measured([3.0, 1.0, 9.0, 2.0, 5.0])
+def test_the_best_of_the_tournament_is_mutated(five: History, near: Near) -> None:
     for seed in range(5):
-        found = RegularizedEvolution(population=5, tournament=5).propose(history, seed)
+        found = RegularizedEvolution(population=5, tournament=5).propose(five, seed)
         assert found is not None
-        assert 2 in near(history, found.row)
+        assert 2 in near(five, found.row)
 
 
-def test_a_tournament_of_one_selects_nothing() -> None:
-    history = measured([3.0, 1.0, 9.0, 2.0, 5.0])
+def test_a_tournament_of_one_selects_nothing(five: History, near: Near) -> None:
     proposals = [
-        RegularizedEvolution(population=5, tournament=1).propose(history, seed)
-        for seed in range(40)
+        RegularizedEvolution(population=5, tournament=1).propose(five, seed) for seed in range(40)
     ]
-    assert set.union(*(near(history, found.row) for found in proposals if found)) == set(range(5))
+    assert set.union(*(near(five, found.row) for found in proposals if found)) == set(range(5))

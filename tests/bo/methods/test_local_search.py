@@ -11,8 +11,7 @@ from vitruvius.evaluators import Evaluation, Metric
 from vitruvius.spaces import space
 from vitruvius.testing import MethodContract
 
-CELLS = space("nasbench201")
-PROBLEM = Problem(CELLS, {"a": Metric("a", "", "higher")}, maximize="a")
+Near = Callable[[History, tuple[int, ...]], set[int]]
 
 
 class TestContract(MethodContract):
@@ -38,26 +37,17 @@ def test_it_moves_to_what_is_better_and_stays_otherwise() -> None:
         assert int((current != torch.tensor(proposal.row)).sum()) == 1
 
 
-def near(history: History, row: tuple[int, ...]) -> set[int]:
-    """Numbers of the trials that an architecture is one change away from."""
-    mine = CELLS.hashes(torch.tensor([row]))
-    return {
-        i
-        for i, each in enumerate(history.x)
-        if bool(torch.isin(mine, CELLS.hashes(CELLS.neighbours(each))))
-    }
-
-
-def test_where_no_neighbour_is_better_it_starts_again() -> None:
-    start = CELLS.enumerate()[0]
-    rows = [start.tolist(), *CELLS.neighbours(start).tolist()]
-    found = [Evaluation(CELLS.architecture(row), {"a": -float(i)}) for i, row in enumerate(rows)]
-    history = History(PROBLEM, [Trial.of(i, each) for i, each in enumerate(found)])
+def test_where_no_neighbour_is_better_it_starts_again(problem: Problem, near: Near) -> None:
+    cells = problem.space
+    start = cells.enumerate()[0]
+    rows = [start.tolist(), *cells.neighbours(start).tolist()]
+    found = [Evaluation(cells.architecture(row), {"a": -float(i)}) for i, row in enumerate(rows)]
+    history = History(problem, [Trial.of(i, each) for i, each in enumerate(found)])
     restarted = LocalSearch().propose(history, 0)
     assert restarted is not None
     assert restarted.source == "restart"
-    worse = Evaluation(CELLS.architecture(restarted.row), {"a": -99.0})
+    worse = Evaluation(cells.architecture(restarted.row), {"a": -99.0})
     trials = [*history.trials, Trial.of(len(history), worse, "restart")]
-    following = LocalSearch().propose(History(PROBLEM, trials), 1)
+    following = LocalSearch().propose(History(problem, trials), 1)
     assert following is not None
-    assert len(trials) - 1 in near(History(PROBLEM, trials), following.row)
+    assert len(trials) - 1 in near(History(problem, trials), following.row)
