@@ -210,14 +210,8 @@ def kill_again_and_again(runner: Runner, kills: int, budget: int, workers: int) 
     assert runner.launcher.left_behind() == []
 
 
-@pytest.mark.parametrize(
-    ("kills", "budget", "workers"),
-    [
-        (2, 30, 4),
-        pytest.param(30, 300, 4, marks=pytest.mark.slow),
-        pytest.param(10, 60, 1, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kills", "budget", "workers"), [(2, 30, 4), (30, 300, 4), (10, 60, 1)])
 def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(
     runner: Runner, kills: int, budget: int, workers: int
 ) -> None:

@@ -5,7 +5,10 @@ from vitruvius.encoders.learned import NETWORKS, LearnedEncoder
 from vitruvius.spaces import space
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(name, marks=() if name == "gin" else pytest.mark.slow) for name in NETWORKS],
+)
 def test_pre_training_keeps_what_was_chosen(network: str) -> None:
     """Of architectures it never saw, nearly every choice can be read off the embedding."""
     cells = space("nasbench201")

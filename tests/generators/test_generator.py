@@ -54,7 +54,7 @@ class TestUniform(GeneratorContract):
 @pytest.mark.parametrize(
     "space",
     [
-        pytest.param(each, id=name, marks=pytest.mark.slow if each is PAIR else ())
+        pytest.param(each, id=name, marks=() if name == "nasbench201" else pytest.mark.slow)
         for name, each in SPACES.items()
     ],
     indirect=True,
@@ -86,7 +86,9 @@ class TestContinuous(GeneratorContract):
     def space(self) -> Space:
         return SPACES["nasbench201"]
 
-    @pytest.fixture(params=CONTINUOUS)
+    @pytest.fixture(
+        params=["ddpm", *(pytest.param(n, marks=pytest.mark.slow) for n in CONTINUOUS[1:])]
+    )
     def generator(self, space: Space, request: pytest.FixtureRequest) -> Generator:
         made = untrained(space, "continuous")
         made.register_modules(scheduler=continuous_scheduler(request.param))

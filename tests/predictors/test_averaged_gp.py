@@ -67,7 +67,7 @@ def plain_mean(covariance: np.ndarray, z: np.ndarray) -> float:
     return float(ones @ inverse @ z / (ones @ inverse @ ones + 1 / CONSTANT[1]))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(name=st.sampled_from(SPACES), seed=st.integers(0, 2**20), n=st.integers(2, 40))
 def test_kernels_are_symmetric_and_positive_semi_definite(name: str, seed: int, n: int) -> None:
     """Under 32 draws of the prior, whatever the architectures, repeats included."""

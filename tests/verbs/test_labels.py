@@ -125,6 +125,7 @@ def test_failures_of_all_labels_are_said() -> None:
         vitruvius.sample(CELLS, data=broken, target="score>=1", labels=4, executor="serial")
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_with_two_workers_no_label_is_lost_or_spent_twice(
     tmp_path: Path,
 ) -> None:

@@ -62,7 +62,12 @@ def test_guidance_beats_the_base_rate_on_a_measured_target() -> None:
 
 @pytest.mark.parametrize(
     "form",
-    ["none", "classifier-free", "gradient", "resampling", "classifier-free+gradient+resampling"],
+    [
+        "none",
+        *(pytest.param(f, marks=pytest.mark.slow) for f in ("classifier-free", "gradient")),
+        "resampling",
+        "classifier-free+gradient+resampling",
+    ],
 )
 def test_every_form_of_guidance_returns_what_meets_the_target(form: str) -> None:
     result = sample("nasbench201", target="params<=0.15M, depth>=36", n=5, guidance=form, seed=0)

@@ -109,10 +109,10 @@ def test_pending_lowers_the_value_of_neighbours() -> None:
     """The best candidate becomes pending; its neighbours lose more than others do."""
     history = observed()
     fitted = fit(history)
-    best = int(fitted(encode()(rows()[100:]), 0).argmax())
-    row = rows()[100:][best]
+    best = int(fitted(encode()(rows()[100:2000]), 0).argmax())
+    row = rows()[100:2000][best]
     near = history.fresh(table().space.neighbours(row))
-    far = rows()[2000:2200]
+    far = rows()[2000:2050]
     pending = Trial(60, Proposal(tuple(row.tolist()), "exhaustive"))
     with_it = fit(History(history.problem, [*history.trials, pending]))
     lost = []

@@ -34,10 +34,12 @@ INF = math.inf
 def normal(mean: list[list[float]], covariance: torch.Tensor | None = None) -> Posterior:
     """With given means and covariances; independent with deviation 1 unless said."""
     means = torch.tensor(mean, dtype=torch.float64)
-    eye = torch.eye(means.shape[1], dtype=torch.float64)
-    given = (eye if covariance is None else covariance).expand(len(mean), -1, -1)
+    constant = torch.zeros(len(means), dtype=torch.float64)
+    if covariance is None:
+        return Posterior(means, torch.ones_like(means), constant, None)
+    given = covariance.expand(len(mean), -1, -1)
     variance = given.diagonal(dim1=1, dim2=2)
-    return Posterior(means, variance, torch.zeros(len(means), dtype=torch.float64), given)
+    return Posterior(means, variance, constant, given)
 
 
 def pool(*outputs: Posterior, correlated: bool = False) -> PoolModel:

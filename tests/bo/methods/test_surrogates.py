@@ -119,9 +119,13 @@ def test_a_lower_fidelity(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", [pytest.param("one objective", marks=pytest.mark.slow), "two objectives"]
+    ("name", "wanted"),
+    [
+        pytest.param(name, wanted, marks=[] if name in ("gp", "ridge") else [pytest.mark.slow])
+        for name in predictor_names()
+        for wanted in ("one objective", "two objectives")
+    ],
 )
-@pytest.mark.parametrize("name", predictor_names())
 def test_warm_start(name: str, wanted: str) -> None:
     """From a task that ranks as the new one does, and says nothing of its cost."""
     truth = table()

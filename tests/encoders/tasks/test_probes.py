@@ -16,7 +16,15 @@ from vitruvius.spaces import space
 SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3"]
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nasbench201",
+        "nas-bench-graph",
+        pytest.param("nasbench101", marks=pytest.mark.slow),
+        pytest.param("mobilenetv3", marks=pytest.mark.slow),
+    ],
+)
 def test_probes_are_valid_distinct_and_always_the_same(name: str) -> None:
     here = space(name)
     probes = probe_design(here, 12)

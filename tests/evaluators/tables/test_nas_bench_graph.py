@@ -18,7 +18,16 @@ installed = pytest.mark.skipif(
 
 
 @installed
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Few rows, no count of parameters, and one as the others are.
+        pytest.param(
+            name, marks=() if name in ("proteins", "physics", "cora") else pytest.mark.slow
+        )
+        for name in TASKS
+    ],
+)
 def test_every_data_set(name: str) -> None:
     table = NASBenchGraphTable(name)
     assert "nas_bench_graph" not in sys.modules
