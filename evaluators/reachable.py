@@ -35,7 +35,7 @@ def check_reachable(space: Space, targets: Targets, exact: Exact) -> None:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> targets = parse_targets("params<=10", exact_metrics(cells))
-        >>> check_reachable(cells, targets, cells.statistics)
+        >>> check_reachable(cells, targets, cells.statistics)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
         vitruvius.core.errors.TargetError: 'params<=10' cannot be met: ...

@@ -1,8 +1,11 @@
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from beartype import BeartypeConf
+from beartype.claw import beartype_package
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -23,6 +26,18 @@ class RootIsAFolder:
         return pytest.Dir.from_parent(parent, path=path) if path == ROOT else None
 
 
+def _needing_jaxtyping() -> list[str]:
+    """Modules with shapes, or with names that beartype alone cannot resolve.
+
+    The rest is left to beartype, whose own check costs a fraction.
+    """
+    return [
+        ".".join(("vitruvius", *path.relative_to(ROOT).with_suffix("").parts))
+        for path in ROOT.rglob("*.py")
+        if re.search(r"\b(jaxtyping|TYPE_CHECKING)\b", path.read_text(encoding="utf-8"))
+    ]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--shapes",
@@ -34,7 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(RootIsAFolder())
     if config.getoption("--shapes"):
-        install_import_hook("vitruvius", "beartype.beartype")
+        beartype_package("vitruvius", conf=BeartypeConf(claw_is_pep526=False))
+        install_import_hook(_needing_jaxtyping(), "beartype.beartype")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,13 @@ from vitruvius.core.errors import UnknownNameError
 from vitruvius.encoders.feature_sets import FEATURE_SETS, Features, FeatureSets
 from vitruvius.spaces import space
 
-SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3", "toy_recipe.yaml"]
+SPACES = [
+    "nasbench201",
+    "nasbench101",
+    "nas-bench-graph",
+    pytest.param("mobilenetv3", marks=pytest.mark.slow),
+    "toy_recipe.yaml",
+]
 
 
 @cache

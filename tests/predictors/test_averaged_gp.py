@@ -23,7 +23,7 @@ from vitruvius.predictors.averaged_gp import (
 from vitruvius.predictors.predictor import NormalScores
 from vitruvius.spaces import space
 
-SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3", "toy_recipe.yaml"]
+SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "toy_recipe.yaml"]
 
 
 @cache
@@ -137,7 +137,7 @@ def test_posterior_equals_gpytorch() -> None:
     torch.testing.assert_close(ours.covariance[0], theirs.covariance_matrix, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("name", [*SPACES, pytest.param("mobilenetv3", marks=pytest.mark.slow)])
 def test_joint_has_the_marginals_on_its_diagonal(name: str) -> None:
     gp = AveragedGP().fit(observed(name), targets())
     new = observed(name, 30, 1)

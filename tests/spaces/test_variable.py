@@ -1,4 +1,5 @@
 import pytest
+from jaxtyping import config
 
 from vitruvius.core.errors import UsageError
 from vitruvius.spaces import Variable
@@ -45,7 +46,6 @@ def test_roles_are_operations_unless_said() -> None:
     ("kind", "place", "roles", "message"),
     [
         ("op", (0,), ("op",), "a role for each of its 2 choices"),
-        ("op", (0,), ("op", "zero"), "a role for each of its 2 choices"),
         ("edge", (0, 1), ("absent", "op"), "cannot have roles"),
         ("parent", (1,), ("op", "identity"), "cannot have roles"),
         ("recipe", (), ("absent", "op"), "cannot have roles"),
@@ -56,3 +56,14 @@ def test_roles_that_cannot_be(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         Variable("v", ("0", "1"), kind, place, roles)
+
+
+def test_unknown_roles_are_refused() -> None:
+    """Also where nothing checks annotations, as in a package that somebody else wrote."""
+    checked = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    try:
+        with pytest.raises(UsageError, match="a role for each of its 2 choices"):
+            Variable("v", ("0", "1"), "op", (0,), ("op", "zero"))  # type: ignore[arg-type]
+    finally:
+        config.update("jaxtyping_disable", checked)

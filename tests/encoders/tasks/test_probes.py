@@ -13,18 +13,15 @@ from vitruvius.encoders.tasks.task_description import distances
 from vitruvius.evaluators import NASBenchGraphTable, evaluator
 from vitruvius.spaces import space
 
-SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "mobilenetv3"]
+SPACES = [
+    "nasbench201",
+    "nas-bench-graph",
+    pytest.param("nasbench101", marks=pytest.mark.slow),
+    pytest.param("mobilenetv3", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "nasbench201",
-        "nas-bench-graph",
-        pytest.param("nasbench101", marks=pytest.mark.slow),
-        pytest.param("mobilenetv3", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("name", SPACES)
 def test_probes_are_valid_distinct_and_always_the_same(name: str) -> None:
     here = space(name)
     probes = probe_design(here, 12)
