@@ -27,14 +27,15 @@ class RootIsAFolder:
 
 
 def _needing_jaxtyping() -> list[str]:
-    """Modules with shapes, or with names that beartype alone cannot resolve.
+    """Modules with shapes, with names that beartype alone cannot resolve, or with dataclasses
+    that check their own fields, whose errors come first there.
 
     The rest is left to beartype, whose own check costs a fraction.
     """
     return [
         ".".join(("vitruvius", *path.relative_to(ROOT).with_suffix("").parts))
-        for path in ROOT.rglob("*.py")
-        if re.search(r"\b(jaxtyping|TYPE_CHECKING)\b", path.read_text(encoding="utf-8"))
+        for path in ROOT.glob("[a-z]*/**/*.py")
+        if re.search(r"\b(jaxtyping|TYPE_CHECKING|__post_init__)\b", path.read_text(encoding="utf-8"))
     ]
 
 
