@@ -35,7 +35,9 @@ def _needing_jaxtyping() -> list[str]:
     return [
         ".".join(("vitruvius", *path.relative_to(ROOT).with_suffix("").parts))
         for path in ROOT.glob("[a-z]*/**/*.py")
-        if re.search(r"\b(jaxtyping|TYPE_CHECKING|__post_init__)\b", path.read_text(encoding="utf-8"))
+        if re.search(
+            r"\b(jaxtyping|TYPE_CHECKING|__post_init__)\b", path.read_text(encoding="utf-8")
+        )
     ]
 
 
