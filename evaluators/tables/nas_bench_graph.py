@@ -117,15 +117,14 @@ def _read(
         )
     entries = [content.get(key) for key in keys]
     kept = torch.tensor([isinstance(entry, dict) for entry in entries])
-    columns = {
+    return x[kept], {
         name: torch.tensor(
-            [_number(entry.get(column)) for entry in entries if isinstance(entry, dict)],
+            [
+                value if isinstance(value := entry.get(column), int | float) else math.nan
+                for entry in entries
+                if isinstance(entry, dict)
+            ],
             dtype=torch.float64,
         )
         for name, column in COLUMNS.items()
     }
-    return x[kept], columns
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
