@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 
 # One torch thread per worker: two workers fill two cores.
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --shapes
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --shapes
 
 # What takes longer than a few seconds: trainings, kills, real databases, whole documents.
 slow: $(VENV)/.installed

@@ -221,6 +221,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(
     assert trajectory([e.trial for e in search.log.read()]) == uninterrupted(budget, workers)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_run_and_one_ends_what_the_other_leaves(runner: Runner) -> None:
     arguments = ("--budget", 24, "--workers", 2, "--batch", 4)
     first, second = runner.start(*arguments), runner.start(*arguments)

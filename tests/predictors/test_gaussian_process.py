@@ -39,6 +39,7 @@ def test_prediction_is_the_mixture_of_all_samples() -> None:
     torch.testing.assert_close(std.square(), second - means.mean(0).square())
 
 
+@pytest.mark.slow
 def test_unsure_far_from_labels() -> None:
     cells = space("mobilenetv3")
     x = cells.sample(60, 0)
