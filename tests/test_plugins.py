@@ -74,6 +74,7 @@ def test_space_evaluator_method_and_executor(run: Run) -> None:
     assert told == [27, 8, ["initial", "plug-method"], 12.0]
 
 
+@pytest.mark.slow
 def test_data_set_and_encoder(run: Run) -> None:
     told = run(
         "import vitruvius\n"
@@ -89,6 +90,7 @@ def test_data_set_and_encoder(run: Run) -> None:
     assert told == [True, 2, 3, 7]
 
 
+@pytest.mark.slow
 def test_generator_by_name_and_by_folder(run: Run, tmp_path: Path) -> None:
     (tmp_path / "plugged").touch()
     told = run(
@@ -99,6 +101,7 @@ def test_generator_by_name_and_by_folder(run: Run, tmp_path: Path) -> None:
     assert told == ["plug-generator", "plug-generator"]
 
 
+@pytest.mark.slow
 def test_predictor(run: Run) -> None:
     from vitruvius.predictors import resolver
 

@@ -237,7 +237,7 @@ def test_two_processes_share_a_run_and_one_ends_what_the_other_leaves(runner: Ru
 
 
 def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
-    arguments = ("--budget", 16, "--workers", 2)
+    arguments = ("--budget", 12, "--workers", 2)
     process = runner.start(*arguments)
     while not runner.owners():
         time.sleep(0.05)
@@ -249,8 +249,8 @@ def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
     assert all(entry.interrupted or entry.trial.done for entry in entries)
     assert sum(entry.vanished for entry in entries) == 0
     runner.finish(runner.start(*arguments))
-    check(opened(runner), 16)
-    assert trajectory([e.trial for e in opened(runner).log.read()]) == uninterrupted(16, 2)
+    check(opened(runner), 12)
+    assert trajectory([e.trial for e in opened(runner).log.read()]) == uninterrupted(12, 2)
 
 
 # Forks after the imports: eight processes that start together, at the price of one.

@@ -31,6 +31,7 @@ def test_members_answer_in_the_unit_of_the_labels() -> None:
         assert 0.3 < float(mean.median() / params.median()) < 3
 
 
+@pytest.mark.slow
 def test_trees_have_a_say_where_there_are_labels_to_split() -> None:
     x = CELLS.sample(SPLIT, 0)
     average = Average(CELLS)

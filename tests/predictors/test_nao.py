@@ -24,6 +24,7 @@ class TestSemiSupervisedContract(PredictorContract):
         return lambda seed: SemiNAS(space("nasbench201"), seed=seed, members=2, steps=80)
 
 
+@pytest.mark.slow
 def test_guesses_change_what_is_learnt_and_bring_members_together() -> None:
     cells = space("nasbench201")
     x = cells.sample(60, 0)

@@ -38,6 +38,7 @@ def test_every_name_fits_and_predicts() -> None:
         assert mean.shape == std.shape == (40,)
 
 
+@pytest.mark.slow
 def test_auto_takes_the_best_of_cross_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "_AT_ONCE", replace(resolver._AT_ONCE, fewest=60))
     x = CELLS.sample(60, 1)
