@@ -28,7 +28,8 @@ installed = pytest.mark.skipif(
         for name in TASKS
     ],
 )
-def test_every_data_set(name: str) -> None:
+def test_every_data_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "nas_bench_graph", raising=False)
     table = NASBenchGraphTable(name)
     assert "nas_bench_graph" not in sys.modules
     assert table.task == TASKS[name]
