@@ -1,1 +1,1 @@
-from .methods.design import initial_design as initial_design
+from .draws import initial_design as initial_design

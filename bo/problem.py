@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..core.errors import UnknownNameError, UsageError
+from ..core.errors import TargetError, UnknownNameError, UsageError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
+from ..evaluators.reachable import check_reachable
 from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..spaces import Space
 
@@ -109,6 +110,7 @@ class Problem:
         used = dict.fromkeys([*wanted, *self.constraints.names])
         self.learned = tuple(name for name in used if not self.metrics[name].exact)
         self._pool: Int[Tensor, "P V"] | None = None
+        self._listed: Int[Tensor, "A V"] | None = None
 
     @classmethod
     def of(
@@ -144,13 +146,46 @@ class Problem:
         """
         narrowed = copy(self)
         narrowed._pool = self.space.canonical(pool)
+        narrowed._listed = None
         return narrowed
 
+    @property
+    def bounded(self) -> bool:
+        """Whether only certain rows may be proposed, of an evaluator or a pool."""
+        return self._rows() is not None
+
+    def listed(self) -> Int[Tensor, "A V"] | None:
+        """Lists what may be proposed, constraints counted, or None where it cannot be listed."""
+        if self._listed is None:
+            rows = self._rows()
+            if rows is None and self.space.enumerable:
+                rows = self.space.enumerate()
+            if rows is not None:
+                self._listed = rows[self.possible(rows)]
+        return self._listed
+
+    def check_reachable(self) -> None:
+        """Refuses counted constraints that nothing can meet which may be proposed.
+
+        Raises:
+            TargetError: With the bound of the first that is beyond reach by itself; or where no
+                architecture meets all of them.
+        """
+        if not self.exact_constraints:
+            return
+        check_reachable(self.space, self.exact_constraints, self.exact, self._rows())
+        listed = self.listed()
+        if listed is not None and not len(listed):
+            raise TargetError(
+                f"No architecture meets all of {self.exact_constraints}.",
+                "Each alone can be met: loosen one of them.",
+            )
+
     def whole(self) -> Int[Tensor, "A V"] | None:
-        """Lists everything that can be proposed, or None where that is too much."""
+        """Lists everything that can be proposed, or None where that is too much to score."""
         if self._pool is not None:
             return self._pool
-        rows = None if self.evaluator is None else self.evaluator.rows
+        rows = self._rows()
         if rows is not None:
             return rows if len(rows) <= WHOLE else None
         if self.space.architecture_count <= WHOLE:
@@ -212,6 +247,11 @@ class Problem:
             metrics: Values by name.
         """
         return all(math.isfinite(metrics.get(name, math.nan)) for name in self.learned)
+
+    def _rows(self) -> Int[Tensor, "A V"] | None:
+        if self._pool is not None or self.evaluator is None:
+            return self._pool
+        return self.evaluator.rows
 
 
 def _names(text: str) -> list[str]:

@@ -11,18 +11,15 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ..core.seeding import derive_seed
+from .draws import draw_possible, initial_design
 from .method import Method
-from .methods.design import initial_design
 from .problem import Problem
 from .store import Entry
 from .trial import History, Proposal, Trial
 
-__all__ = ["FALLBACK", "INITIAL", "Next", "Proposer", "draw_possible"]
+__all__ = ["FALLBACK", "INITIAL", "Next", "Proposer"]
 
 INITIAL, FALLBACK = "initial", "fallback"
-# Draws from a space too large to list grow to this many times what is wanted before what meets the
-# exact constraints counts as exhausted.
-LARGEST_DRAW = 4**6
 
 
 @dataclass(frozen=True)
@@ -130,26 +127,6 @@ class Proposer:
     def _designs(self) -> Int[Tensor, "D V"]:
         """Twice as many as wanted, as some may be among prior results."""
         return draw_possible(self.problem, 2 * self.initial, derive_seed(self.seed, "initial"))
-
-
-def draw_possible(problem: Problem, n: int, seed: int) -> Int[Tensor, "B V"]:
-    """Draws distinct architectures that may be proposed, or fewer where there are no more.
-
-    Args:
-        problem: The objectives and constraints.
-        n: How many.
-        seed: Of the draw.
-    """
-    whole = problem.whole()
-    if whole is not None:
-        return initial_design(whole[problem.possible(whole)], n, seed)
-    draws = n
-    while True:
-        drawn = initial_design(problem.space, draws, seed)
-        found = drawn[problem.possible(drawn)]
-        if len(found) >= n or draws >= n * LARGEST_DRAW:
-            return found[:n]
-        draws *= 4
 
 
 def _uniform(history: History, seed: int, source: str) -> Proposal | None:

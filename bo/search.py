@@ -98,7 +98,7 @@ class Search:
                 f"The pruner {self.config.pruner!r} compares one objective, there are several.",
                 "Leave it out, or make all but one of them constraints.",
             )
-        self._exhausted = False
+        self._ended = False
         self._cpu = self._wall = 0.0
         self._timeout: float | None = None
 
@@ -360,8 +360,14 @@ class Search:
         if isinstance(self.method, ReportingMethod):
             summary |= self.method.report(History(self.problem, trials))
         notes = []
-        if self._exhausted:
+        if self._ended and self.problem.listed() is not None:
             notes.append("Everything that may be proposed has been; the search ended there.")
+        elif self._ended:
+            further = "further architecture" if trials else "architecture"
+            notes.append(
+                f"No {further} that meets {self.problem.exact_constraints} was found, though "
+                "there may be some; the search ended there."
+            )
         if not best and any(trial.done for trial in trials):
             notes.append("Nothing that was measured meets the constraints.")
         return SearchResult(self.problem, trials, best, summary, notes)
@@ -389,7 +395,7 @@ class Search:
                 )
                 entries = self.log.read()
             settled = all(entry.asked for entry in self.log.open())
-            if settled and (self._exhausted or self._spent(entries)):
+            if settled and (self._ended or self._spent(entries)):
                 break
             # Also where nothing runs here: other processes are at it.
             for finished in executor.wait(POLL):
@@ -409,12 +415,12 @@ class Search:
                 )
                 if again is not None:
                     return again
-        if self._exhausted or self._spent(entries) or not self._proposer.due(entries):
+        if self._ended or self._spent(entries) or not self._proposer.due(entries):
             return None
         if not self.log.may_propose(len(entries)):
             return None
         chosen = self._proposer.next(entries)
-        self._exhausted = chosen.proposal is None
+        self._ended = chosen.proposal is None
         if chosen.proposal is None:
             return None
         return self.log.claim(len(entries), chosen.proposal, rejected=chosen.rejected)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..core.distinct import first_of_each
 from ..evaluators.evaluation import Evaluation
 from .problem import Problem
 
@@ -218,11 +219,7 @@ class History:
         """
         space = self.problem.space
         x = space.canonical(x)
-        hashes = space.hashes(x)
-        kinds, owner = hashes.unique(return_inverse=True)
-        first = torch.full((len(kinds),), len(x)).scatter_reduce(
-            0, owner, torch.arange(len(x)), "amin"
-        )
+        kinds, first = first_of_each(space.hashes(x))
         x = x[first[~torch.isin(kinds, self.proposed(None))].sort().values]
         return x[self.problem.possible(x)]
 

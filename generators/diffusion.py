@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..core.distinct import first_of_each
 from ..core.errors import CheckpointError, UsageError
 from ..core.seeding import Seed, generators_for
 from ..spaces import Space
@@ -375,10 +376,7 @@ class GraphDiffusion(DiffusionPipeline):
             return None
         x, value = x[valid], value[valid]
         # One particle an architecture, so that survivors are many and not copies of one.
-        _, owner = space.hashes(x).unique(return_inverse=True)
-        first = torch.full((int(owner.max()) + 1,), len(x)).scatter_reduce(
-            0, owner, torch.arange(len(x)), "amin"
-        )
+        _, first = first_of_each(space.hashes(x))
         weight = resampling.tempered(value[first])
         best = weight.argsort(descending=True)[: max(size // 2, 1)]
         chosen = first[best[systematic(weight[best], size, generator)]]

@@ -8,7 +8,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from ..core.distinct import first_of_each
 from ..core.seeding import derive_seed, make_generator
+from ..evaluators.reachable import descend
 from ..predictors.goal import Goal
 from ..spaces import Space
 from .generator import Generator
@@ -57,6 +59,8 @@ def gather(
 ) -> Pool:
     """Lets a generator propose and sorts out what is worth returning.
 
+    Where nothing that it proposes meets the counted targets, descents look for what does.
+
     Args:
         goal: What is asked for.
         source: The generator.
@@ -104,6 +108,9 @@ def gather(
         enough = int(known.feasible.sum()) >= n
         if enough or len(known.x) + len(exclude) >= space.architecture_count:
             break
+    if goal.exact_targets and not bool(known.feasible.any()):
+        x = descend(space, goal.exact_targets, goal.exact, n + len(exclude), generator)
+        known = known.add(x, space.hashes(x), goal.feasible(x))
     value = goal.log_value(known.x) if goal.targets else torch.zeros(len(known.x)).double()
     order = torch.where(known.feasible, value, value - 1e9).argsort(descending=True, stable=True)
     return Pool(known.x[order], made, valid, len(torch.cat(hashes).unique()), met)
@@ -128,9 +135,6 @@ class _Distinct:
     ) -> _Distinct:
         x = torch.cat([self.x, x])
         hashes, feasible = torch.cat([self.hashes, hashes]), torch.cat([self.feasible, feasible])
-        kinds, owner = hashes.unique(return_inverse=True)
-        first = torch.full((len(kinds),), len(x)).scatter_reduce(
-            0, owner, torch.arange(len(x)), "amin"
-        )
+        kinds, first = first_of_each(hashes)
         keep = first[~torch.isin(kinds, self.excluded)].sort().values
         return _Distinct(x[keep], hashes[keep], feasible[keep], self.excluded)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..core.distinct import first_of_each
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import fitting_sets
@@ -78,7 +79,7 @@ class SourceTask:
         self.name, self.space, self.seed = name, space, seed
         self.description = description
         self.metrics = tuple(values)
-        self._hashes, first = _first(space.hashes(x))
+        self._hashes, first = first_of_each(space.hashes(x))
         self.x = x[first]
         self._labels = {}
         for metric, column in values.items():
@@ -118,7 +119,7 @@ class SourceTask:
         hashes, scores = self._told[metric]
         new = ~torch.isin(wanted, hashes)
         if bool(new.any()):
-            found, first = _first(wanted[new])
+            found, first = first_of_each(wanted[new])
             told = self._process(metric).predict_scores(x[new][first])[0].double()
             at = torch.searchsorted(self._hashes, found).clamp(max=len(self._hashes) - 1)
             labelled = self._hashes[at] == found
@@ -138,10 +139,3 @@ class SourceTask:
             process.fit(self.x[few], own[few])
             self._processes[metric] = process
         return self._processes[metric]
-
-
-def _first(hashes: Int[Tensor, " n"]) -> tuple[Int[Tensor, " u"], Int[Tensor, " u"]]:
-    """Distinct hashes in order, and where each occurs first."""
-    kinds, owner = hashes.unique(return_inverse=True)
-    first = torch.full((len(kinds),), len(hashes))
-    return kinds, first.scatter_reduce(0, owner, torch.arange(len(hashes)), "amin")

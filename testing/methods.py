@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ..bo.draws import initial_design
 from ..bo.method import Method
-from ..bo.methods.design import initial_design
 from ..bo.problem import Problem
 from ..bo.trial import History, Proposal, Trial
 from ..core.seeding import derive_seed
@@ -210,6 +210,16 @@ class MethodContract:
         problem = Problem.of(_table(cells, cells.enumerate()[::330]), maximize="quality")
         history = search(make(), problem, 1000)
         assert len(history) == 20
+        assert _distinct(history)
+
+    def test_every_row_of_a_sparse_table_too_large_to_score_is_proposed(
+        self, make: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cells = space("nasbench201")
+        problem = Problem.of(_table(cells, cells.enumerate()[::1500]), maximize="quality")
+        monkeypatch.setattr("vitruvius.bo.problem.WHOLE", 5)
+        history = search(make(), problem, 1000)
+        assert len(history) == len(cells.enumerate()[::1500])
         assert _distinct(history)
 
     def test_what_constraints_leave_is_exhausted(self, make: Make) -> None:

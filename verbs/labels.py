@@ -131,7 +131,8 @@ def spend_labels(
         how: How they are evaluated.
         exclude: Canonical rows that have labels already.
     """
-    from ..bo.methods.design import Design, initial_design
+    from ..bo.draws import initial_design
+    from ..bo.methods.design import Design
 
     rows, space = evaluator.rows, evaluator.space
     if evaluator.batched and how.run is None:

@@ -25,7 +25,7 @@ from ..evaluators.resolver import (
 )
 from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..generators.generator import Generator
-from ..generators.pool import gather
+from ..generators.pool import Pool, gather
 from ..generators.resolver import generator_for
 from ..generators.steering import reference_set, steer
 from ..predictors.goal import Goal
@@ -334,7 +334,7 @@ class Sampler:
             samples,
             summary,
             metrics,
-            self._notes(feasible, n, samples, generator, chosen),
+            self._notes(feasible, pool, n, samples, generator, chosen),
         )
 
     def exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
@@ -410,6 +410,7 @@ class Sampler:
     def _notes(
         self,
         feasible: Tensor,
+        pool: Pool,
         n: int,
         samples: list[Sample],
         generator: Generator,
@@ -429,6 +430,11 @@ class Sampler:
             )
         if self.goal.exact_targets and not bool(feasible.any()):
             notes.append(f"Nothing found meets {self.goal.exact_targets}; these come closest.")
+        elif self.goal.exact_targets and not pool.feasible:
+            notes.append(
+                f"The generator proposed nothing that meets {self.goal.exact_targets}; these were "
+                "found from its space by changing one variable after another."
+            )
         elif len(samples) < n:
             notes.append(f"Only {len(samples)} distinct architectures were found, not {n}.")
         return notes

@@ -193,6 +193,7 @@ def new_search(
 
     Raises:
         UsageError: As for `search`.
+        TargetError: For counted constraints that nothing can meet.
         UnknownNameError: As for `search`.
 
     Example:
@@ -233,6 +234,7 @@ def new_search(
         **settings,
     )
     problem = _problem(config, found, given)
+    problem.check_reachable()
     chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.errors import UnknownNameError, UsageError
-from ...core.seeding import derive_seed, make_generator
+from ...core.seeding import derive_seed
 from ...encoders.feature_sets import Features, FeatureSets, feature_sets_of, fitting_sets
 from ...generators.generator import Generator
 from ...generators.resolver import generator_for
@@ -25,7 +25,7 @@ from ..method import Scores
 from ..problem import Problem
 from ..trial import History, Proposal
 from .candidate_sources import propose_candidates
-from .neighbourhood import fresh_uniform
+from .neighbourhood import fresh_draws, fresh_uniform
 
 __all__ = ["BayesianOptimization"]
 
@@ -219,7 +219,7 @@ class BayesianOptimization:
             return None
         x = history.problem.whole()
         if x is None:
-            x = history.problem.space.sample(self.pool, make_generator(seed))
+            x = fresh_draws(history, self.pool, seed)
         x = history.fresh(x)
         if not len(x):
             return None

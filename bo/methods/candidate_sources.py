@@ -8,12 +8,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...core.distinct import first_of_each
 from ...core.errors import UnknownNameError
 from ...core.seeding import derive_seed, make_generator
 from ...generators.generator import Generator
 from ...generators.guidance import Guidance, Resampling
+from ..draws import possible_neighbours
 from ..ranking import rank
 from ..trial import History
+from .neighbourhood import fresh_draws
 
 __all__ = ["SOURCES", "propose_candidates"]
 
@@ -57,7 +60,7 @@ def propose_candidates(
     made = {
         "diffusion": lambda s: _generate(history, value, generator, n, s),
         "mutation": lambda s: _mutate(history, n, s),
-        "uniform": lambda s: history.problem.space.sample(n, make_generator(s)),
+        "uniform": lambda s: fresh_draws(history, n, s),
     }
     blocks, labels = [history.problem.space.sample(0, 0)], []
     for source in sources:
@@ -67,10 +70,7 @@ def propose_candidates(
         blocks.append(rows)
         labels += [source] * len(rows)
     x = torch.cat(blocks)
-    hashes = history.problem.space.hashes(x)
-    kinds, owner = hashes.unique(return_inverse=True)
-    first = torch.full((len(kinds),), len(x)).scatter_reduce(0, owner, torch.arange(len(x)), "amin")
-    keep = first.sort().values
+    keep = first_of_each(history.problem.space.hashes(x))[1].sort().values
     return x[keep], [labels[i] for i in keep.tolist()]
 
 
@@ -99,6 +99,8 @@ def _mutate(history: History, n: int, seed: int) -> Int[Tensor, "B V"]:
     space = history.problem.space
     best = history.x[rank(history).argsort(stable=True)[:PARENTS]]
     near = torch.cat([space.neighbours(row) for row in best])
+    if not bool(history.problem.possible(near).any()):
+        return torch.cat([possible_neighbours(history.problem, row) for row in best])[:n]
     chance = make_generator(seed)
     near = near[torch.randperm(len(near), generator=chance)]
     parents = near[: max(1, n // max(len(near) // len(best), 1))]

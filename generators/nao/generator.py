@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ...core.distinct import first_of_each
 from ...core.errors import CheckpointError, UnknownNameError, UsageError
 from ...core.seeding import Seed, generators_for
 from ...encoders.ascent import Worth, ascend
@@ -286,8 +287,7 @@ def _distinct(
     """Valid architectures once each, in canonical form."""
     valid = space.is_valid(x)
     x, value = space.canonical(x[valid]), value[valid]
-    kinds, owner = space.hashes(x).unique(return_inverse=True)
-    first = torch.full((len(kinds),), len(x)).scatter_reduce(0, owner, torch.arange(len(x)), "amin")
+    _, first = first_of_each(space.hashes(x))
     return x[first], value[first]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from vitruvius.bo.draws import draw_possible
 from vitruvius.bo.method import Method
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.proposer import FALLBACK, INITIAL, Proposer, draw_possible
+from vitruvius.bo.proposer import FALLBACK, INITIAL, Proposer
 from vitruvius.bo.store import Entry, Run, RunConfig, TrialLog
 from vitruvius.bo.trial import History, Proposal
 from vitruvius.evaluators import Evaluation, Metric

@@ -67,3 +67,12 @@ def test_same_seed_same_pool() -> None:
     a, b, c = (gather(goal_of(""), source, Guidance(), 20, exclude=none, seed=s) for s in (1, 1, 2))
     assert torch.equal(a.x, b.x)
     assert not torch.equal(a.x[:20], c.x[:20])
+
+
+def test_counted_targets_are_met_where_a_generator_proposes_nothing_that_does() -> None:
+    nets = space("mobilenetv3")
+    targets = parse_targets("params<=3.5M", exact_metrics(nets))
+    goal = Goal(nets, targets, nets.statistics, {})
+    pool = gather(goal, Uniform(), Guidance(), 3, exclude=nets.sample(0, 0))
+    assert pool.feasible == 0
+    assert bool(targets.satisfied(nets.statistics(pool.x[:3])).all())

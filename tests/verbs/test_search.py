@@ -139,8 +139,17 @@ def test_nothing_feasible_exits_with_3(run: Command) -> None:
     code, out, err = run(*arguments, "--where", "valid_perf>=0.99", "--run", "a")
     assert (code, json.loads(out)["best"]) == (3, [])
     assert "Nothing that was measured meets" in err
-    code, out, _ = run(*arguments, "--where", "params<=0.01", "--run", "b")
-    assert (code, json.loads(out)["trials"]) == (3, [])
+
+
+def test_counted_constraints_that_nothing_meets_are_refused_with_their_bound(
+    run: Command, tmp_path: Path
+) -> None:
+    arguments = (*CORA, "--maximize", "valid_perf", "--run", tmp_path / "run")
+    code, _, err = run(*arguments, "--where", "params<=0.01")
+    assert (code, err.count("the smallest params in the 26,206 rows there are is")) == (2, 1)
+    code, _, err = run(*arguments, "--where", "params<=0.06M, depth>=4, depth<=4, macs<=1")
+    assert code == 2
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -308,3 +317,14 @@ def test_earlier_runs_have_to_fit(tmp_path: Path) -> None:
         searching.new_search(
             "nas-bench-graph", maximize="valid_perf", method="random", warm_start=[tmp_path / "old"]
         )
+
+
+def test_giving_up_says_that_nothing_was_found_and_not_that_all_was_tried(run: Command) -> None:
+    where = "depth<=48, params>=7M"
+    Path("train.py").write_text(TRAIN)
+    code, out, err = run(
+        "search", "mobilenetv3", "--maximize", "accuracy", "--where", where, "--budget", 3,
+        "--evaluator", "train.py:evaluate", "--method", "random", "--format", "json",
+    )  # fmt: skip
+    assert (code, json.loads(out)["trials"]) == (3, [])
+    assert "No architecture that meets depth<=48, params>=7M was found" in err
