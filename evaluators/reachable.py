@@ -20,7 +20,7 @@ Exact = Callable[[Tensor], Mapping[str, Tensor]]
 
 # Draws a round and rounds of descents; steps of a descent that lessen nothing, and random steps
 # inside the targets after it has got there.
-STARTS, ROUNDS, LEVEL, WALK = 32, 4, 8, 8
+STARTS, ROUNDS, LEVEL, WALK = 16, 8, 8, 8
 
 
 def check_reachable(
@@ -102,6 +102,8 @@ def descend(
             for start in space.sample(STARTS, generator)
             if (row := _lessen(space, targets, exact, start, generator)) is not None
         ]
+        if not ends:
+            break
         found = torch.cat([found, *ends])
         found = found[first_of_each(space.hashes(found))[1].sort().values]
     return found[:n]
