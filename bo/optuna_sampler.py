@@ -14,6 +14,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import BaseTrial, FrozenTrial, TrialState
 
 from ..core.seeding import derive_seed, make_generator
+from ..core.torch_state import own_torch_state
 from ..evaluators.evaluation import Evaluation, Status
 from ..evaluators.metric import Metric
 from ..spaces import Architecture, Space, space as space_named
@@ -107,6 +108,7 @@ class VitruviusSampler(BaseSampler):
         self._others = RandomSampler(seed=seed)
         self._exhausted_at: set[int] = set()
 
+    @own_torch_state()
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -115,6 +117,7 @@ class VitruviusSampler(BaseSampler):
             for variable in self.space.variables
         }
 
+    @own_torch_state()
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
@@ -137,6 +140,7 @@ class VitruviusSampler(BaseSampler):
             _stop(study)
         return {}
 
+    @own_torch_state()
     def sample_independent(
         self,
         study: Study,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed
+from ..core.torch_state import own_torch_state
 from ..evaluators.evaluation import Evaluation, Status
 from ..spaces import ArchitectureLike
 from .executors import Executor, Finished, Task, executor as make_executor
@@ -63,6 +64,7 @@ class Search:
         'ok'
     """
 
+    @own_torch_state()
     def __init__(
         self,
         problem: Problem,
@@ -104,6 +106,7 @@ class Search:
 
     # -- by hand --------------------------------------------------------------------------------
 
+    @own_torch_state()
     def ask(self, q: int = 1, pool: Int[Tensor, "P V"] | None = None) -> list[Trial]:
         """Decides what to evaluate next, for people who evaluate elsewhere.
 
@@ -132,6 +135,7 @@ class Search:
                 asked.append(entry.trial)
         return asked
 
+    @own_torch_state()
     def score(self, pool: Int[Tensor, "P V"]) -> Scores:
         """Says what the method thinks of architectures, from all results there are.
 
@@ -150,6 +154,7 @@ class Search:
             )
         return self.method.score(history, pool, derive_seed(self.config.seed, "score"))
 
+    @own_torch_state()
     def tell(
         self,
         what: int | ArchitectureLike | Evaluation,
@@ -203,6 +208,7 @@ class Search:
             )
         return self._tell(given, what if isinstance(what, int) else None)
 
+    @own_torch_state()
     def tell_all(self, results: Sequence[ExternalResult]) -> dict[str, int]:
         """Takes many results; those of architectures that have one already are left out.
 
@@ -297,6 +303,7 @@ class Search:
 
     # -- by itself ------------------------------------------------------------------------------
 
+    @own_torch_state()
     def run(
         self,
         budget: int,
@@ -342,6 +349,7 @@ class Search:
                 self._wall += time.monotonic() - wall
         return self.result()
 
+    @own_torch_state()
     def result(self) -> SearchResult:
         """Sums up what the log holds."""
         entries = self.log.read()

@@ -163,7 +163,8 @@ def evaluate_with(
     """
     takes = "context" in inspect.signature(evaluator.evaluate).parameters
     given = {"context": context} if takes else {}
-    told: object = evaluator.evaluate(architecture, fidelity, seed, **given)
+    with users_torch_state():
+        told: object = evaluator.evaluate(architecture, fidelity, seed, **given)
     if not isinstance(told, Evaluation):
         raise TypeError(f"the evaluator returned {type(told).__name__}, not an Evaluation")
     return told

@@ -11,6 +11,7 @@ from ..core.errors import UnknownNameError
 from ..core.evaluator_config import EvaluatorConfig
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
+from ..core.torch_state import own_torch_state
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator
@@ -75,6 +76,7 @@ def data_sets(space_name: str) -> list[str]:
     return sorted(name for kind in _serving(space_name) for name in kind.data_sets)
 
 
+@own_torch_state()
 def evaluator(
     space: Space,
     source: EvaluatorLike | Sequence[EvaluatorLike],

@@ -22,6 +22,7 @@ from torch import Tensor
 from ..core.distinct import first_of_each
 from ..core.errors import CheckpointError, UsageError
 from ..core.seeding import Seed, generators_for
+from ..core.torch_state import own_torch_state
 from ..spaces import Space
 from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
 from .denoiser import GraphDenoiser, fingerprints, schema_of
@@ -129,6 +130,7 @@ class GraphDiffusion(DiffusionPipeline):
         number = self.denoiser.space_index(space.name)
         return torch.isin(fingerprints(space, x, number), hashes) if len(hashes) else None
 
+    @own_torch_state()
     @torch.no_grad()
     def propose(
         self,

@@ -15,6 +15,7 @@ from ..core.checkpoint import Checkpoint
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError
 from ..core.seeding import derive_seed, make_generator
+from ..core.torch_state import own_torch_state
 from ..spaces import Space
 from .card import model_card
 from .choices import DIFFUSION
@@ -74,6 +75,7 @@ def source_of(space: Space, rows: Int[Tensor, "A V"] | None = None, seed: int = 
     return Source(space, space.sample(LARGE, derive_seed(seed, "rows")), tails=tails)
 
 
+@own_torch_state()
 def train_generator(
     sources: Sequence[Source],
     folder: str | Path,

@@ -17,6 +17,7 @@ from ..core.checkpoint import Checkpoint
 from ..core.errors import UsageError
 from ..core.progress import progress_bar
 from ..core.seeding import Seed, derive_seed, make_generator
+from ..core.torch_state import own_torch_state
 from ..encoders.layout import family
 from ..spaces import Space
 from .continuous import relax
@@ -117,6 +118,7 @@ def tail_sample(space: Space, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
     return space.canonical(x[space.is_valid(x)])
 
 
+@own_torch_state()
 def new_denoiser(
     sources: Sequence[Source],
     *,

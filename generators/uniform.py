@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.seeding import Seed, generators_for
+from ..core.torch_state import own_torch_state
 from ..spaces import Space
 from .generator import Proposals, check_counts
 from .guidance import Guidance
@@ -54,6 +55,7 @@ class Uniform:
         """
         return torch.zeros(len(x), dtype=torch.bool)
 
+    @own_torch_state()
     def propose(
         self,
         space: Space,

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.torch_state import own_torch_state
 from ..encoders.feature_sets import Features, feature_sets_of
 from ..spaces import Space
 from .posterior import Posterior, log_interval
@@ -101,6 +102,7 @@ class Predictor(ABC):
     def dropped(self) -> tuple[str, ...]:
         return ()
 
+    @own_torch_state()
     def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Predictor:
         """Fits to labelled architectures.
 
@@ -120,6 +122,7 @@ class Predictor(ABC):
         self.scores = NormalScores(values)
         return self.fit_scores(x, self.scores(values).float())
 
+    @own_torch_state()
     def fit_scores(
         self,
         x: Int[Tensor, "n V"] | Features,
@@ -142,6 +145,7 @@ class Predictor(ABC):
         self._fit(data, z, fidelity)
         return self
 
+    @own_torch_state()
     def posterior(self, x: Int[Tensor, "B V"] | Features, *, joint: bool = False) -> Posterior:
         """Returns the posterior of the normal scores, at the full fidelity.
 

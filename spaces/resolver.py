@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.errors import UnknownNameError
 from ..core.registry import Registry
+from ..core.torch_state import own_torch_state
 from .architecture import Architecture
 from .declared import DeclaredSpace
 from .space import Space
@@ -32,6 +33,7 @@ def names() -> list[str]:
     return sorted(SPACES.names())
 
 
+@own_torch_state()
 def space(name: str) -> Space:
     """Returns a space by name.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..core.device import resolve_device
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed
+from ..core.torch_state import own_torch_state
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.reachable import check_reachable
@@ -42,6 +43,7 @@ __all__ = ["Sampler", "sample"]
 DEFAULT_LABELS = 200
 
 
+@own_torch_state()
 def sample(
     space: str | Space,
     *,
@@ -198,6 +200,7 @@ class Sampler:
         [1.0, 1.0]
     """
 
+    @own_torch_state()
     def __init__(
         self,
         space: Space,
@@ -251,6 +254,7 @@ class Sampler:
         told = self.targets.restrict(names - set(learnt) | set(fitted))
         self.goal = Goal(space, told, self.exact, fitted, seed=seed)
 
+    @own_torch_state()
     def sample(
         self,
         n: int = 10,

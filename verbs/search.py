@@ -17,6 +17,7 @@ from ..bo.search import Search
 from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
 from ..bo.trial import Trial
 from ..core.errors import UsageError
+from ..core.torch_state import own_torch_state
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
@@ -46,6 +47,7 @@ __all__ = [
 AUTO = "auto"
 
 
+@own_torch_state()
 def search(
     space: str | Space,
     *,
@@ -155,6 +157,7 @@ def search(
     return _run(made, budget, workers, executor, timeout, progress)
 
 
+@own_torch_state()
 def new_search(
     space: str | Space,
     *,
@@ -241,6 +244,7 @@ def new_search(
     return Search(problem, chosen, Run.create(config, problem.objectives, run, storage))
 
 
+@own_torch_state()
 def open_search(
     run: str | Path,
     storage: str | None = None,
@@ -275,6 +279,7 @@ def open_search(
     return Search(_problem(config, found, given), _method(config, method, found), opened)
 
 
+@own_torch_state()
 def resume(
     run: str | Path,
     storage: str | None = None,
@@ -386,6 +391,7 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
     return chosen
 
 
+@own_torch_state()
 def warm_start_task(space: Space, run: str | Path) -> SourceTask:
     """Makes a source task of a run.
 
@@ -417,6 +423,7 @@ def _source_of(space: Space, run: str | Path) -> SourceConfig:
     )
 
 
+@own_torch_state()
 def finished_trials(space: Space, run: str | Path, storage: str | None = None) -> list[Trial]:
     """Returns what a run has measured in full, whatever made it.
 

@@ -20,6 +20,7 @@ from ..bo.trial import History
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError, UsageError
 from ..core.seeding import derive_seed
+from ..core.torch_state import own_torch_state
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from ..datasets.task import read_task
 from ..encoders.tasks.graph_task import describe_graph
@@ -90,6 +91,7 @@ class TransferResult:
         self.sampled.save(folder / "candidates")
 
 
+@own_torch_state()
 def transfer(
     space: str | Space | None = None,
     *,

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...core.distinct import first_of_each
 from ...core.errors import CheckpointError, UnknownNameError, UsageError
 from ...core.seeding import Seed, generators_for
+from ...core.torch_state import own_torch_state
 from ...encoders.ascent import Worth, ascend
 from ...encoders.autoencoder import decode
 from ...encoders.latent_head import LatentHead
@@ -103,6 +104,7 @@ class NAO:
         seen = self.network.seen.cpu()
         return torch.isin(space.hashes(x), seen) if len(seen) else None
 
+    @own_torch_state()
     @torch.no_grad()
     def propose(
         self,

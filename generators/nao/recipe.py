@@ -13,6 +13,7 @@ from torch import Tensor
 from ...core.checkpoint import Checkpoint
 from ...core.device import resolve_device
 from ...core.seeding import derive_seed
+from ...core.torch_state import own_torch_state
 from ...encoders.autoencoding import train_autoencoder
 from ...encoders.schema import Schema
 from ...spaces import Space
@@ -22,6 +23,7 @@ from .network import NAONetwork
 __all__ = ["train_nao"]
 
 
+@own_torch_state()
 def train_nao(
     space: Space,
     rows: Int[Tensor, "A V"],

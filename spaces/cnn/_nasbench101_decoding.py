@@ -17,19 +17,20 @@ from torch import Tensor, nn
 from ._nasbench101_layout import EDGES, INNER, LAST, MAX_EDGES
 
 NEEDS = 2 * LAST
-NODE = torch.arange(1, LAST)
+NODE = torch.arange(1, LAST, device="cpu")
 # Numbers of present inner nodes a cell may have, and the smallest that each edge asks for.
-SIZES = torch.arange(INNER + 1)
-LEAST = torch.tensor([max(i, j % LAST) for i, j in EDGES])
-BIT = 1 << torch.arange(len(EDGES))
+SIZES = torch.arange(INNER + 1, device="cpu")
+LEAST = torch.tensor([max(i, j % LAST) for i, j in EDGES], device="cpu")
+BIT = 1 << torch.arange(len(EDGES), device="cpu")
 # Needs that each edge meets: one at either end.
-MEETS = torch.tensor([1 << i | 1 << (LAST + j - 1) for i, j in EDGES])
+MEETS = torch.tensor([1 << i | 1 << (LAST + j - 1) for i, j in EDGES], device="cpu")
 # By size: the needs of the nodes that are there, and the edges between them.
 REQUIRED = torch.tensor(
     [
         sum(1 << i | 1 << (LAST + i - 1) for i in range(1, size + 1)) | 1 | 1 << (NEEDS - 1)
         for size in range(INNER + 1)
-    ]
+    ],
+    device="cpu",
 )
 ALIVE = ((SIZES[:, None] >= LEAST) * BIT).sum(1)
 HALF = 11

@@ -50,12 +50,16 @@ WEIGHTS = torch.tensor(
         [2, 0, 1],
         [1, 0, 1],
         [0] * 3,
-    ]
-).double()
+    ],
+    dtype=torch.float64,
+    device="cpu",
+)
 # Multiply-adds per graph node: a * i * H + b * H * H. Both steps of ARMA use the root weight.
 PRODUCTS = torch.tensor(
-    [[1, 0], [1, 0], [1, 0], [2, 0], [2, 0], [3, 1], [2, 0], [1, 0], [0, 0]]
-).double()
+    [[1, 0], [1, 0], [1, 0], [2, 0], [2, 0], [3, 1], [2, 0], [1, 0], [0, 0]],
+    dtype=torch.float64,
+    device="cpu",
+)
 
 TASKS = {
     "cora": GraphTask(features=1433, classes=7, hidden=256, head_layers=1, nodes=2708, edges=5278),
