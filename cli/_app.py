@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..core.errors import UsageError, VitruviusError
+from ..core.output import talk_to_stderr
 from ._listing import Listing
 
 __all__ = [
@@ -140,7 +141,7 @@ def resumable(again: str) -> Iterator[None]:
         again: The command that goes on after an interruption; blank where nothing is kept.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with talk_to_stderr():
             yield
     except KeyboardInterrupt:
         if again:

@@ -15,10 +15,9 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
-import cloudpickle
-
 from ...core.errors import UsageError
 from ...evaluators.evaluator import Evaluator
+from ...evaluators.reference import pickled
 from ._worker import work
 from .executor import Finished, Report, Task, failure
 
@@ -67,7 +66,7 @@ class ProcessExecutor:
         self.workers, self.timeout, self._space = workers, timeout, evaluator.space
         self.report: Report = lambda position, step, metrics: True
         try:
-            self._evaluator = cloudpickle.dumps(evaluator)
+            self._evaluator = pickled(evaluator)
         except Exception as error:
             raise UsageError(
                 f"The evaluator cannot be sent to another process: {error}.",
