@@ -134,6 +134,9 @@ def resume(
     workers: Annotated[int | None, typer.Option(help="As for search.")] = None,
     executor: Annotated[str | None, typer.Option(help="As for search.")] = None,
     timeout: Timeout = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Evaluate again what has failed.")
+    ] = False,
     output: Output = Format.table,
 ) -> None:
     """Go on with a run: after an interruption, beside other processes, or with more budget."""
@@ -148,6 +151,7 @@ def resume(
             workers=workers,
             executor=executor,
             timeout=timeout,
+            retry_failed=retry_failed,
             progress=progress(),
         )
     _print_result(result, output)

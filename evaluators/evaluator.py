@@ -31,6 +31,8 @@ class Evaluator(ABC):
     Attributes:
         fidelities: Budgets below the full one that `evaluate` takes, ascending (e.g. epochs).
         batched: Whether `values` looks many architectures up at once, at next to no cost.
+        assumed: Those of `metrics` that it was only asked for, so that nobody knows yet whether it
+            returns them.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -49,6 +51,7 @@ class Evaluator(ABC):
 
     fidelities: tuple[int, ...] = ()
     batched: bool = False
+    assumed: tuple[str, ...] = ()
 
     def __init__(
         self, space: Space, metrics: dict[str, Metric], *, task: Task | None = None

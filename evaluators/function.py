@@ -72,6 +72,7 @@ class FunctionEvaluator(Evaluator):
         super().__init__(space, own, task=task)
         self._function = function
         self._others: frozenset[str] = frozenset()
+        self.assumed = tuple(own)
 
     def without(self, names: Collection[str]) -> FunctionEvaluator:
         """Returns the same without metrics that others measure.
@@ -82,6 +83,7 @@ class FunctionEvaluator(Evaluator):
         left = copy(self)
         left._others = frozenset(names)
         left.metrics = {k: metric for k, metric in self.metrics.items() if k not in names}
+        left.assumed = tuple(left.metrics)
         return left
 
     def evaluate(

@@ -123,7 +123,7 @@ def pickled(evaluator: Evaluator) -> bytes:
     return sent
 
 
-class _Remaking(cloudpickle.Pickler):  # type: ignore[misc]
+class _Remaking(cloudpickle.Pickler):
     """Sends how an evaluator was made in the place of it."""
 
     def reducer_override(self, obj: Any) -> Any:
@@ -135,15 +135,15 @@ class _Named:
     """What has a name in a file or module, which other processes look up there."""
 
     def __init__(self, home: str, name: str, function: Any) -> None:
-        self._place = home, name
+        self._place, self._function = (home, name), function
         update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__wrapped__(*args, **kwargs)  # type: ignore[attr-defined]
+        return self._function(*args, **kwargs)
 
     def __reduce__(self) -> Any:
         if _BY_VALUE.get():
-            return partial(_Named, *self._place), (self.__wrapped__,)  # type: ignore[attr-defined]
+            return partial(_Named, *self._place), (self._function,)
         return _named, self._place
 
 

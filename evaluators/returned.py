@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
+from typing import Any
 
 from ..core.errors import nearest
 
@@ -44,7 +45,7 @@ def number(value: object) -> float:
     return float(item)
 
 
-def numbers(values: Mapping[object, object]) -> tuple[dict[str, float], dict[str, str]]:
+def numbers(values: Mapping[Any, object]) -> tuple[dict[str, float], dict[str, str]]:
     """Parts numbers from all else.
 
     Args:
@@ -67,7 +68,7 @@ def numbers(values: Mapping[object, object]) -> tuple[dict[str, float], dict[str
     return found, others
 
 
-def by_metric(returned: object, metrics: Iterable[str]) -> Mapping[object, object]:
+def by_metric(returned: object, metrics: Iterable[str]) -> Mapping[Any, object]:
     """Returns what a function returned by metric; a bare number is that of the only metric.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import yaml
 
+from ..bo.executors.resolver import EXECUTORS
 from ..bo.method import Method
 from ..bo.problem import Problem
 from ..bo.progress import Progress
@@ -16,7 +17,7 @@ from ..bo.result import SearchResult
 from ..bo.search import Search
 from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
 from ..bo.trial import Trial
-from ..core.errors import UsageError
+from ..core.errors import UnknownNameError, UsageError
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
@@ -205,11 +206,9 @@ def new_search(
         raise UsageError("A run in a storage needs a name.", "Give one as `run`.")
     if settings.get("initial") is None:
         settings["initial"] = 0 if warm_start else 5
-    for name, least in (("budget", 1), ("batch", 1), ("initial", 0), ("workers", 1)):
-        if settings.get(name, least) < least:
-            raise UsageError(
-                f"`{name}` must be at least {least}, got {settings[name]}.", "Give more."
-            )
+    least = {"budget": 1, "batch": 1, "initial": 0, "workers": 1}
+    check_at_least(**{name: (settings.get(name, low), low) for name, low in least.items()})
+    checked_executor(settings.get("executor", AUTO))
     found = make_space(space) if isinstance(space, str) else space
     if task:
         found = found.for_task(read_task(task, found.task))
@@ -233,6 +232,7 @@ def new_search(
         **settings,
     )
     problem = _problem(config, found, given)
+    problem.check_names()
     chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))
@@ -284,6 +284,7 @@ def resume(
     space: Space | None = None,
     evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     method: Method | None = None,
+    retry_failed: bool = False,
     progress: Progress | None = None,
 ) -> SearchResult:
     """Goes on with a run: after an interruption, beside other processes, or with more budget.
@@ -298,21 +299,28 @@ def resume(
         space: As for `open_search`.
         evaluator: As for `open_search`.
         method: As for `open_search`.
+        retry_failed: Whether to evaluate again what has failed.
         progress: The display that is reported to.
 
     Raises:
-        UsageError: As for `open_search`, or where the run has no evaluator.
+        UsageError: As for `open_search`, for a budget below that of the run, or other arguments out
+            of range, or where the run has no evaluator.
     """
     opened = open_search(run, storage, space=space, evaluator=evaluator, method=method)
     config = opened.config
-    return _run(
-        opened,
-        max(budget or 0, config.budget),
-        workers or config.workers,
-        executor or config.executor,
-        timeout or config.timeout,
-        progress,
-    )
+    if budget is not None and budget < config.budget:
+        raise UsageError(
+            f"The budget of {opened.log.run.location} is {config.budget} and can only grow, got "
+            f"{budget}.",
+            "Leave it out, or give more.",
+        )
+    if opened.problem.evaluator is None:
+        raise no_evaluator(opened.log.run.location)
+    workers = config.workers if workers is None else workers
+    timeout = config.timeout if timeout is None else timeout
+    executor = checked_executor(executor or config.executor)
+    check_at_least(workers=(workers, 1))
+    return _run(opened, budget or config.budget, workers, executor, timeout, progress, retry_failed)
 
 
 def _run(
@@ -322,11 +330,19 @@ def _run(
     executor: str,
     timeout: float | None,
     progress: Progress | None,
+    retry_failed: bool = False,
 ) -> SearchResult:
     evaluator = made.problem.evaluator
     if evaluator is not None:
         executor = automatic_executor(executor, evaluator, workers)
-    return made.run(budget, workers=workers, executor=executor, timeout=timeout, progress=progress)
+    return made.run(
+        budget,
+        workers=workers,
+        executor=executor,
+        timeout=timeout,
+        retry_failed=retry_failed,
+        progress=progress,
+    )
 
 
 def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
@@ -340,6 +356,46 @@ def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
     if name != AUTO:
         return name
     return "serial" if evaluator.batched and workers == 1 else "process"
+
+
+def check_at_least(**given: tuple[int, int]) -> None:
+    """Checks numbers.
+
+    Args:
+        **given: A number and the least that it may be, by its name.
+
+    Raises:
+        UsageError: For one that is less.
+    """
+    for name, (number, least) in given.items():
+        if number < least:
+            raise UsageError(f"`{name}` must be at least {least}, got {number}.", "Give more.")
+
+
+def checked_executor(name: str) -> str:
+    """Returns the name of an executor that there is, or ``auto``.
+
+    Args:
+        name: As for `search`.
+
+    Raises:
+        UnknownNameError: For another name.
+    """
+    if name != AUTO and name not in EXECUTORS:
+        raise UnknownNameError.of("executor", name, [AUTO, *EXECUTORS.names()])
+    return name
+
+
+def no_evaluator(location: str) -> UsageError:
+    """Makes the error of a run that nobody here can evaluate for.
+
+    Args:
+        location: How users call the run.
+    """
+    return UsageError(
+        f"{location} has no evaluator to run: its results are told.",
+        "Use `ask` and `tell`; `vitruvius show` prints what it holds.",
+    )
 
 
 def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) -> Problem:

@@ -216,7 +216,7 @@ def transfer(
             task=str(found.task) if task or new.task is not None else "",
             seed=seed,
             progress=progress,
-        )
+        ).check()
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
         values = {name: history.values[name] for name in result.problem.learned}

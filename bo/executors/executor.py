@@ -77,6 +77,8 @@ class Executor(Protocol):
         free: How many more can start at once: workers that are ready and idle. A search claims no
             more, so that what it claims is evaluated.
         report: Takes intermediate values of what runs; set by whoever submits.
+
+    One that knows how many threads of torch an evaluation has says so as `threads`.
     """
 
     report: Report

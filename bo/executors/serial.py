@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
+import torch
+
 from ...core.errors import UsageError
 from ...core.output import talk_to_stderr
 from ...evaluators.evaluator import Evaluator
@@ -52,6 +54,7 @@ class SerialExecutor:
             )
         self._evaluator = evaluator
         self._tasks: list[Task] = []
+        self.threads = torch.get_num_threads()
         self.report: Report = lambda position, step, metrics: True
 
     @property

@@ -93,7 +93,8 @@ def test_a_file_of_any_name_is_run_under_one_that_processes_find(tmp_path: Path,
 def test_what_a_named_evaluator_holds_is_made_again_by_workers(tmp_path: Path) -> None:
     path = tmp_path / "holder.py"
     path.write_text(
-        SOURCE.replace("self.epochs = epochs", "self.epochs, self.held = epochs, __import__('threading').Lock()")
+        SOURCE.replace("epochs = epochs", "epochs, self.held = epochs, threading.Lock()")
+        + "\nimport threading"
         + "\nready = Trainer(__import__('vitruvius').space('nasbench201'), epochs=4)\n"
         + "call = lambda a: {'ones': ready.epochs}\n"
     )
