@@ -249,6 +249,7 @@ class Search:
                 counts["known"] += 1
             elif known:
                 self._tell(evaluation, None)
+                self.log.read()
                 counts["told"] += 1
                 counts["failed"] += evaluation.status == "failed"
             else:
@@ -409,6 +410,9 @@ class Search:
             entries = self.log.read()
             if self.log.reap():
                 continue
+            if self._mistake(entries):
+                self.log.abandon("interrupted")
+                break
             if progress.wants():
                 progress.show(self._snapshot(entries))
             while executor.free and (entry := self._start(entries)):
@@ -428,9 +432,6 @@ class Search:
                 entries = self.log.read()
             settled = all(entry.asked for entry in self.log.open())
             if settled and (self._exhausted or self._spent(entries)):
-                break
-            if self._mistake(entries):
-                self.log.abandon("interrupted")
                 break
             # Also where nothing runs here: other processes are at it.
             for finished in executor.wait(POLL):

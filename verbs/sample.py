@@ -16,6 +16,7 @@ from ..core.errors import UsageError
 from ..core.seeding import derive_seed
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
+from ..evaluators.names import check_names
 from ..evaluators.reachable import check_reachable
 from ..evaluators.resolver import (
     EvaluatorLike,
@@ -220,6 +221,7 @@ class Sampler:
         else:
             measured = {} if labels_from is None else metrics_named(space, target)
         self.metrics = {**exact_metrics(space), **measured}
+        check_names(() if data is None else data.assumed, list(exact_metrics(space)))
         self.targets = parse_targets(target, self.metrics) if target else Targets()
         names = set(self.targets.names)
         learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]
