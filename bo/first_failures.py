@@ -12,7 +12,9 @@ __all__ = ["ALIKE", "FirstFailures", "commonest", "kind_of"]
 
 # As many evaluations that all fail alike, before any has succeeded, end a search.
 ALIKE = 3
-_PARTICULARS = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?|'[^']*'|\"[^\"]*\"|\|[^ ]*\|", re.IGNORECASE)
+_PARTICULARS = re.compile(
+    r"0x[0-9a-f]+|[-+]?\b(inf|nan)\b|\d+(\.\d+)?|'[^']*'|\"[^\"]*\"|\|[^ ]*\|", re.IGNORECASE
+)
 
 
 class FirstFailures:

@@ -18,7 +18,11 @@ from .problem import Problem
 from .store import Entry, Run
 from .trial import History, Trial
 
-__all__ = ["SearchResult", "best_trials", "front", "result_of", "summarise"]
+__all__ = ["THREADS", "SearchResult", "best_trials", "front", "result_of", "summarise"]
+
+
+# Threads of torch that an evaluation has, as the run remembers it.
+THREADS = "threads"
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,8 @@ def result_of(
     trials = [entry.trial for entry in entries]
     best = best_trials(History(problem, trials))
     counts = {**summarise(problem, entries), "budget": run.config.budget, "run": run.location}
+    if (threads := run.remark(THREADS)) is not None:
+        counts[THREADS] = threads
     return SearchResult(
         problem,
         trials,

@@ -23,7 +23,7 @@ from .problem import Problem
 from .progress import Progress, Silent, Snapshot
 from .proposer import Proposer
 from .pruners import pruner
-from .result import SearchResult, best_trials, result_of
+from .result import THREADS, SearchResult, best_trials, result_of
 from .store import Entry, Run, RunConfig, TrialLog
 from .store.external import ExternalResult
 from .trial import History, Trial
@@ -104,6 +104,8 @@ class Search:
         self._cpu = self._wall = 0.0
         self._timeout: float | None = None
         self._first, self._failed = FirstFailures(), set[int]()
+        self._executor: Executor | None = None
+        self._threads: int | None = None
 
     # -- by hand --------------------------------------------------------------------------------
 
@@ -356,6 +358,7 @@ class Search:
         self._timeout = timeout
         self._first, self._failed = FirstFailures(min(ALIKE, budget)), set()
         self.log.run.extend(budget)
+        self._executor = executor
         if retry_failed:
             self.retry_failed()
         cpu, wall = time.process_time(), time.monotonic()
@@ -399,6 +402,13 @@ class Search:
             mistake=self._mistake(entries),
         )
 
+    def _note_threads(self) -> None:
+        """Keeps with the run how many threads evaluations have."""
+        threads = getattr(self._executor, "threads", None)
+        if threads is not None and threads != self._threads:
+            self._threads = threads
+            self.log.run.note(THREADS, threads)
+
     def _mistake(self, entries: Sequence[Entry]) -> str:
         """What fails every evaluation; blank where one has told something."""
         reason = self._first.mistake()
@@ -436,6 +446,7 @@ class Search:
             # Also where nothing runs here: other processes are at it.
             for finished in executor.wait(POLL):
                 self._record(finished)
+            self._note_threads()
         if progress.wants(last=True):
             progress.show(self._snapshot(entries))
 

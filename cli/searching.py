@@ -1,4 +1,4 @@
-"""Commands around runs: search, resume, runs, ask, score, tell."""
+"""Commands around runs: search, resume, show, runs, ask, score, tell."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from ..core.errors import UsageError
+from ..core.output import talk_to_stderr
 from ._app import (
     Column,
     Evaluators,
@@ -37,7 +38,7 @@ from ._app import (
 if TYPE_CHECKING:
     from ..bo.result import SearchResult
 
-__all__ = ["ask", "resume", "runs", "score", "search", "tell"]
+__all__ = ["ask", "resume", "runs", "score", "search", "show", "tell"]
 
 RunName = Annotated[str, typer.Argument(help="Folder of the run; with --storage its name there.")]
 
@@ -134,6 +135,10 @@ def resume(
     workers: Annotated[int | None, typer.Option(help="As for search.")] = None,
     executor: Annotated[str | None, typer.Option(help="As for search.")] = None,
     timeout: Timeout = None,
+    evaluators: Annotated[
+        list[str] | None,
+        typer.Option("--evaluator", help="Where the evaluator is now, if not where it was."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Evaluate again what has failed.")
     ] = False,
@@ -151,9 +156,20 @@ def resume(
             workers=workers,
             executor=executor,
             timeout=timeout,
+            evaluator=evaluators or None,
             retry_failed=retry_failed,
             progress=progress(),
         )
+    _print_result(result, output)
+
+
+@command()
+def show(run: RunName, storage: Storage = None, output: Output = Format.table) -> None:
+    """Print the best and the trials of a run, finished or not; writes nothing."""
+    from ..verbs.search import show as look
+
+    with talk_to_stderr():
+        result = look(run, storage)
     _print_result(result, output)
 
 
@@ -163,7 +179,7 @@ def runs(
     storage: Storage = None,
     output: Output = Format.table,
 ) -> None:
-    """List runs: state, budget, best, failed."""
+    """List runs: state, evaluations, prior results, failures, best."""
     from dataclasses import asdict
 
     from ..bo.store import list_runs
@@ -172,19 +188,30 @@ def runs(
     if output is Format.json:
         typer.echo(json.dumps([asdict(entry) for entry in found], indent=2))
         return
-    listing = Table("run", "state", "space", "method", "evaluated", "failed", "best")
+    if not found:
+        talk.print(f"There are no runs in {storage or folder}.", highlight=False, markup=False)
+    listing = Table("run", "state", "space", "method", "evaluated", "prior", "failed", "best")
     for entry in found:
+        if entry.problem:
+            continue
         best = ", ".join(f"{name} {value:.6g}" for name, value in entry.best.items())
+        if entry.front is not None:
+            worst = ", ".join(f"{name} {value:.4g}" for name, value in entry.reference.items())
+            best = f"front of {entry.front}, hypervolume {entry.hypervolume:.4g} from ({worst})"
         listing.add_row(
             entry.run,
             entry.state,
             entry.space,
             entry.method,
             f"{entry.evaluated}/{entry.budget}",
+            str(entry.prior or "–"),
             str(entry.failed),
             best or "–",
         )
     print_table(listing)
+    for entry in found:
+        if entry.problem:
+            talk.print(f"{entry.run}: {entry.problem}", highlight=False, markup=False)
 
 
 @command()
@@ -201,7 +228,8 @@ def ask(
     """Ask a run what to evaluate next, to evaluate it elsewhere."""
     from ..verbs.search import open_search
 
-    made = open_search(run, storage)
+    with talk_to_stderr():
+        made = open_search(run, storage)
     space = made.problem.space
     rows = None if pool is None else space.rows(_read(pool).split("\n"))
     told = [
@@ -234,7 +262,8 @@ def score(
     """Score architectures of your own by what a run has learnt, without evaluating them."""
     from ..verbs.search import open_search
 
-    made = open_search(run, storage)
+    with talk_to_stderr():
+        made = open_search(run, storage)
     space = made.problem.space
     rows = space.rows(_read(pool).split("\n"))
     scores = made.score(rows)
@@ -273,7 +302,8 @@ def tell(
     from ..verbs.search import open_search
 
     results = parse_results(sys.stdin.read() if file == "-" else _read(Path(file)))
-    told = open_search(run, storage).tell_all(results)
+    with talk_to_stderr():
+        told = open_search(run, storage).tell_all(results)
     if output is Format.json:
         typer.echo(json.dumps(told))
     else:
@@ -311,8 +341,12 @@ def _print_result(result: SearchResult, output: Format) -> None:
             cells = [f"{values[name]:,.6g}" for name in named]
             listing.add_row(str(result.architecture(trial)), *cells, str(trial.number))
         print_table(listing)
-        shown = ("evaluated", "failed", "duplicates_avoided", "cpu_seconds", "wall_seconds", "run")
-        typer.echo("  ".join(f"{key} {result.summary[key]}" for key in shown))
+        shown = (
+            "evaluated", "prior", "failed", "duplicates_avoided", "threads", "cpu_seconds",
+            "wall_seconds", "run",
+        )  # fmt: skip
+        told = {key: result.summary[key] for key in shown if result.summary.get(key) is not None}
+        typer.echo("  ".join(f"{key} {value}" for key, value in told.items()))
     for note in result.notes:
         talk.print(f"[yellow]{note}[/yellow]")
     if not result.best:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from ..bo.executors.resolver import EXECUTORS
 from ..bo.method import Method
 from ..bo.problem import Problem
 from ..bo.progress import Progress
-from ..bo.result import SearchResult
+from ..bo.result import SearchResult, result_of
 from ..bo.search import Search
 from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
+from ..bo.store.moved import replaced
 from ..bo.trial import Trial
-from ..core.errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError, UsageError, VitruviusError
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
@@ -41,6 +43,7 @@ __all__ = [
     "open_search",
     "resume",
     "search",
+    "show",
     "warm_start_task",
 ]
 
@@ -253,7 +256,7 @@ def open_search(
         run: Its folder, or with ``storage`` its name there.
         storage: As for `search`.
         space: Where it was made with a Python object that has no name.
-        evaluator: Where it was made with a Python object.
+        evaluator: Where it was made with a Python object; or, as text, where its evaluator is now.
         method: Where it was made with a Python object.
 
     Raises:
@@ -261,16 +264,56 @@ def open_search(
     """
     opened = Run.open(run, storage)
     config = opened.config
-    if evaluator is None and not all(each.source for each in config.evaluators):
+    found = space or _space(config)
+    configs, given = evaluators_of(found, evaluator)
+    if evaluator is not None and not given:
+        config = config.model_copy(update={"evaluators": replaced(config.evaluators, configs)})
+    elif evaluator is None and not all(each.source for each in config.evaluators):
         raise UsageError(
             f"{opened.location} was made with an evaluator that only Python has.",
             "Resume it from Python, with the same `evaluator`.",
         )
-    found = space or _space(config)
     if config.task:
         found = found.for_task(read_task(config.task, found.task))
-    given = evaluators_of(found, evaluator)[1]
-    return Search(_problem(config, found, given), _method(config, method, found), opened)
+    problem = _problem(config, found, given)
+    made = Search(problem, _method(config, method, found), opened)
+    opened.relocate(config.evaluators)
+    return made
+
+
+def show(run: str | Path, storage: str | None = None) -> SearchResult:
+    """Sums up what a run holds, and writes nothing.
+
+    Where its evaluator cannot be had here, what is counted is counted for the task of the space.
+
+    Args:
+        run: Its folder, or with ``storage`` its name there.
+        storage: As for `search`.
+
+    Raises:
+        UsageError: Where there is no such run, or it is on a space that only Python has.
+
+    Example:
+        >>> import tempfile
+        >>> made = new_search("nasbench201", maximize="accuracy", run=tempfile.mkdtemp())
+        >>> made.tell((3,) * 6, {"accuracy": 93.0}).number
+        0
+        >>> show(made.log.run.location).best[0].metrics
+        {'accuracy': 93.0}
+    """
+    opened = Run.open(run, storage, writable=False)
+    config, notes = opened.config, []
+    space = _space(config)
+    if config.task:
+        space = space.for_task(read_task(config.task, space.task))
+    try:
+        problem = _problem(config, space, ())
+    except (VitruviusError, AttributeError) as error:
+        problem = _named_problem(config, space)
+        notes = [f"Its evaluator is not to be had here ({error}); counts are for: {space.task}."]
+    more = {"method": config.method, "batch": config.batch, "seed": config.seed}
+    told = result_of(problem, opened, TrialLog(opened, problem).read(), more)
+    return replace(told, notes=[*told.notes, *notes])
 
 
 def resume(
@@ -411,6 +454,18 @@ def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) ->
     )
 
 
+def _named_problem(config: RunConfig, space: Space) -> Problem:
+    """The problem as far as it can be told without an evaluator."""
+    named = ", ".join((config.maximize, config.minimize, config.where))
+    return Problem(
+        space,
+        metrics_named(space, named),
+        maximize=config.maximize,
+        minimize=config.minimize,
+        where=config.where,
+    )
+
+
 def _evaluator(
     config: RunConfig, space: Space, given: Sequence[EvaluatorLike], named: str
 ) -> Evaluator | None:
@@ -482,16 +537,14 @@ def finished_trials(space: Space, run: str | Path, storage: str | None = None) -
     Raises:
         UsageError: Where there is no such run, or it is of another space.
     """
-    opened = Run.open(run, storage)
+    opened = Run.open(run, storage, writable=False)
     config = opened.config
     if config.space != space.name:
         raise UsageError(
             f"{run} is a run on {config.space}, not {space.name}.", "Give runs on the same space."
         )
-    named = ", ".join((config.maximize, config.minimize, config.where))
-    problem = Problem(
-        space, metrics_named(space, named), maximize=config.maximize, minimize=config.minimize
-    )
+    config = config.model_copy(update={"where": ""})
+    problem = _named_problem(config, space)
     trials = [entry.trial for entry in TrialLog(opened, problem).read()]
     return [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
 

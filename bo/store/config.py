@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -49,6 +50,7 @@ class RunConfig(BaseModel):
         executor: What runs them, unless told otherwise.
         timeout: Seconds after which an evaluation has failed, unless told otherwise.
         pruner: What stops evaluations that fall behind (see `vitruvius.bo.pruners.pruner`).
+        transfer: What a transfer was asked for, from which its method is made again.
 
     Example:
         >>> config = RunConfig(space="nasbench201", maximize="accuracy", seed=1)
@@ -77,6 +79,7 @@ class RunConfig(BaseModel):
     executor: str = "process"
     timeout: float | None = None
     pruner: str = "none"
+    transfer: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -91,11 +94,25 @@ class RunConfig(BaseModel):
         return new
 
     def differences(self, other: RunConfig) -> dict[str, tuple[object, object]]:
-        """Lists what would give another trajectory: name, the value here, the value there."""
+        """Lists what would give another trajectory: name, the value here, the value there.
+
+        Where files lie is none of it.
+        """
         free = {"budget", "workers", "executor", "timeout"}
         here, there = self.model_dump(), other.model_dump()
         return {
             name: (here[name], there[name])
             for name in here
-            if name not in free and here[name] != there[name]
+            if name not in free and _placeless(here[name]) != _placeless(there[name])
         }
+
+
+def _placeless(value: Any) -> Any:
+    """A setting with the names of files in the place of their paths."""
+    if isinstance(value, str) and value.startswith("/"):
+        return Path(value).name
+    if isinstance(value, dict):
+        return {key: _placeless(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placeless(each) for each in value]
+    return value

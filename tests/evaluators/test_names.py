@@ -8,7 +8,7 @@ COUNTS = ["params", "macs", "depth"]
 
 @pytest.mark.parametrize("name", ["parms", "param", "Params", "parameters", "mac", "deph", "macss"])
 def test_a_name_that_resembles_a_count_is_questioned(name: str) -> None:
-    with pytest.raises(UnknownNameError, match="meant to be '(params|macs|depth)'"):
+    with pytest.raises(UnknownNameError, match=r"meant to be '(params|macs|depth)'"):
         check_names(["accuracy", name], COUNTS)
 
 
