@@ -6,9 +6,13 @@ import contextlib
 import ctypes
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["talk_to_stderr"]
+from .errors import OutputError
+
+__all__ = ["check_writable", "talk_to_stderr"]
 
 STDOUT, STDERR = 1, 2
 
@@ -36,3 +40,29 @@ def talk_to_stderr() -> Iterator[None]:
 def _flush() -> None:
     if os.name == "posix":
         ctypes.CDLL(None).fflush(None)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Checks before any work that a folder can be made and written to, and leaves no trace.
+
+    Args:
+        folder: Where results shall be written.
+
+    Raises:
+        OutputError: Where it cannot.
+    """
+    folder = Path(folder).absolute()
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b" ")
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write to {folder}: {error.strerror}.",
+            "Choose a folder that you may write to, on a disk with room.",
+        ) from error
+    finally:
+        for each in new:
+            with contextlib.suppress(OSError):
+                each.rmdir()

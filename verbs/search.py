@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from ..bo.executors.resolver import EXECUTORS
@@ -16,9 +15,8 @@ from ..bo.problem import Problem
 from ..bo.progress import Progress
 from ..bo.result import SearchResult, result_of
 from ..bo.search import Search
-from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
+from ..bo.store import Run, RunConfig, TrialLog
 from ..bo.store.moved import replaced
-from ..bo.trial import Trial
 from ..core.errors import UnknownNameError, UsageError, VitruviusError
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
@@ -28,11 +26,18 @@ from ..evaluators.resolver import (
     evaluator as make_evaluator,
     evaluators_of,
 )
-from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks
 from ..spaces import Space, names, space as make_space
 from ..spaces.declared import DeclaredSpace
 from ..spaces.resolver import PRESETS
+from .finished import (
+    finished_trials,
+    named_problem,
+    source_of_run,
+    task_of_source,
+    warm_start_task,
+)
+from .transfer_method import transfer_method
 
 __all__ = [
     "AUTO",
@@ -42,6 +47,7 @@ __all__ = [
     "new_search",
     "open_search",
     "resume",
+    "run_to_end",
     "search",
     "show",
     "warm_start_task",
@@ -156,7 +162,7 @@ def search(
         tables=tables,
         task=task,
     )
-    return _run(made, budget, workers, executor, timeout, progress)
+    return run_to_end(made, budget, workers, executor, timeout, progress)
 
 
 def new_search(
@@ -193,7 +199,7 @@ def new_search(
         task: As for `search`.
         warm_start: As for `search`.
         **settings: Others of `RunConfig`: ``seed``, ``batch``, ``initial``, ``budget``,
-            ``workers``, ``executor``, ``timeout``, ``pruner``.
+            ``workers``, ``executor``, ``timeout``, ``pruner``, ``transfer``.
 
     Raises:
         UsageError: As for `search`.
@@ -231,7 +237,7 @@ def new_search(
         minimize=minimize,
         where=where,
         method=method if isinstance(method, str) else method.name,
-        warm_start=tuple(_source_of(found, each) for each in warm_start),
+        warm_start=tuple(source_of_run(found, each) for each in warm_start),
         **settings,
     )
     problem = _problem(config, found, given)
@@ -309,7 +315,7 @@ def show(run: str | Path, storage: str | None = None) -> SearchResult:
     try:
         problem = _problem(config, space, ())
     except (VitruviusError, AttributeError) as error:
-        problem = _named_problem(config, space)
+        problem = named_problem(config, space)
         notes = [f"Its evaluator is not to be had here ({error}); counts are for: {space.task}."]
     more = {"method": config.method, "batch": config.batch, "seed": config.seed}
     told = result_of(problem, opened, TrialLog(opened, problem).read(), more)
@@ -363,10 +369,12 @@ def resume(
     timeout = config.timeout if timeout is None else timeout
     executor = checked_executor(executor or config.executor)
     check_at_least(workers=(workers, 1))
-    return _run(opened, budget or config.budget, workers, executor, timeout, progress, retry_failed)
+    return run_to_end(
+        opened, budget or config.budget, workers, executor, timeout, progress, retry_failed
+    )
 
 
-def _run(
+def run_to_end(
     made: Search,
     budget: int,
     workers: int,
@@ -375,6 +383,17 @@ def _run(
     progress: Progress | None,
     retry_failed: bool = False,
 ) -> SearchResult:
+    """Runs a search until its budget is spent.
+
+    Args:
+        made: The search.
+        budget: As for `search`.
+        workers: As for `search`.
+        executor: As for `search`.
+        timeout: As for `search`.
+        progress: As for `search`.
+        retry_failed: As for `resume`.
+    """
     evaluator = made.problem.evaluator
     if evaluator is not None:
         executor = automatic_executor(executor, evaluator, workers)
@@ -454,18 +473,6 @@ def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) ->
     )
 
 
-def _named_problem(config: RunConfig, space: Space) -> Problem:
-    """The problem as far as it can be told without an evaluator."""
-    named = ", ".join((config.maximize, config.minimize, config.where))
-    return Problem(
-        space,
-        metrics_named(space, named),
-        maximize=config.maximize,
-        minimize=config.minimize,
-        where=config.where,
-    )
-
-
 def _evaluator(
     config: RunConfig, space: Space, given: Sequence[EvaluatorLike], named: str
 ) -> Evaluator | None:
@@ -478,6 +485,8 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
     if chosen is None or isinstance(chosen, str):
         from ..bo.methods import method, names
 
+        if given is None and config.transfer is not None:
+            return transfer_method(space, config.transfer)
         if given is None and config.method.partition(":")[0] not in names():
             raise UsageError(
                 f"The run was made with the method {config.method!r}, which only Python has.",
@@ -491,62 +500,8 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
             raise UsageError(
                 f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
             )
-        chosen.tasks = SourceTasks([_task(space, task) for task in config.warm_start])
+        chosen.tasks = SourceTasks([task_of_source(space, task) for task in config.warm_start])
     return chosen
-
-
-def warm_start_task(space: Space, run: str | Path) -> SourceTask:
-    """Makes a source task of a run.
-
-    Args:
-        space: The space.
-        run: The folder of a run on it.
-
-    Raises:
-        UsageError: Where there is no such run, or it is of another space or too short.
-    """
-    return _task(space, _source_of(space, run))
-
-
-def _task(space: Space, source: SourceConfig) -> SourceTask:
-    values = {
-        name: torch.tensor(column, dtype=torch.float64) for name, column in source.values.items()
-    }
-    return SourceTask(source.name, space, torch.tensor(source.rows), values)
-
-
-def _source_of(space: Space, run: str | Path) -> SourceConfig:
-    """What a run has measured, of every metric that all its results have."""
-    done = finished_trials(space, run)
-    shared = set.intersection(*(set(t.metrics) for t in done)) if done else set()
-    return SourceConfig(
-        name=str(run),
-        rows=tuple(t.proposal.row for t in done),
-        values={name: tuple(t.metrics[name] for t in done) for name in sorted(shared)},
-    )
-
-
-def finished_trials(space: Space, run: str | Path, storage: str | None = None) -> list[Trial]:
-    """Returns what a run has measured in full, whatever made it.
-
-    Args:
-        space: The space that it is on.
-        run: Its folder, or with ``storage`` its name there.
-        storage: As for `search`.
-
-    Raises:
-        UsageError: Where there is no such run, or it is of another space.
-    """
-    opened = Run.open(run, storage, writable=False)
-    config = opened.config
-    if config.space != space.name:
-        raise UsageError(
-            f"{run} is a run on {config.space}, not {space.name}.", "Give runs on the same space."
-        )
-    config = config.model_copy(update={"where": ""})
-    problem = _named_problem(config, space)
-    trials = [entry.trial for entry in TrialLog(opened, problem).read()]
-    return [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
 
 
 def _space(config: RunConfig) -> Space:

@@ -19,6 +19,7 @@ class SourceConfig(BaseModel):
         name: What reports call it.
         rows: Choice indices.
         values: Values of the rows by metric.
+        lower: Metrics of which less is better.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +27,7 @@ class SourceConfig(BaseModel):
     name: str
     rows: tuple[tuple[int, ...], ...]
     values: dict[str, tuple[float, ...]]
+    lower: tuple[str, ...] = ()
 
 
 class RunConfig(BaseModel):
@@ -98,7 +100,9 @@ class RunConfig(BaseModel):
 
         Where files lie is none of it.
         """
-        free = {"budget", "workers", "executor", "timeout"}
+        free = {"budget", "workers", "executor", "timeout", "transfer"}
+        if not all(each.source for each in (*self.evaluators, *other.evaluators)):
+            free |= {"evaluators"}  # what only Python has cannot be compared
         here, there = self.model_dump(), other.model_dump()
         return {
             name: (here[name], there[name])
@@ -112,7 +116,8 @@ def _placeless(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("/"):
         return Path(value).name
     if isinstance(value, dict):
-        return {key: _placeless(each) for key, each in value.items()}
+        # Runs of 0.2.0 did not keep which way is better.
+        return {key: _placeless(each) for key, each in value.items() if key != "lower"}
     if isinstance(value, list | tuple):
         return [_placeless(each) for each in value]
     return value
