@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..core.errors import UsageError
+from ..core.errors import UsageError, VitruviusError
 from ..core.output import talk_to_stderr
 from ._app import (
     Column,
@@ -122,7 +123,7 @@ def search(
     from ..bo.progress import progress
     from ..verbs.search import search as run_search
 
-    with resumable(f"vitruvius resume {_again(kept, storage)}"):
+    with resumable(f"vitruvius resume {_again(kept, storage)}", lambda: _there(kept, storage)):
         result = run_search(space, **settings, progress=progress())
     _print_result(result, output)
 
@@ -211,7 +212,8 @@ def runs(
     print_table(listing)
     for entry in found:
         if entry.problem:
-            talk.print(f"{entry.run}: {entry.problem}", highlight=False, markup=False)
+            said = f"{entry.run}: {entry.problem}"
+            talk.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 @command()
@@ -315,8 +317,19 @@ def _fresh_name(space: str, storage: str | None) -> str:
     return name if storage else str(Path("runs") / name)
 
 
+def _there(run: str, storage: str | None) -> bool:
+    """Whether a run is there; one that was interrupted at its start is not."""
+    from ..bo.store import Run
+
+    try:
+        Run.open(run, storage, writable=False)
+    except VitruviusError:
+        return False
+    return True
+
+
 def _again(run: str, storage: str | None) -> str:
-    return f"{run} --storage {storage}" if storage else run
+    return shlex.join([run, "--storage", storage] if storage else [run])
 
 
 def _read(path: Path) -> str:

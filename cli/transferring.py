@@ -63,7 +63,8 @@ def transfer(
     maximize: Annotated[
         str,
         typer.Option(
-            help="The metric that counts; by default the first of the sources of which more is better."
+            help="The metric that counts; by default the first of the sources of which more is "
+            "better."
         ),
     ] = "",
     minimize: Annotated[

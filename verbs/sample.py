@@ -28,10 +28,11 @@ from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..generators.generator import Generator
 from ..generators.pool import gather
 from ..generators.resolver import generator_for
-from ..generators.steering import reference_set, steer
+from ..generators.steering import check_forms, reference_set, steer
 from ..predictors.goal import Goal
-from ..predictors.resolver import AUTO, fit_predictor
+from ..predictors.resolver import AUTO, fit_predictor, new_predictor
 from ..spaces import Space, space as make_space
+from .checks import check_at_least, checked_executor
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
 from .sample_result import Sample, SampleResult
 
@@ -138,8 +139,15 @@ def sample(
     configs = evaluators_of(found, data, **options)[0]
     source = None if data is None else make_evaluator(found, data, named=target, **options)
     clock = _Clock()
+    # A mistake must not cost labels.
     if isinstance(generator, str):
-        generator_for(found, generator)  # a mistake here must not cost labels
+        generator_for(found, generator)
+    if predictor != AUTO:
+        new_predictor(predictor, found)
+    check_forms(guidance)
+    check_at_least(workers=(workers, 1), steps=(steps, 1), batch_size=(batch_size or 1, 1))
+    checked_executor(executor)
+    resolve_device(device)
     sampler = Sampler(
         found,
         data=source,

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 
-from ..bo.executors.resolver import EXECUTORS
 from ..bo.method import Method
 from ..bo.problem import Problem
 from ..bo.progress import Progress
@@ -17,7 +16,7 @@ from ..bo.result import SearchResult, result_of
 from ..bo.search import Search
 from ..bo.store import Run, RunConfig, TrialLog
 from ..bo.store.moved import replaced
-from ..core.errors import UnknownNameError, UsageError, VitruviusError
+from ..core.errors import UsageError, VitruviusError
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
@@ -30,6 +29,7 @@ from ..predictors.source_tasks import SourceTasks
 from ..spaces import Space, names, space as make_space
 from ..spaces.declared import DeclaredSpace
 from ..spaces.resolver import PRESETS
+from .checks import AUTO, check_at_least, checked_executor
 from .finished import (
     finished_trials,
     named_problem,
@@ -52,8 +52,6 @@ __all__ = [
     "show",
     "warm_start_task",
 ]
-
-AUTO = "auto"
 
 
 def search(
@@ -418,34 +416,6 @@ def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
     if name != AUTO:
         return name
     return "serial" if evaluator.batched and workers == 1 else "process"
-
-
-def check_at_least(**given: tuple[int, int]) -> None:
-    """Checks numbers.
-
-    Args:
-        **given: A number and the least that it may be, by its name.
-
-    Raises:
-        UsageError: For one that is less.
-    """
-    for name, (number, least) in given.items():
-        if number < least:
-            raise UsageError(f"`{name}` must be at least {least}, got {number}.", "Give more.")
-
-
-def checked_executor(name: str) -> str:
-    """Returns the name of an executor that there is, or ``auto``.
-
-    Args:
-        name: As for `search`.
-
-    Raises:
-        UnknownNameError: For another name.
-    """
-    if name != AUTO and name not in EXECUTORS:
-        raise UnknownNameError.of("executor", name, [AUTO, *EXECUTORS.names()])
-    return name
 
 
 def no_evaluator(location: str) -> UsageError:

@@ -38,6 +38,7 @@ from ..predictors.source_tasks import SourceTasks
 from ..predictors.transferred import Transferred
 from ..reports import write_text
 from ..spaces import Space, names, space as make_space
+from .checks import check_at_least, checked_executor
 from .finished import source_of_run
 from .labels import FEWEST
 from .sample import Sampler
@@ -184,6 +185,8 @@ def transfer(
         )
     if predictor not in PREDICTORS:
         raise UnknownNameError.of("predictor for transfer", predictor, list(PREDICTORS))
+    check_at_least(workers=(workers, 1))
+    checked_executor(executor)
     started = time.process_time()
     found = _space(space, data)
     if maximize and minimize:

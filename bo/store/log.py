@@ -266,7 +266,8 @@ class TrialLog:
             proposal = Trial.of(position, evaluation, PRIOR).proposal
             attributes = self._attributes(position, proposal, 0, 0, str(self.owner))
             state = _state(evaluation)
-            new.append(NewTrial(proposal.row, {**attributes, "result": result}, state, values))
+            told = {**attributes, "result": result}
+            new.append(NewTrial(proposal.row, told, state, values, evaluation.seconds))
         return new
 
     def finish(self, entry: Entry, evaluation: Evaluation) -> bool:

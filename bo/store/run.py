@@ -130,7 +130,8 @@ class Run:
             UsageError: Where there is none, or one of a newer version.
         """
         folder = Path(run)
-        if storage is None and not (folder / FILE).is_file():
+        file = folder / FILE
+        if storage is None and not (file.is_file() and file.stat().st_size):
             if folder.is_dir():
                 raise _nothing_yet(str(run))
             raise UsageError(f"There is no run in {run}.", HINT)
