@@ -117,7 +117,7 @@ def state_of(run: Run) -> RunState:
     budget = run.budget()
     if run.alive():
         state = "running"
-    elif len(done) >= budget:
+    elif budget and len(done) >= budget:
         state = "finished"
     elif not run.config.evaluators or (prior and not done):
         state = "waiting"
