@@ -14,6 +14,7 @@ from torch import Tensor
 from ..core.errors import TargetError, UnknownNameError, UsageError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
+from ..evaluators.names import check_names
 from ..evaluators.reachable import check_reachable
 from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..spaces import Space
@@ -132,6 +133,15 @@ class Problem:
             where=where,
             evaluator=evaluator,
         )
+
+    def check_names(self) -> None:
+        """Questions names of metrics that are only assumed and look like slips.
+
+        Raises:
+            UnknownNameError: For the first of them (see `vitruvius.evaluators.names`).
+        """
+        assumed = self.learned if self.evaluator is None else self.evaluator.assumed
+        check_names(assumed, [name for name in self.metrics if name not in assumed])
 
     @property
     def multiple(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..core.errors import UsageError
 from ..spaces import Architecture
+from .first_failures import commonest
 from .problem import Problem
-from .store import Entry
+from .store import Entry, Run
 from .trial import History, Trial
 
-__all__ = ["SearchResult", "best_trials", "front", "summarise"]
+__all__ = ["THREADS", "SearchResult", "best_trials", "front", "result_of", "summarise"]
+
+
+# Threads of torch that an evaluation has, as the run remembers it.
+THREADS = "threads"
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class SearchResult:
             where none is feasible.
         summary: See the documentation of ``vitruvius search``.
         notes: What the user should know, in whole sentences.
+        mistake: Why the first evaluations all failed, where that ended the search; else blank.
     """
 
     problem: Problem
@@ -37,11 +44,25 @@ class SearchResult:
     best: list[Trial]
     summary: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    mistake: str = ""
 
     @property
     def missed(self) -> bool:
         """Whether something was measured and none of it is feasible."""
         return not self.best and any(trial.done for trial in self.trials)
+
+    def check(self) -> SearchResult:
+        """Returns itself.
+
+        Raises:
+            UsageError: Where the first evaluations all failed alike, which ended the search.
+        """
+        if self.mistake:
+            raise UsageError(
+                f"The first evaluations all failed alike: {self.mistake}.",
+                "Mend that and repeat it: they are free again.",
+            )
+        return self
 
     def architecture(self, trial: Trial) -> Architecture:
         """Returns the architecture of a trial.
@@ -117,6 +138,58 @@ def front(scores: Float[Tensor, "n M"]) -> Bool[Tensor, " n"]:
     """
     kept = [not bool(((scores >= row).all(1) & (scores > row).any(1)).any()) for row in scores]
     return torch.tensor(kept, dtype=torch.bool)
+
+
+def result_of(
+    problem: Problem,
+    run: Run,
+    entries: Sequence[Entry],
+    more: Mapping[str, Any],
+    *,
+    ended: str = "",
+    mistake: str = "",
+) -> SearchResult:
+    """Sums up what a log holds.
+
+    Args:
+        problem: The objectives and constraints.
+        run: The run.
+        entries: Its log.
+        more: What the summary says besides.
+        ended: Why nothing more was proposed; blank where that is not so.
+        mistake: As for `SearchResult`.
+    """
+    trials = [entry.trial for entry in entries]
+    best = best_trials(History(problem, trials))
+    counts = {**summarise(problem, entries), "budget": run.config.budget, "run": run.location}
+    if (threads := run.remark(THREADS)) is not None:
+        counts[THREADS] = threads
+    return SearchResult(
+        problem,
+        trials,
+        best,
+        {**counts, **more},
+        [*_notes(trials, found=bool(best), ended=ended, mistake=mistake)],
+        mistake,
+    )
+
+
+def _notes(trials: Sequence[Trial], *, found: bool, ended: str, mistake: str) -> Iterator[str]:
+    failed = [trial.reason for trial in trials if trial.status == "failed"]
+    if mistake:
+        yield (
+            f"The search ended, as its first evaluations all failed alike: {mistake}. They are "
+            "free again: mend that and go on. Where architectures are to blame, return an "
+            'Evaluation with the status "failed".'
+        )
+    elif failed:
+        reason, often = commonest(failed)
+        most = f"{often} of them" if often < len(failed) else "all" if often > 1 else "as"
+        yield f"{len(failed)} failed, {most}: {reason}."
+    if ended:
+        yield ended
+    if any(trial.status == "ok" for trial in trials) and not found:
+        yield "Nothing that was measured meets the constraints."
 
 
 def summarise(problem: Problem, entries: Sequence[Entry]) -> dict[str, Any]:

@@ -16,13 +16,15 @@ from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..evaluators.evaluation import Evaluation, Status
 from ..spaces import ArchitectureLike
+from .checks import check_metrics, checked, replaces
 from .executors import Executor, Finished, Task, executor as make_executor
+from .first_failures import ALIKE, FirstFailures
 from .method import Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Silent, Snapshot
 from .proposer import Proposer
 from .pruners import pruner
-from .result import SearchResult, best_trials, summarise
+from .result import THREADS, SearchResult, best_trials, result_of
 from .store import Entry, Run, RunConfig, TrialLog
 from .store.external import ExternalResult
 from .trial import History, Trial
@@ -103,6 +105,9 @@ class Search:
         self._ended = False
         self._cpu = self._wall = 0.0
         self._timeout: float | None = None
+        self._first, self._failed = FirstFailures(), set[int]()
+        self._executor: Executor | None = None
+        self._threads: int | None = None
 
     # -- by hand --------------------------------------------------------------------------------
 
@@ -212,6 +217,8 @@ class Search:
     def tell_all(self, results: Sequence[ExternalResult]) -> dict[str, int]:
         """Takes many results; those of architectures that have one already are left out.
 
+        A result takes the place of a failure.
+
         Args:
             results: As read by `parse_results`.
 
@@ -241,19 +248,22 @@ class Search:
             else:
                 architecture, fidelity = next(architectures), result.fidelity
             told = result.evaluation(architecture, fidelity)
-            self._check_metrics(told)
+            check_metrics(self.problem, told)
             known = self.log.of(architecture.canonical, fidelity)
             key = architecture.canonical, fidelity
-            if key in new or any(entry.trial.done for entry in known):
+            evaluation = checked(self.problem, told)
+            before = [new[key]] if key in new else [e.trial.evaluation for e in known]
+            if any(each and not replaces(evaluation, each) for each in before):
                 counts["known"] += 1
-                continue
-            checked = self._checked(told)
-            counts["told"] += 1
-            counts["failed"] += checked.status == "failed"
-            if known:
-                self._tell(checked, known[0].trial.number)
+            elif known:
+                self._tell(evaluation, None)
+                self.log.read()
+                counts["told"] += 1
+                counts["failed"] += evaluation.status == "failed"
             else:
-                new[key] = checked
+                new[key] = evaluation
+        counts["told"] += len(new)
+        counts["failed"] += sum(each.status == "failed" for each in new.values())
         self.log.append(list(new.values()))
         return counts
 
@@ -274,32 +284,43 @@ class Search:
         return any(entry.trial.done for entry in self.log.of(row, fidelity))
 
     def _tell(self, given: Evaluation, number: int | None) -> Trial:
-        self._check_metrics(given)
+        check_metrics(self.problem, given)
         row = given.architecture.canonical
         entries = self.log.read()
         known = [self._numbered(entries, number)] if number is not None else None
         # Of several trials of an architecture, the one that is open.
         known = self.log.of(row, given.fidelity) if known is None else known
         entry = next((each for each in known if not each.trial.done), known[-1] if known else None)
-        if entry is not None and entry.trial.done:
-            raise UsageError(
-                f"Trial {entry.trial.number} has its result.", "Tell each result once."
-            )
-        checked = self._checked(given)
+        new = checked(self.problem, given)
         if entry is None:
-            return self.log.append([checked])[0]
+            return self.log.append([new])[0]
+        old = entry.trial.evaluation
+        if old is not None and not replaces(new, old):
+            raise UsageError(
+                f"Trial {entry.trial.number} has its result.",
+                "Tell each result once; only a failure can be told anew, as a result.",
+            )
         told = entry
-        if entry.interrupted:
+        if entry.interrupted or old is not None:
             again = self.log.claim(
                 entry.trial.number, entry.trial.proposal, attempt=entry.attempt + 1, asked=True
             )
             told = again or entry
-        if not self.log.finish(told, checked):
+        if not self.log.finish(told, new):
             raise UsageError(
                 f"Trial {told.trial.number} got its result from elsewhere.",
                 "This one does not count.",
             )
-        return entry.trial.finish(checked)
+        return entry.trial.finish(new)
+
+    def retry_failed(self) -> int:
+        """Frees what has failed, so that the run evaluates it again; returns how many.
+
+        What failed elsewhere and was told so stays as it is.
+        """
+        failed = [e for e in self.log.read() if e.trial.status == "failed" and not e.prior]
+        self.log.release(failed, "to be tried again")
+        return len(failed)
 
     # -- by itself ------------------------------------------------------------------------------
 
@@ -311,6 +332,7 @@ class Search:
         workers: int = 1,
         executor: str | Executor = "serial",
         timeout: float | None = None,
+        retry_failed: bool = False,
         progress: Progress | None = None,
     ) -> SearchResult:
         """Evaluates until the budget is spent, together with other processes on the same run.
@@ -321,7 +343,13 @@ class Search:
             workers: Evaluations at the same time in this process.
             executor: ``"serial"``, ``"process"``, ``"ray"``, or one that is made.
             timeout: Seconds after which an evaluation has failed.
+            retry_failed: Whether to evaluate again what has failed.
             progress: The display that is reported to.
+
+        Returns:
+            What the run holds. Where the first evaluations all failed alike, before there was any
+            result, the search has stopped (see `FirstFailures`): they are in what is returned and
+            free again in the run.
 
         Raises:
             UsageError: Where ``budget`` is below 1 or the problem has no evaluator.
@@ -335,7 +363,11 @@ class Search:
             executor = make_executor(executor, evaluator, workers, timeout=timeout)
         executor.report = self._reported
         self._timeout = timeout
+        self._first, self._failed = FirstFailures(min(ALIKE, budget)), set()
         self.log.run.extend(budget)
+        self._executor = executor
+        if retry_failed:
+            self.retry_failed()
         cpu, wall = time.process_time(), time.monotonic()
         with self.log.alive(), executor, progress or Silent() as shown:
             try:
@@ -347,44 +379,70 @@ class Search:
                 self._mine.clear()
                 self._cpu += time.process_time() - cpu
                 self._wall += time.monotonic() - wall
-        return self.result()
+            result = self.result()
+            if result.mistake:
+                self.log.release(
+                    [entry for entry in self.log.read() if entry.trial.number in self._failed],
+                    result.mistake,
+                )
+        return result
 
     @own_torch_state()
     def result(self) -> SearchResult:
         """Sums up what the log holds."""
         entries = self.log.read()
-        trials = [entry.trial for entry in entries]
-        best = best_trials(History(self.problem, trials))
-        summary = {
-            **summarise(self.problem, entries),
+        more = {
             "method": self.method.name,
-            "budget": self.log.run.config.budget,
             "batch": self.config.batch,
             "seed": self.config.seed,
-            "run": self.log.run.location,
             "cpu_seconds": round(self._cpu, 3),
             "wall_seconds": round(self._wall, 3),
         }
         if isinstance(self.method, ReportingMethod):
-            summary |= self.method.report(History(self.problem, trials))
-        notes = []
-        if self._ended and self.problem.listed() is not None:
-            notes.append("Everything that may be proposed has been; the search ended there.")
-        elif self._ended:
-            further = "further architecture" if trials else "architecture"
-            notes.append(
-                f"No {further} that meets {self.problem.exact_constraints} was found, though "
-                "there may be some; the search ended there."
-            )
-        if not best and any(trial.done for trial in trials):
-            notes.append("Nothing that was measured meets the constraints.")
-        return SearchResult(self.problem, trials, best, summary, notes)
+            history = History(self.problem, [entry.trial for entry in entries])
+            more |= self.method.report(history)
+        return result_of(
+            self.problem,
+            self.log.run,
+            entries,
+            more,
+            ended=self._why_ended(entries),
+            mistake=self._mistake(entries),
+        )
+
+    def _note_threads(self) -> None:
+        """Keeps with the run how many threads evaluations have."""
+        threads = getattr(self._executor, "threads", None)
+        if threads is not None and threads != self._threads:
+            self._threads = threads
+            self.log.run.note(THREADS, threads)
+
+    def _why_ended(self, entries: Sequence[Entry]) -> str:
+        """Why nothing more was proposed; blank where that is not so."""
+        if not self._ended:
+            return ""
+        if self.problem.listed() is not None:
+            return "Everything that may be proposed has been; the search ended there."
+        further = "further architecture" if entries else "architecture"
+        return (
+            f"No {further} that meets {self.problem.exact_constraints} was found, though there may "
+            "be some; the search ended there."
+        )
+
+    def _mistake(self, entries: Sequence[Entry]) -> str:
+        """What fails every evaluation; blank where one has told something."""
+        reason = self._first.mistake()
+        told = any(e.trial.status in ("ok", "pruned") and not e.prior for e in entries)
+        return "" if told or reason is None else reason
 
     def _loop(self, executor: Executor, progress: Progress) -> None:
         while True:
             entries = self.log.read()
             if self.log.reap():
                 continue
+            if self._mistake(entries):
+                self.log.abandon("interrupted")
+                break
             if progress.wants():
                 progress.show(self._snapshot(entries))
             while executor.free and (entry := self._start(entries)):
@@ -408,6 +466,7 @@ class Search:
             # Also where nothing runs here: other processes are at it.
             for finished in executor.wait(POLL):
                 self._record(finished)
+            self._note_threads()
         if progress.wants(last=True):
             progress.show(self._snapshot(entries))
 
@@ -444,8 +503,13 @@ class Search:
         entry = self._mine.pop(finished.position)
         if finished.evaluation is None:
             self.log.interrupt(entry, finished.reason, vanished=True)
-        else:
-            self.log.finish(entry, self._checked(finished.evaluation))
+            return
+        told = checked(self.problem, finished.evaluation)
+        said = finished.judged and told.status == finished.evaluation.status
+        self._first.take(replace(finished, evaluation=told, judged=said))
+        if told.status == "failed":
+            self._failed.add(finished.position)
+        self.log.finish(entry, told)
 
     def _folder_of(self, entry: Entry) -> str | None:
         folder = self.log.run.folder
@@ -458,25 +522,6 @@ class Search:
             return True
         key = self._mine[position].key
         return not self.log.run.prunes(key, step, metrics[name], self._pruner)
-
-    def _check_metrics(self, given: Evaluation) -> None:
-        if given.ok and (missing := set(self.problem.learned) - set(given.metrics)):
-            raise UsageError(
-                f"A result needs {', '.join(self.problem.learned)}; "
-                f"{', '.join(sorted(missing))} is missing.",
-                'Give every one, or "status": "failed" and a reason.',
-            )
-
-    def _checked(self, given: Evaluation) -> Evaluation:
-        """An evaluation in full without a finite value of every metric in use has failed."""
-        if not given.ok or given.fidelity is not None or self.problem.complete(given.metrics):
-            return given
-        wrong = [
-            f"{name} is {given.metrics[name]}" if name in given.metrics else f"no {name}"
-            for name in self.problem.learned
-            if not math.isfinite(given.metrics.get(name, math.nan))
-        ]
-        return replace(given, status="failed", reason=", ".join(wrong))
 
     def _numbered(self, entries: Sequence[Entry], number: int) -> Entry:
         if not 0 <= number < len(entries):

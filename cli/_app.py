@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..core.errors import UsageError, VitruviusError
+from ..core.output import talk_to_stderr
 from ._listing import Listing
 
 __all__ = [
@@ -126,25 +127,26 @@ def main() -> None:
         raise SystemExit(2) from None
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            talk.print(
-                "Interrupted. What was saved goes on when it is run again, or with `resume`."
-            )
+            talk.print("Interrupted. What was saved goes on when the command is repeated.")
         raise
 
 
 @contextmanager
-def resumable(again: str) -> Iterator[None]:
+def resumable(again: str, there: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """Keeps stdout for the result, whatever evaluators print, and says how to go on.
 
     Args:
         again: The command that goes on after an interruption; blank where nothing is kept.
+        there: Whether there is something to go on with.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with talk_to_stderr():
             yield
     except KeyboardInterrupt:
-        if again:
+        if again and there():
             talk.print(f"Saved. Go on with: {again}", highlight=False, soft_wrap=True)
+        elif again:
+            talk.print("Nothing was there to save yet. Repeat the command.", highlight=False)
         raise
 
 

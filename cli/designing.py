@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from ..core.errors import UnknownNameError, UsageError
+from ..core.output import check_writable, talk_to_stderr
 from ._app import (
     Column,
     Device,
@@ -89,6 +90,8 @@ def sample(
     """Sample architectures that meet target properties, at once, without a search."""
     from ..verbs.sample import sample as draw_samples
 
+    if out is not None:
+        check_writable(out)
     evaluators, others = first_table(evaluators, table)
     again = "the same command" if run else ""
     with resumable(again), talk.status("Sampling"):
@@ -203,6 +206,7 @@ def train(
     from ..generators.recipe import source_of, train_generator
     from ..spaces import space as find
 
+    check_writable(out)
     if process not in PROCESSES:
         raise UnknownNameError.of("process", process, PROCESSES)
     if process == NAO and tasks:
@@ -255,15 +259,16 @@ def evaluate(
     result: dict[str, Any] = target.architecture(architecture).to_json()
     counted_for = target.task
     if evaluators is not None:
-        source = evaluator(
-            target,
-            evaluators,
-            architecture_column=architecture_column,
-            metrics=metrics,
-            tables=others,
-        )
+        with talk_to_stderr():
+            source = evaluator(
+                target,
+                evaluators,
+                architecture_column=architecture_column,
+                metrics=metrics,
+                tables=others,
+            )
+            evaluation = source.evaluate(architecture)
         counted_for = source.task
-        evaluation = source.evaluate(architecture)
         result |= {"status": evaluation.status, "reason": evaluation.reason}
         result["measured"] = evaluation.metrics
     counted = target.statistics(row, counted_for)
@@ -329,13 +334,15 @@ def print_samples(result: SampleResult, output: Format) -> None:
         ]
         predicted = any(entry.predicted for entry in result.samples)
         chance = ["probability"] if predicted else []
-        listing = Table("architecture", *heads, *chance, "meets target")
+        judged = ["meets target"] if result.summary["target"] else []
+        listing = Table("architecture", *heads, *chance, *judged)
         for entry in result.samples:
             cells = [_cell(entry, name) for name in named]
             if predicted:
                 cells.append(f"{prod(g['probability'] for g in entry.predicted.values()):.2f}")
-            mark = {True: "yes", False: "no", None: "–"}[entry.meets_target]
-            listing.add_row(str(entry.architecture), *cells, mark)
+            if judged:
+                cells.append({True: "yes", False: "no", None: "–"}[entry.meets_target])
+            listing.add_row(str(entry.architecture), *cells)
         print_table(listing)
         shown = ("returned", "raw_validity", "labels_used", "hit_rate", "base_rate", "cpu_seconds")
         parts = [f"{key} {_short(result.summary[key])}" for key in shown]

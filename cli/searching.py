@@ -1,8 +1,9 @@
-"""Commands around runs: search, resume, runs, ask, score, tell."""
+"""Commands around runs: search, resume, show, runs, ask, score, tell."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..core.errors import UsageError
+from ..core.errors import UsageError, VitruviusError
+from ..core.output import talk_to_stderr
 from ._app import (
     Column,
     Evaluators,
@@ -37,7 +39,7 @@ from ._app import (
 if TYPE_CHECKING:
     from ..bo.result import SearchResult
 
-__all__ = ["ask", "resume", "runs", "score", "search", "tell"]
+__all__ = ["ask", "resume", "runs", "score", "search", "show", "tell"]
 
 RunName = Annotated[str, typer.Argument(help="Folder of the run; with --storage its name there.")]
 
@@ -121,7 +123,7 @@ def search(
     from ..bo.progress import progress
     from ..verbs.search import search as run_search
 
-    with resumable(f"vitruvius resume {_again(kept, storage)}"):
+    with resumable(f"vitruvius resume {_again(kept, storage)}", lambda: _there(kept, storage)):
         result = run_search(space, **settings, progress=progress())
     _print_result(result, output)
 
@@ -134,6 +136,13 @@ def resume(
     workers: Annotated[int | None, typer.Option(help="As for search.")] = None,
     executor: Annotated[str | None, typer.Option(help="As for search.")] = None,
     timeout: Timeout = None,
+    evaluators: Annotated[
+        list[str] | None,
+        typer.Option("--evaluator", help="Where the evaluator is now, if not where it was."),
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Evaluate again what has failed.")
+    ] = False,
     output: Output = Format.table,
 ) -> None:
     """Go on with a run: after an interruption, beside other processes, or with more budget."""
@@ -148,8 +157,20 @@ def resume(
             workers=workers,
             executor=executor,
             timeout=timeout,
+            evaluator=evaluators or None,
+            retry_failed=retry_failed,
             progress=progress(),
         )
+    _print_result(result, output)
+
+
+@command()
+def show(run: RunName, storage: Storage = None, output: Output = Format.table) -> None:
+    """Print the best and the trials of a run, finished or not; writes nothing."""
+    from ..verbs.search import show as look
+
+    with talk_to_stderr():
+        result = look(run, storage)
     _print_result(result, output)
 
 
@@ -159,7 +180,7 @@ def runs(
     storage: Storage = None,
     output: Output = Format.table,
 ) -> None:
-    """List runs: state, budget, best, failed."""
+    """List runs: state, evaluations, prior results, failures, best."""
     from dataclasses import asdict
 
     from ..bo.store import list_runs
@@ -168,19 +189,31 @@ def runs(
     if output is Format.json:
         typer.echo(json.dumps([asdict(entry) for entry in found], indent=2))
         return
-    listing = Table("run", "state", "space", "method", "evaluated", "failed", "best")
+    if not found:
+        talk.print(f"There are no runs in {storage or folder}.", highlight=False, markup=False)
+    listing = Table("run", "state", "space", "method", "evaluated", "prior", "failed", "best")
     for entry in found:
+        if entry.problem:
+            continue
         best = ", ".join(f"{name} {value:.6g}" for name, value in entry.best.items())
+        if entry.front is not None:
+            worst = ", ".join(f"{name} {value:.4g}" for name, value in entry.reference.items())
+            best = f"front of {entry.front}, hypervolume {entry.hypervolume:.4g} from ({worst})"
         listing.add_row(
             entry.run,
             entry.state,
             entry.space,
             entry.method,
             f"{entry.evaluated}/{entry.budget}",
+            str(entry.prior or "–"),
             str(entry.failed),
             best or "–",
         )
     print_table(listing)
+    for entry in found:
+        if entry.problem:
+            said = f"{entry.run}: {entry.problem}"
+            talk.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
 @command()
@@ -197,7 +230,8 @@ def ask(
     """Ask a run what to evaluate next, to evaluate it elsewhere."""
     from ..verbs.search import open_search
 
-    made = open_search(run, storage)
+    with talk_to_stderr():
+        made = open_search(run, storage)
     space = made.problem.space
     rows = None if pool is None else space.rows(_read(pool).split("\n"))
     told = [
@@ -230,7 +264,8 @@ def score(
     """Score architectures of your own by what a run has learnt, without evaluating them."""
     from ..verbs.search import open_search
 
-    made = open_search(run, storage)
+    with talk_to_stderr():
+        made = open_search(run, storage)
     space = made.problem.space
     rows = space.rows(_read(pool).split("\n"))
     scores = made.score(rows)
@@ -269,7 +304,8 @@ def tell(
     from ..verbs.search import open_search
 
     results = parse_results(sys.stdin.read() if file == "-" else _read(Path(file)))
-    told = open_search(run, storage).tell_all(results)
+    with talk_to_stderr():
+        told = open_search(run, storage).tell_all(results)
     if output is Format.json:
         typer.echo(json.dumps(told))
     else:
@@ -281,8 +317,19 @@ def _fresh_name(space: str, storage: str | None) -> str:
     return name if storage else str(Path("runs") / name)
 
 
+def _there(run: str, storage: str | None) -> bool:
+    """Whether a run is there; one that was interrupted at its start is not."""
+    from ..bo.store import Run
+
+    try:
+        Run.open(run, storage, writable=False)
+    except VitruviusError:
+        return False
+    return True
+
+
 def _again(run: str, storage: str | None) -> str:
-    return f"{run} --storage {storage}" if storage else run
+    return shlex.join([run, "--storage", storage] if storage else [run])
 
 
 def _read(path: Path) -> str:
@@ -307,8 +354,12 @@ def _print_result(result: SearchResult, output: Format) -> None:
             cells = [f"{values[name]:,.6g}" for name in named]
             listing.add_row(str(result.architecture(trial)), *cells, str(trial.number))
         print_table(listing)
-        shown = ("evaluated", "failed", "duplicates_avoided", "cpu_seconds", "wall_seconds", "run")
-        typer.echo("  ".join(f"{key} {result.summary[key]}" for key in shown))
+        shown = (
+            "evaluated", "prior", "failed", "duplicates_avoided", "threads", "cpu_seconds",
+            "wall_seconds", "run",
+        )  # fmt: skip
+        told = {key: result.summary[key] for key in shown if result.summary.get(key) is not None}
+        typer.echo("  ".join(f"{key} {value}" for key, value in told.items()))
     for note in result.notes:
         talk.print(f"[yellow]{note}[/yellow]")
     if not result.best:

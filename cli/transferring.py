@@ -61,7 +61,14 @@ def transfer(
         str, typer.Option(help='Targets, e.g. "valid_perf>=0.8"; by default the best 5 %.')
     ] = "",
     maximize: Annotated[
-        str, typer.Option(help="The metric that counts; by default the first of the sources.")
+        str,
+        typer.Option(
+            help="The metric that counts; by default the first of the sources of which more is "
+            "better."
+        ),
+    ] = "",
+    minimize: Annotated[
+        str, typer.Option(help="Instead of it, a metric of which less is better.")
     ] = "",
     source: Annotated[
         list[str] | None,
@@ -108,6 +115,7 @@ def transfer(
             search=search,
             target=target,
             maximize=maximize,
+            minimize=minimize,
             sources=source,
             warm_start=warm_start or (),
             predictor=predictor,
@@ -145,9 +153,8 @@ def _print(result: TransferResult) -> None:
             told = "  ".join(f"{name} {share:.2f}" for name, share in shares if share)
             listing.add_row(metric, told, ", ".join(each["dropped"]) or "–")
         print_table(listing)
-    typer.echo(
-        f"labels {result.summary['labels']}  sources {', '.join(result.summary['sources'])}  "
-        f"cpu_seconds {result.summary['cpu_seconds']}"
-    )
+    typer.echo(f"metric {result.summary['metric']} ({result.summary['better']} is better)")
+    typer.echo(f"sources {', '.join(result.summary['sources'])}")
     if result.summary["best"] is not None:
-        typer.echo(f"best evaluated  {result.summary['best']}")
+        value = f"{result.summary['metric']} {result.summary['best_value']:.6g}"
+        typer.echo(f"best evaluated  {result.summary['best']}  {value}")

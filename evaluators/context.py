@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import UsageError
+from .returned import numbers
 
 __all__ = ["Context"]
 
 
-@dataclass
 class Context:
     """What an evaluation may use: where to compute, where to write, how long, whether to go on.
 
     Args:
         device: Where to compute, as torch names it.
-        folder: Folder of its own for checkpoints, not made yet; None where the run keeps none.
+        folder: Folder of its own; see the property.
         deadline: `time.time` at which it will be ended; None for never.
         reporter: What takes intermediate values and tells whether to go on; None for always.
 
@@ -35,19 +35,31 @@ class Context:
         2
     """
 
-    device: str = "cpu"
-    folder: Path | None = None
-    deadline: float | None = None
-    reporter: Callable[[int, Mapping[str, float]], bool] | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    stopped: int | None = None
+    def __init__(
+        self,
+        device: str = "cpu",
+        folder: Path | None = None,
+        deadline: float | None = None,
+        reporter: Callable[[int, Mapping[str, float]], bool] | None = None,
+    ) -> None:
+        self.device, self.deadline = device, deadline
+        self._folder, self._reporter = folder, reporter
+        self.metrics: dict[str, float] = {}
+        self.stopped: int | None = None
 
-    def report(self, step: int, metrics: Mapping[str, float]) -> bool:
+    @property
+    def folder(self) -> Path | None:
+        """Folder of its own for checkpoints, made when it is asked for; None without a run's."""
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
+
+    def report(self, step: int, metrics: Mapping[str, Any]) -> bool:
         """Reports intermediate values; an evaluation that is told to stop returns what it has.
 
         Args:
             step: For example the epoch, from 0 or 1, ascending.
-            metrics: Values by name.
+            metrics: Values by name; what is no number is left out.
 
         Returns:
             Whether to go on.
@@ -57,8 +69,8 @@ class Context:
         """
         if isinstance(step, bool) or int(step) != step or step < 0:
             raise UsageError(f"`step` is {step!r}.", "Report whole numbers, such as the epoch.")
-        self.metrics = {name: float(value) for name, value in metrics.items()}
-        if self.reporter is not None and not self.reporter(int(step), self.metrics):
+        self.metrics = numbers(metrics)[0]
+        if self._reporter is not None and not self._reporter(int(step), self.metrics):
             self.stopped = int(step)
         return self.stopped is None
 

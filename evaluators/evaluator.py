@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..core.torch_state import users_torch_state
 from ..spaces import ArchitectureLike, Space, Task
 from .context import Context
 from .evaluation import Evaluation
@@ -31,6 +32,8 @@ class Evaluator(ABC):
     Attributes:
         fidelities: Budgets below the full one that `evaluate` takes, ascending (e.g. epochs).
         batched: Whether `values` looks many architectures up at once, at next to no cost.
+        assumed: Those of `metrics` that it was only asked for, so that nobody knows yet whether it
+            returns them.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -49,6 +52,7 @@ class Evaluator(ABC):
 
     fidelities: tuple[int, ...] = ()
     batched: bool = False
+    assumed: tuple[str, ...] = ()
 
     def __init__(
         self, space: Space, metrics: dict[str, Metric], *, task: Task | None = None

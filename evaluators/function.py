@@ -6,14 +6,17 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
-from typing import Any
+from dataclasses import replace
+from typing import Any, SupportsFloat
 
 from ..core.errors import UsageError
+from ..core.torch_state import own_torch_state, users_torch_state
 from ..spaces import ArchitectureLike, Space, Task
 from .context import Context
 from .evaluation import Evaluation
 from .evaluator import Evaluator
 from .metric import Metric
+from .returned import by_metric, numbers
 from .tables.user_table import metric_of
 from .targets import exact_metrics
 
@@ -21,13 +24,17 @@ __all__ = ["Function", "FunctionEvaluator", "metrics_named"]
 
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*")
 
-Function = Callable[..., Mapping[str, float]]
+Function = Callable[..., Mapping[str, Any] | Evaluation | SupportsFloat]
 """Takes an `Architecture`, and by name what it wants of ``fidelity``, ``seed``, ``task`` and
-``context``."""
+``context``; returns numbers by metric, or one number."""
 
 
 class FunctionEvaluator(Evaluator):
     """Evaluates with a function that takes an `Architecture` and returns a number per metric.
+
+    Of one metric the bare number will do, also as an array or tensor of one element, and an
+    `Evaluation` is taken as it is. What else is returned by name is kept where it is a number; a
+    flag, text or None for what was asked is a failure.
 
     Arguments of the function that are called ``fidelity``, ``seed``, ``task`` or ``context`` are
     given to it: ``context`` (see `Context`) says where to compute and takes intermediate values.
@@ -66,6 +73,7 @@ class FunctionEvaluator(Evaluator):
         super().__init__(space, own, task=task)
         self._function = function
         self._others: frozenset[str] = frozenset()
+        self.assumed = tuple(own)
 
     def without(self, names: Collection[str]) -> FunctionEvaluator:
         """Returns the same without metrics that others measure.
@@ -76,8 +84,10 @@ class FunctionEvaluator(Evaluator):
         left = copy(self)
         left._others = frozenset(names)
         left.metrics = {k: metric for k, metric in self.metrics.items() if k not in names}
+        left.assumed = tuple(left.metrics)
         return left
 
+    @own_torch_state()
     def evaluate(
         self,
         architecture: ArchitectureLike,
@@ -86,28 +96,21 @@ class FunctionEvaluator(Evaluator):
         context: Context | None = None,
     ) -> Evaluation:
         architecture = self.space.architecture(architecture)
-        given = {
-            "fidelity": fidelity,
-            "seed": seed,
-            "task": self.task,
-            "context": context or Context(),
-        }
-        values = self._function(architecture, **_taken(self._function, given))
-        if not isinstance(values, Mapping):
-            raise TypeError(
-                f"{self._function} returned {type(values).__name__}, not numbers by metric"
-            )
-        metrics = {
-            name: float(value)
-            for name, value in values.items()
-            if name in self.metrics or (name not in self._others and _is_number(value))
-        }
-        return Evaluation(architecture, metrics, fidelity=fidelity, seed=seed)
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value nobody asked for is a metric, and not text or a flag."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+        context = context or Context()
+        given = {"fidelity": fidelity, "seed": seed, "task": self.task, "context": context}
+        taken = _taken(self._function, given)
+        with users_torch_state():
+            returned = self._function(architecture, **taken)
+        told = Evaluation(architecture, fidelity=fidelity, seed=seed)
+        if isinstance(returned, Evaluation):
+            told, returned = replace(returned, architecture=architecture), returned.metrics
+        if returned is None and context.stopped is not None:
+            returned = {}
+        measured, others = numbers(by_metric(returned, self.metrics))
+        if wrong := [f"{name}: {why}" for name, why in others.items() if name in self.metrics]:
+            raise TypeError(f"of what it returned, {'; '.join(wrong)}")
+        kept = {name: value for name, value in measured.items() if name not in self._others}
+        return replace(told, metrics=kept)
 
 
 def _taken(function: Function, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import atexit
+import io
 import re
+import shutil
 import sys
+import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache, partial, update_wrapper
 from importlib import import_module, invalidate_caches
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cloudpickle
 
 from ..core.errors import UnknownNameError, UsageError
 from ..core.options import check_options
+from ..core.torch_state import users_torch_state
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import FunctionEvaluator
 
-__all__ = ["code_of_files", "is_reference", "referenced"]
+__all__ = ["code_of_files", "is_reference", "pickled", "referenced"]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _FILES: list[ModuleType] = []
+_ALIASES: dict[Path, ModuleType] = {}
+# How evaluators that came by reference were made.
+_MADE: WeakKeyDictionary[Evaluator, tuple[Any, tuple[Any, ...]]] = WeakKeyDictionary()
+_BY_VALUE = ContextVar("_BY_VALUE", default=False)
+# A module of another name than its file.
+RUN = """import sys
+from importlib.machinery import SourceFileLoader
+
+__file__ = {path!r}
+SourceFileLoader(__name__, __file__).exec_module(sys.modules[__name__])
+"""
 _REFERENCE = re.compile(r"(?P<home>.+):(?P<name>[A-Za-z_]\w*)")
 
 
@@ -62,11 +81,10 @@ def referenced(
     """
     match = _REFERENCE.fullmatch(text)
     assert match is not None
-    module = _module(match["home"])
-    if not hasattr(module, match["name"]):
-        public = [name for name in vars(module) if not name.startswith("_")]
-        raise UnknownNameError.of(f"name in {match['home']}", match["name"], public)
-    found = getattr(module, match["name"])
+    home = match["home"]
+    if home.endswith(".py"):
+        home = str(Path(home).resolve())
+    found = _attribute(home, match["name"])
     if options and callable(found):
         check_options(text, options, found)
     if isinstance(found, type) and issubclass(found, Evaluator):
@@ -76,10 +94,70 @@ def referenced(
             raise UsageError(
                 f"{text} evaluates {found.space.name}, not {space.name}.", "Search that space."
             )
+        with suppress(TypeError):  # where it has no hash
+            _MADE[found] = (referenced, (space, text, metrics, dict(options)))
         return found
     if not callable(found):
         raise UsageError(f"{text} is a {type(found).__name__}.", "Name a function or an Evaluator.")
-    return FunctionEvaluator(space, partial(found, **options) if options else found, metrics)
+    named = _Named(home, match["name"], found)
+    return FunctionEvaluator(space, partial(named, **options) if options else named, metrics)
+
+
+def pickled(evaluator: Evaluator) -> bytes:
+    """Pickles an evaluator for another process of this machine.
+
+    One that came by reference and holds what cannot be sent, such as an open file, is made anew
+    over there.
+
+    Args:
+        evaluator: The evaluator.
+
+    Raises:
+        Exception: Whatever pickling raises.
+    """
+    try:
+        sent: bytes = cloudpickle.dumps(evaluator)
+    except Exception:
+        buffer = io.BytesIO()
+        _Remaking(buffer).dump(evaluator)
+        sent = buffer.getvalue()
+    return sent
+
+
+class _Remaking(cloudpickle.Pickler):
+    """Sends how an evaluator was made in the place of it."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        made = _MADE.get(obj) if isinstance(obj, Evaluator) else None
+        return super().reducer_override(obj) if made is None else made
+
+
+class _Named:
+    """What has a name in a file or module, which other processes look up there."""
+
+    def __init__(self, home: str, name: str, function: Any) -> None:
+        self._place, self._function = (home, name), function
+        update_wrapper(self, function, updated=())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        if _BY_VALUE.get():
+            return partial(_Named, *self._place), (self._function,)
+        return _named, self._place
+
+
+def _named(home: str, name: str) -> _Named:
+    return _Named(home, name, _attribute(home, name))
+
+
+def _attribute(home: str, name: str) -> Any:
+    module = _module(home)
+    if not hasattr(module, name):
+        public = [known for known in vars(module) if not known.startswith("_")]
+        raise UnknownNameError.of(f"name in {home}", name, public)
+    return getattr(module, name)
 
 
 @contextmanager
@@ -87,16 +165,19 @@ def code_of_files() -> Iterator[None]:
     """Lets what is pickled hold the code of files, for machines that do not have them."""
     for module in _FILES:
         cloudpickle.register_pickle_by_value(module)
+    token = _BY_VALUE.set(True)
     try:
         yield
     finally:
+        _BY_VALUE.reset(token)
         for module in _FILES:
             cloudpickle.unregister_pickle_by_value(module)
 
 
 def _module(home: str) -> ModuleType:
     try:
-        return _of_file(Path(home).resolve()) if home.endswith(".py") else import_module(home)
+        with users_torch_state():
+            return _of_file(Path(home).resolve()) if home.endswith(".py") else import_module(home)
     except UsageError:
         raise
     except Exception as error:
@@ -109,7 +190,8 @@ def _of_file(path: Path) -> ModuleType:
     """Imports a file as a script's neighbour would: by its own name, its folder on the path.
 
     Workers, and the processes that an evaluator starts in them, then find it by that name. Where
-    the name is another module's already, the file gets one of its own, and workers its code.
+    the name is another module's already, or none, the file gets one of its own: that of a module
+    beside no other, which runs the file.
     """
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", "Is the path right?")
@@ -121,17 +203,32 @@ def _of_file(path: Path) -> ModuleType:
     if known is not None and _is_of(known, path):
         return known
     if known is None and path.stem.isidentifier() and _found(path.stem) == path:
-        _FILES.append(import_module(path.stem))
-        return _FILES[-1]
-    name = f"_evaluator_{path.stem}"
-    specification = spec_from_file_location(name, path)
-    assert specification is not None
-    assert specification.loader is not None
-    module = module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    cloudpickle.register_pickle_by_value(module)
+        module = import_module(path.stem)
+    elif path in _ALIASES:
+        return _ALIASES[path]
+    else:
+        module = _ALIASES[path] = import_module(_alias(path))
+    _FILES.append(module)
     return module
+
+
+def _alias(path: Path) -> str:
+    """Writes a module that runs a file, where this process and those it starts find it."""
+    name = f"_evaluator_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(bytes(path)):x}"
+    if find_spec(name) is None:  # else the process that started this one has written it
+        home = _home_of_aliases()
+        (home / f"{name}.py").write_text(RUN.format(path=str(path)), encoding="utf-8")
+        if str(home) not in sys.path:
+            sys.path.append(str(home))
+        invalidate_caches()
+    return name
+
+
+@cache
+def _home_of_aliases() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="vitruvius-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
 
 
 def _is_of(module: ModuleType, path: Path) -> bool:

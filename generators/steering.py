@@ -17,7 +17,7 @@ from .generator import Generator
 from .guidance import ClassifierFree, Gradient, Guidance, Resampling
 from .training import tail_sample
 
-__all__ = ["REFERENCE_ROWS", "reference_set", "steer"]
+__all__ = ["REFERENCE_ROWS", "check_forms", "reference_set", "steer"]
 
 # Uniform draws that stand for a large space: they estimate base rates to about 0.1 %.
 REFERENCE_ROWS = 20_000
@@ -45,6 +45,21 @@ def reference_set(space: Space, seed: int) -> Int[Tensor, "R V"]:
     if space.architecture_count <= 5 * REFERENCE_ROWS:
         return space.enumerate()
     return space.sample(REFERENCE_ROWS, derive_seed(seed, "reference"))
+
+
+def check_forms(forms: str) -> None:
+    """Checks the names of forms of guidance.
+
+    Args:
+        forms: As for `steer`.
+
+    Raises:
+        UnknownNameError: For one that is none.
+    """
+    known = ["auto", "none", *FORMS]
+    for form in (part.strip() for part in forms.split("+")):
+        if form not in known:
+            raise UnknownNameError.of("guidance", form, known, "Join several by '+'.")
 
 
 def steer(
@@ -88,10 +103,7 @@ def steer(
             chosen.append("resampling")
     else:
         chosen = [form for form in (part.strip() for part in forms.split("+")) if form != "none"]
-    for form in chosen:
-        if form not in FORMS:
-            known = ["auto", "none", *FORMS]
-            raise UnknownNameError.of("guidance", form, known, "Join several by '+'.")
+    check_forms(forms)
     if chosen and not goal.targets:
         raise UsageError(
             f"Guidance {forms!r} needs a target that can be told.",

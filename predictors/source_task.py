@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 
 import torch
@@ -41,6 +41,7 @@ class SourceTask:
         x: Its labelled architectures, ``[n, V]``.
         values: Their values by metric, ``[n]`` each, in any unit.
         description: What is known of the task besides its labels.
+        lower: Metrics of which less is better.
         seed: Of the choice of labels that the process learns from.
 
     Attributes:
@@ -67,6 +68,7 @@ class SourceTask:
         values: Mapping[str, Float[Tensor, " n"]],
         *,
         description: TaskDescription | None = None,
+        lower: Collection[str] = (),
         seed: int = 0,
     ) -> None:
         for metric, column in values.items():
@@ -78,7 +80,7 @@ class SourceTask:
                 )
         self.name, self.space, self.seed = name, space, seed
         self.description = description
-        self.metrics = tuple(values)
+        self.metrics, self.lower = tuple(values), frozenset(lower)
         self._hashes, first = first_of_each(space.hashes(x))
         self.x = x[first]
         self._labels = {}

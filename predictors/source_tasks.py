@@ -80,7 +80,7 @@ class SourceTasks:
         return tuple(task for task in self.tasks if metric in task.metrics)
 
     def metric(self) -> str:
-        """Returns the first metric that all tasks have.
+        """Returns the first metric that all tasks have, if possible one of which more is better.
 
         Raises:
             UsageError: Where they share none.
@@ -88,7 +88,15 @@ class SourceTasks:
         shared = [name for name in self.tasks[0].metrics if len(self.having(name)) == len(self)]
         if not shared:
             raise UsageError("The earlier tasks share no metric.", "Name one that some have.")
-        return shared[0]
+        return next((name for name in shared if not self.lower_is_better(name)), shared[0])
+
+    def lower_is_better(self, metric: str) -> bool:
+        """Whether some task says so of a metric.
+
+        Args:
+            metric: Its name.
+        """
+        return any(metric in task.lower for task in self.tasks)
 
     def names(self, metric: str) -> tuple[str, ...]:
         """Returns the names of the columns of `told`: the tasks, and of several their average.
@@ -176,7 +184,8 @@ def task_of(
     }
     if description is None and table.task != table.space.task:
         description = describe_task(table.task)
-    return SourceTask(name, table.space, rows, values, description=description)
+    lower = [metric for metric in values if table.metrics[metric].better == "lower"]
+    return SourceTask(name, table.space, rows, values, description=description, lower=lower)
 
 
 def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:

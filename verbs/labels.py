@@ -130,6 +130,9 @@ def spend_labels(
         seed: Of the design.
         how: How they are evaluated.
         exclude: Canonical rows that have labels already.
+
+    Raises:
+        UsageError: Where the first of them all fail alike.
     """
     from ..bo.draws import initial_design
     from ..bo.methods.design import Design
@@ -170,7 +173,7 @@ def spend_labels(
         executor=automatic_executor(how.executor, evaluator, how.workers),
         timeout=how.timeout,
         progress=how.progress,
-    )
+    ).check()
     return _of(History(problem, result.trials))
 
 

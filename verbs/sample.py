@@ -17,6 +17,7 @@ from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
+from ..evaluators.names import check_names
 from ..evaluators.reachable import check_reachable
 from ..evaluators.resolver import (
     EvaluatorLike,
@@ -28,10 +29,11 @@ from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..generators.generator import Generator
 from ..generators.pool import Pool, gather
 from ..generators.resolver import generator_for
-from ..generators.steering import reference_set, steer
+from ..generators.steering import check_forms, reference_set, steer
 from ..predictors.goal import Goal
-from ..predictors.resolver import AUTO, fit_predictor
+from ..predictors.resolver import AUTO, fit_predictor, new_predictor
 from ..spaces import Space, space as make_space
+from .checks import check_at_least, checked_executor
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
 from .sample_result import Sample, SampleResult
 
@@ -139,8 +141,15 @@ def sample(
     configs = evaluators_of(found, data, **options)[0]
     source = None if data is None else make_evaluator(found, data, named=target, **options)
     clock = _Clock()
+    # A mistake must not cost labels.
     if isinstance(generator, str):
-        generator_for(found, generator)  # a mistake here must not cost labels
+        generator_for(found, generator)
+    if predictor != AUTO:
+        new_predictor(predictor, found)
+    check_forms(guidance)
+    check_at_least(workers=(workers, 1), steps=(steps, 1), batch_size=(batch_size or 1, 1))
+    checked_executor(executor)
+    resolve_device(device)
     sampler = Sampler(
         found,
         data=source,
@@ -223,6 +232,7 @@ class Sampler:
         else:
             measured = {} if labels_from is None else metrics_named(space, target)
         self.metrics = {**exact_metrics(space), **measured}
+        check_names(() if data is None else data.assumed, list(exact_metrics(space)))
         self.targets = parse_targets(target, self.metrics) if target else Targets()
         names = set(self.targets.names)
         learnt = [m for m in self.targets.names if m in measured and not measured[m].exact]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
 from ..bo.method import Method
 from ..bo.problem import Problem
 from ..bo.progress import Progress
-from ..bo.result import SearchResult
+from ..bo.result import SearchResult, result_of
 from ..bo.search import Search
-from ..bo.store import Run, RunConfig, SourceConfig, TrialLog
-from ..bo.trial import Trial
-from ..core.errors import UsageError
+from ..bo.store import Run, RunConfig, TrialLog
+from ..bo.store.moved import replaced
+from ..core.errors import UsageError, VitruviusError
 from ..core.torch_state import own_torch_state
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
@@ -26,11 +26,19 @@ from ..evaluators.resolver import (
     evaluator as make_evaluator,
     evaluators_of,
 )
-from ..predictors.source_task import SourceTask
 from ..predictors.source_tasks import SourceTasks
 from ..spaces import Space, names, space as make_space
 from ..spaces.declared import DeclaredSpace
 from ..spaces.resolver import PRESETS
+from .checks import AUTO, check_at_least, checked_executor
+from .finished import (
+    finished_trials,
+    named_problem,
+    source_of_run,
+    task_of_source,
+    warm_start_task,
+)
+from .transfer_method import transfer_method
 
 __all__ = [
     "AUTO",
@@ -40,11 +48,11 @@ __all__ = [
     "new_search",
     "open_search",
     "resume",
+    "run_to_end",
     "search",
+    "show",
     "warm_start_task",
 ]
-
-AUTO = "auto"
 
 
 @own_torch_state()
@@ -154,7 +162,7 @@ def search(
         tables=tables,
         task=task,
     )
-    return _run(made, budget, workers, executor, timeout, progress)
+    return run_to_end(made, budget, workers, executor, timeout, progress)
 
 
 @own_torch_state()
@@ -192,7 +200,7 @@ def new_search(
         task: As for `search`.
         warm_start: As for `search`.
         **settings: Others of `RunConfig`: ``seed``, ``batch``, ``initial``, ``budget``,
-            ``workers``, ``executor``, ``timeout``, ``pruner``.
+            ``workers``, ``executor``, ``timeout``, ``pruner``, ``transfer``.
 
     Raises:
         UsageError: As for `search`.
@@ -209,11 +217,9 @@ def new_search(
         raise UsageError("A run in a storage needs a name.", "Give one as `run`.")
     if settings.get("initial") is None:
         settings["initial"] = 0 if warm_start else 5
-    for name, least in (("budget", 1), ("batch", 1), ("initial", 0), ("workers", 1)):
-        if settings.get(name, least) < least:
-            raise UsageError(
-                f"`{name}` must be at least {least}, got {settings[name]}.", "Give more."
-            )
+    least = {"budget": 1, "batch": 1, "initial": 0, "workers": 1}
+    check_at_least(**{name: (settings.get(name, low), low) for name, low in least.items()})
+    checked_executor(settings.get("executor", AUTO))
     found = make_space(space) if isinstance(space, str) else space
     if task:
         found = found.for_task(read_task(task, found.task))
@@ -233,11 +239,11 @@ def new_search(
         minimize=minimize,
         where=where,
         method=method if isinstance(method, str) else method.name,
-        warm_start=tuple(_source_of(found, each) for each in warm_start),
+        warm_start=tuple(source_of_run(found, each) for each in warm_start),
         **settings,
     )
     problem = _problem(config, found, given)
-    problem.check_reachable()
+    problem.check_names()
     chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))
@@ -259,7 +265,7 @@ def open_search(
         run: Its folder, or with ``storage`` its name there.
         storage: As for `search`.
         space: Where it was made with a Python object that has no name.
-        evaluator: Where it was made with a Python object.
+        evaluator: Where it was made with a Python object; or, as text, where its evaluator is now.
         method: Where it was made with a Python object.
 
     Raises:
@@ -267,16 +273,57 @@ def open_search(
     """
     opened = Run.open(run, storage)
     config = opened.config
-    if evaluator is None and not all(each.source for each in config.evaluators):
+    found = space or _space(config)
+    configs, given = evaluators_of(found, evaluator)
+    if evaluator is not None and not given:
+        config = config.model_copy(update={"evaluators": replaced(config.evaluators, configs)})
+    elif evaluator is None and not all(each.source for each in config.evaluators):
         raise UsageError(
             f"{opened.location} was made with an evaluator that only Python has.",
             "Resume it from Python, with the same `evaluator`.",
         )
-    found = space or _space(config)
     if config.task:
         found = found.for_task(read_task(config.task, found.task))
-    given = evaluators_of(found, evaluator)[1]
-    return Search(_problem(config, found, given), _method(config, method, found), opened)
+    problem = _problem(config, found, given)
+    made = Search(problem, _method(config, method, found), opened)
+    opened.relocate(config.evaluators)
+    return made
+
+
+@own_torch_state()
+def show(run: str | Path, storage: str | None = None) -> SearchResult:
+    """Sums up what a run holds, and writes nothing.
+
+    Where its evaluator cannot be had here, what is counted is counted for the task of the space.
+
+    Args:
+        run: Its folder, or with ``storage`` its name there.
+        storage: As for `search`.
+
+    Raises:
+        UsageError: Where there is no such run, or it is on a space that only Python has.
+
+    Example:
+        >>> import tempfile
+        >>> made = new_search("nasbench201", maximize="accuracy", run=tempfile.mkdtemp())
+        >>> made.tell((3,) * 6, {"accuracy": 93.0}).number
+        0
+        >>> show(made.log.run.location).best[0].metrics
+        {'accuracy': 93.0}
+    """
+    opened = Run.open(run, storage, writable=False)
+    config, notes = opened.config, []
+    space = _space(config)
+    if config.task:
+        space = space.for_task(read_task(config.task, space.task))
+    try:
+        problem = _problem(config, space, ())
+    except (VitruviusError, AttributeError) as error:
+        problem = named_problem(config, space)
+        notes = [f"Its evaluator is not to be had here ({error}); counts are for: {space.task}."]
+    more = {"method": config.method, "batch": config.batch, "seed": config.seed}
+    told = result_of(problem, opened, TrialLog(opened, problem).read(), more)
+    return replace(told, notes=[*told.notes, *notes])
 
 
 @own_torch_state()
@@ -291,6 +338,7 @@ def resume(
     space: Space | None = None,
     evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     method: Method | None = None,
+    retry_failed: bool = False,
     progress: Progress | None = None,
 ) -> SearchResult:
     """Goes on with a run: after an interruption, beside other processes, or with more budget.
@@ -305,35 +353,63 @@ def resume(
         space: As for `open_search`.
         evaluator: As for `open_search`.
         method: As for `open_search`.
+        retry_failed: Whether to evaluate again what has failed.
         progress: The display that is reported to.
 
     Raises:
-        UsageError: As for `open_search`, or where the run has no evaluator.
+        UsageError: As for `open_search`, for a budget below that of the run, or other arguments out
+            of range, or where the run has no evaluator.
     """
     opened = open_search(run, storage, space=space, evaluator=evaluator, method=method)
     config = opened.config
-    return _run(
-        opened,
-        max(budget or 0, config.budget),
-        workers or config.workers,
-        executor or config.executor,
-        timeout or config.timeout,
-        progress,
+    if budget is not None and budget < config.budget:
+        raise UsageError(
+            f"The budget of {opened.log.run.location} is {config.budget} and can only grow, got "
+            f"{budget}.",
+            "Leave it out, or give more.",
+        )
+    if opened.problem.evaluator is None:
+        raise no_evaluator(opened.log.run.location)
+    workers = config.workers if workers is None else workers
+    timeout = config.timeout if timeout is None else timeout
+    executor = checked_executor(executor or config.executor)
+    check_at_least(workers=(workers, 1))
+    return run_to_end(
+        opened, budget or config.budget, workers, executor, timeout, progress, retry_failed
     )
 
 
-def _run(
+def run_to_end(
     made: Search,
     budget: int,
     workers: int,
     executor: str,
     timeout: float | None,
     progress: Progress | None,
+    retry_failed: bool = False,
 ) -> SearchResult:
+    """Runs a search until its budget is spent.
+
+    Args:
+        made: The search.
+        budget: As for `search`.
+        workers: As for `search`.
+        executor: As for `search`.
+        timeout: As for `search`.
+        progress: As for `search`.
+        retry_failed: As for `resume`.
+    """
     evaluator = made.problem.evaluator
     if evaluator is not None:
         executor = automatic_executor(executor, evaluator, workers)
-    return made.run(budget, workers=workers, executor=executor, timeout=timeout, progress=progress)
+    return made.run(
+        budget,
+        workers=workers,
+        executor=executor,
+        timeout=timeout,
+        retry_failed=retry_failed,
+        progress=progress,
+    )
 
 
 def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
@@ -347,6 +423,18 @@ def automatic_executor(name: str, evaluator: Evaluator, workers: int) -> str:
     if name != AUTO:
         return name
     return "serial" if evaluator.batched and workers == 1 else "process"
+
+
+def no_evaluator(location: str) -> UsageError:
+    """Makes the error of a run that nobody here can evaluate for.
+
+    Args:
+        location: How users call the run.
+    """
+    return UsageError(
+        f"{location} has no evaluator to run: its results are told.",
+        "Use `ask` and `tell`; `vitruvius show` prints what it holds.",
+    )
 
 
 def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) -> Problem:
@@ -374,6 +462,8 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
     if chosen is None or isinstance(chosen, str):
         from ..bo.methods import method, names
 
+        if given is None and config.transfer is not None:
+            return transfer_method(space, config.transfer)
         if given is None and config.method.partition(":")[0] not in names():
             raise UsageError(
                 f"The run was made with the method {config.method!r}, which only Python has.",
@@ -387,66 +477,8 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
             raise UsageError(
                 f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
             )
-        chosen.tasks = SourceTasks([_task(space, task) for task in config.warm_start])
+        chosen.tasks = SourceTasks([task_of_source(space, task) for task in config.warm_start])
     return chosen
-
-
-@own_torch_state()
-def warm_start_task(space: Space, run: str | Path) -> SourceTask:
-    """Makes a source task of a run.
-
-    Args:
-        space: The space.
-        run: The folder of a run on it.
-
-    Raises:
-        UsageError: Where there is no such run, or it is of another space or too short.
-    """
-    return _task(space, _source_of(space, run))
-
-
-def _task(space: Space, source: SourceConfig) -> SourceTask:
-    values = {
-        name: torch.tensor(column, dtype=torch.float64) for name, column in source.values.items()
-    }
-    return SourceTask(source.name, space, torch.tensor(source.rows), values)
-
-
-def _source_of(space: Space, run: str | Path) -> SourceConfig:
-    """What a run has measured, of every metric that all its results have."""
-    done = finished_trials(space, run)
-    shared = set.intersection(*(set(t.metrics) for t in done)) if done else set()
-    return SourceConfig(
-        name=str(run),
-        rows=tuple(t.proposal.row for t in done),
-        values={name: tuple(t.metrics[name] for t in done) for name in sorted(shared)},
-    )
-
-
-@own_torch_state()
-def finished_trials(space: Space, run: str | Path, storage: str | None = None) -> list[Trial]:
-    """Returns what a run has measured in full, whatever made it.
-
-    Args:
-        space: The space that it is on.
-        run: Its folder, or with ``storage`` its name there.
-        storage: As for `search`.
-
-    Raises:
-        UsageError: Where there is no such run, or it is of another space.
-    """
-    opened = Run.open(run, storage)
-    config = opened.config
-    if config.space != space.name:
-        raise UsageError(
-            f"{run} is a run on {config.space}, not {space.name}.", "Give runs on the same space."
-        )
-    named = ", ".join((config.maximize, config.minimize, config.where))
-    problem = Problem(
-        space, metrics_named(space, named), maximize=config.maximize, minimize=config.minimize
-    )
-    trials = [entry.trial for entry in TrialLog(opened, problem).read()]
-    return [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
 
 
 def _space(config: RunConfig) -> Space:

@@ -19,13 +19,11 @@ from ..bo.progress import Progress
 from ..bo.trial import History
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError, UsageError
+from ..core.output import check_writable
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from ..datasets.task import read_task
-from ..encoders.tasks.graph_task import describe_graph
-from ..encoders.tasks.image_task import describe_images
-from ..encoders.tasks.task_description import TaskDescription, describe_task
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import EvaluatorLike, data_sets, evaluator as make_evaluator
 from ..evaluators.targets import Target, Targets
@@ -33,24 +31,31 @@ from ..generators.across_tasks import SCORE, for_task
 from ..generators.adapters import adapt
 from ..generators.card import transfer_card
 from ..generators.diffusion import GraphDiffusion
-from ..generators.generator import Generator
-from ..generators.resolver import across, generator_for
 from ..generators.steering import reference_set
 from ..predictors.goal import Goal
 from ..predictors.multi_task import MultiTask
 from ..predictors.source_task import SourceTask
-from ..predictors.source_tasks import SourceTasks, named_tasks
+from ..predictors.source_tasks import SourceTasks
 from ..predictors.transferred import Transferred
 from ..reports import write_text
-from ..spaces import Space, Task, names, space as make_space
+from ..spaces import Space, names, space as make_space
+from .checks import check_at_least, checked_executor
+from .finished import source_of_run
 from .labels import FEWEST
 from .sample import Sampler
 from .sample_result import SampleResult
-from .search import search as run_search, warm_start_task
+from .search import new_search, run_to_end
+from .transfer_method import (
+    BUILTIN,
+    NewTask,
+    base_generator,
+    recipe_of,
+    source_names,
+    source_tasks,
+)
 
 __all__ = ["BUILTIN", "TransferResult", "transfer"]
 
-BUILTIN = "builtin"
 # What is asked for where no target names a value, and what the adapters learn from: the best of
 # this share, and in a small space at least so many.
 BEST, ENOUGH = 0.05, 256
@@ -102,6 +107,7 @@ def transfer(
     search: int = 0,
     target: str = "",
     maximize: str = "",
+    minimize: str = "",
     sources: Sequence[str | SourceTask] | None = None,
     warm_start: Sequence[str | Path] = (),
     predictor: str = Transferred.name,
@@ -139,6 +145,7 @@ def transfer(
         target: As for `vitruvius.sample`; by default the best 5 % by prediction.
         maximize: The metric that counts; by default the first of the sources of which more is
             better.
+        minimize: Instead of ``maximize``, a metric of which less is better.
         sources: Earlier tasks: data sets known for the space, or tables, after a colon with metrics
             of theirs (``"table.npz:accuracy=c10"``). By default those that the generator was
             trained across, else all that are known but the new one.
@@ -180,59 +187,92 @@ def transfer(
         )
     if predictor not in PREDICTORS:
         raise UnknownNameError.of("predictor for transfer", predictor, list(PREDICTORS))
+    check_at_least(workers=(workers, 1))
+    checked_executor(executor)
     started = time.process_time()
     found = _space(space, data)
-    new = _NewTask.read(found, data, metrics)
+    if maximize and minimize:
+        raise UsageError(
+            f"One metric counts, got maximize={maximize!r} and minimize={minimize!r}.",
+            "Give one of them; the other can be a target.",
+        )
+    if out is not None:
+        check_writable(out)
+    new = NewTask.read(found, data, metrics)
     if new.task is not None:
         found = found.for_task(new.task)
     if task:
         found = found.for_task(read_task(task, found.task))
-    base = _base(found, generator, new.name)
-    there = _source_tasks(found, new.name, base.tasks, sources, warm_start)
+    base = base_generator(found, generator, new.name)
+    runs = [source_of_run(found, each) for each in warm_start]
+    if sources is None:
+        sources = source_names(found, new.name, base.tasks, alone=not runs)
+    there = source_tasks(found, sources, runs)
     tasks = SourceTasks(there, new.description)
-    metric = maximize or tasks.metric()
+    metric = maximize or minimize or tasks.metric()
+    if not tasks.having(metric):
+        raise UnknownNameError.of(
+            "metric of the earlier tasks",
+            metric,
+            sorted({m for each in there for m in each.metrics}),
+        )
+    lower = bool(minimize) or (not maximize and tasks.lower_is_better(metric))
     source = new.evaluator
     if evaluator is not None:
         source = make_evaluator(found, evaluator, named=f"{metric}, {target}")
     # A mistake in the targets must not cost labels.
     Sampler(found, data=source, target=target, labels=0, seed=seed)
+    resolve_device(device)
     if run is None and out is not None:
         run = Path(out) / "run"
     rows: Int[Tensor, "K V"] = torch.zeros(0, len(found.variables), dtype=torch.long)
     fitted: dict[str, Transferred] = {}
     values: dict[str, Tensor] = {}
+    failed = 0
     if labels + search:
+        asked = _asked(source)
         method = WarmStart(tasks, metric, generator=base)
-        result = run_search(
+        # By name where it has one, so that the run can be resumed.
+        by_name = isinstance(data, str) and evaluator is None
+        made = new_search(
             found,
-            evaluator=_asked(source if source is new.evaluator else evaluator),
-            maximize=metric,
+            evaluator=data if isinstance(data, str) and by_name else evaluator or asked,
+            metrics=metrics if by_name else "",
+            maximize="" if lower else metric,
+            minimize=metric if lower else "",
             where=target,
             budget=labels + search,
             method=method,
             initial=0,
             workers=workers,
+            batch=workers,
             executor=executor,
             timeout=timeout,
             run=run,
             task=str(found.task) if task or new.task is not None else "",
             seed=seed,
-            progress=progress,
+            transfer=recipe_of(data, metrics, generator, sources, runs, metric),
         )
+        result = run_to_end(made, labels + search, workers, executor, timeout, progress).check()
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
+        failed = sum(trial.status == "failed" for trial in result.trials)
         values = {name: history.values[name] for name in result.problem.learned}
         if len(rows) >= FEWEST:
             fitted = _fitted(predictor, tasks, rows, values, seed)
     if SCORE in base.conditions:
         base = for_task(base, found, tasks.description)
     base.to(resolve_device(device))
+    best = None
+    if named := [found.to_string(row) for row in rows.tolist()]:
+        best = int(values[metric].argmin() if lower else values[metric].argmax())
     known = None if source is None else source.rows
     x = reference_set(found, seed) if known is None else known
     sampler = Sampler(found, data=source, target=target, labels=0, exclude=rows, seed=seed)
-    sampler.goal = _goal(sampler, metric, fitted or {metric: Transferred(tasks, metric)}, x)
-    chance, best = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
-    adapted = adapt(base, found, x[best], chance.softmax(0), seed=derive_seed(seed, "adapt"))
+    predictors = fitted or {metric: Transferred(tasks, metric)}
+    sampler.goal = _goal(sampler, metric, predictors, x, lower=lower)
+    chance, top = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
+    adapted = adapt(base, found, x[top], chance.softmax(0), seed=derive_seed(seed, "adapt"))
     spent = round(time.process_time() - started, 1)
     sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
     if not fitted:
@@ -245,12 +285,13 @@ def transfer(
             f"The generator was trained on the whole table of {new.name}: what it proposes there "
             "has cost more labels than are counted."
         )
-    named = [found.to_string(row) for row in rows.tolist()]
+    sampled.summary.update(labels_used=len(rows) + failed, labels_failed=failed)
     summary = {
         "space": found.name,
         "data": new.name,
         "description": None if tasks.description is None else tasks.description.to_json(),
         "metric": metric,
+        "better": "lower" if lower else "higher",
         "sources": [task.name for task in there],
         "believed": {
             name: {"weights": each.weights, "dropped": list(each.dropped)}
@@ -265,7 +306,9 @@ def transfer(
             }
             for i, name in enumerate(named)
         ],
-        "best": named[int(values[metric].argmax())] if named else None,
+        "labels_failed": failed,
+        "best": named[best] if best is not None else None,
+        "best_value": float(values[metric][best]) if best is not None else None,
         "generator": base.name,
         "cpu_seconds": spent,
         "seed": seed,
@@ -274,34 +317,6 @@ def transfer(
     if out is not None:
         done.save(out)
     return done
-
-
-@dataclass(frozen=True)
-class _NewTask:
-    """What the new data is: its name, its description, its evaluator and its task, if known."""
-
-    name: str
-    description: TaskDescription | None
-    evaluator: Evaluator | None
-    task: Task | None = None
-
-    @classmethod
-    def read(
-        cls, space: Space, data: str | Evaluator | RawGraph | RawImages, metrics: str
-    ) -> _NewTask:
-        name = data if isinstance(data, str) else type(data).__name__
-        if isinstance(data, str):
-            if data not in data_sets(space.name) and is_raw(data):
-                name = Path(data).name
-                data = load_raw(data)
-            else:
-                data = make_evaluator(space, data, metrics=metrics)
-        if isinstance(data, RawGraph):
-            return cls(name, describe_graph(data), None, data.task)
-        if isinstance(data, RawImages):
-            return cls(name, describe_images(data), None, data.task)
-        declared = None if data.task == space.task else describe_task(data.task)
-        return cls(name, declared, data)
 
 
 def _asked(
@@ -354,55 +369,13 @@ def _space(space: str | Space | None, data: object) -> Space:
     return make_space(fitting[0])
 
 
-def _base(space: Space, generator: str | GraphDiffusion, new: str) -> GraphDiffusion:
-    """The generator to start from; of those that ship, none that has seen the new task."""
-    if isinstance(generator, str) and generator != BUILTIN:
-        return _diffusion(generator_for(space, generator))
-    if isinstance(generator, GraphDiffusion):
-        return generator
-    best = _diffusion(generator_for(space, across(space)))
-    return _diffusion(generator_for(space)) if new in best.tasks else best
-
-
-def _diffusion(generator: Generator) -> GraphDiffusion:
-    if not isinstance(generator, GraphDiffusion):
-        raise UsageError(
-            f"Adapters are for graph diffusion, and {generator.name} is none.",
-            "Train one: vitruvius train SPACE --out FOLDER",
-        )
-    return generator
-
-
-def _source_tasks(
-    space: Space,
-    new: str,
-    trained_across: Sequence[str],
-    sources: Sequence[str | SourceTask] | None,
-    warm_start: Sequence[str | Path],
-) -> list[SourceTask]:
-    if sources is None:
-        known = data_sets(space.name)
-        sources = [name for name in trained_across if name in known]
-        if not sources and not warm_start:
-            sources = known
-        sources = [name for name in sources if name != new]
-    there: list[SourceTask] = []
-    for source in sources:
-        if isinstance(source, SourceTask):
-            there.append(source)
-        else:
-            there += named_tasks(space, [source])
-    there += [warm_start_task(space, run) for run in warm_start]
-    if not there:
-        raise UsageError(
-            f"There is no earlier task on {space.name} to transfer from.",
-            "Give tables as `sources`, or finished runs as `warm_start`.",
-        )
-    return there
-
-
 def _goal(
-    sampler: Sampler, metric: str, predictors: Mapping[str, Transferred], x: Int[Tensor, "R V"]
+    sampler: Sampler,
+    metric: str,
+    predictors: Mapping[str, Transferred],
+    x: Int[Tensor, "R V"],
+    *,
+    lower: bool,
 ) -> Goal:
     """The targets that can be told; where none is on a predicted metric, the best of one."""
     known = {name: each for name, each in predictors.items() if each.weights}
@@ -410,7 +383,8 @@ def _goal(
     told = [each for each in sampler.targets if each.metric in (*counted, *known)]
     used = {each.metric: known[each.metric] for each in told if each.metric in known}
     if not used:
-        bound = float(predictors[metric].predict(x)[0].quantile(1 - BEST))
-        told.append(Target(metric, bound, math.inf, f"{metric} in the best {BEST:.0%}"))
+        bound = float(predictors[metric].predict(x)[0].quantile(BEST if lower else 1 - BEST))
+        ends = (-math.inf, bound) if lower else (bound, math.inf)
+        told.append(Target(metric, *ends, f"{metric} in the best {BEST:.0%}"))
         used = {metric: predictors[metric]}
     return Goal(sampler.space, Targets(told), sampler.exact, used, seed=sampler.seed)

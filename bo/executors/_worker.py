@@ -16,19 +16,19 @@ import cloudpickle
 import torch
 
 from .executor import Task, attempt
+from .setting import Setting
 
 PR_SET_PDEATHSIG = 1
 # Of at most 1000: when memory runs out, Linux shall end a worker rather than the search.
 OOM_SCORE = "800"
 
 
-def work(pipe: Connection, threads: int, start_method: str | None) -> None:
+def work(pipe: Connection, setting: Setting) -> None:
     """Loads the evaluator and evaluates what comes through the pipe.
 
     Args:
         pipe: To the search. First the pickled evaluator comes, then tasks.
-        threads: Of torch's operators.
-        start_method: Of processes that the evaluator starts; None for the platform's.
+        setting: What the process is set to before the user's code may say otherwise.
     """
     # Of its own, so that Ctrl-C reaches only the search, and a time-out ends children too.
     os.setsid()
@@ -38,22 +38,24 @@ def work(pipe: Connection, threads: int, start_method: str | None) -> None:
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     # The search prints its result there.
     os.dup2(2, 1)
-    torch.set_num_threads(threads)
+    setting.apply()
     # That of this process would be inherited.
-    multiprocessing.set_start_method(start_method, force=True)
+    multiprocessing.set_start_method(None, force=True)
     # The search has ended where the pipe has.
     with contextlib.suppress(EOFError, BrokenPipeError):
-        _serve(pipe)
+        _serve(pipe, setting.start_method)
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, start_method: str | None) -> None:
     pickled = pipe.recv_bytes()
     try:
         evaluator = cloudpickle.loads(pickled)
-    except Exception as error:
+    except BaseException as error:
         pipe.send(f"{type(error).__name__}: {error}")
         return
-    pipe.send(None)
+    if start_method is not None and multiprocessing.get_start_method(allow_none=True) is None:
+        multiprocessing.set_start_method(start_method)
+    pipe.send(torch.get_num_threads())
 
     def report(position: int, step: int, metrics: Mapping[str, float]) -> bool:
         pipe.send((position, step, dict(metrics)))

@@ -8,17 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
 from ...core.device import resolve_device
+from ...evaluators import function, returned
 from ...evaluators.context import Context
-from ...evaluators.evaluation import Evaluation
+from ...evaluators.evaluation import Evaluation, Status
 from ...evaluators.evaluator import Evaluator, evaluate_with
+from ...evaluators.returned import number, numbers
 from ...spaces import Space
 
 __all__ = ["Executor", "Finished", "Report", "Task", "attempt", "failure"]
 
 LONGEST_REASON = 500
+# What these raise is about what came from elsewhere.
+OURS = (Path(__file__), Path(returned.__file__), Path(function.__file__))
 
 Report = Callable[[int, int, Mapping[str, float]], bool]
 """Takes a task's position, a step and intermediate values; tells whether to go on."""
@@ -54,11 +58,14 @@ class Finished:
         evaluation: What was measured; None where its machine went away, for which the
             architecture is not to blame.
         reason: Why there is none.
+        judged: Whether the evaluator said what came of it. What it raised, or what ended it, may
+            have another cause than the architecture.
     """
 
     position: int
     evaluation: Evaluation | None
     reason: str = ""
+    judged: bool = False
 
 
 @runtime_checkable
@@ -70,6 +77,8 @@ class Executor(Protocol):
         free: How many more can start at once: workers that are ready and idle. A search claims no
             more, so that what it claims is evaluated.
         report: Takes intermediate values of what runs; set by whoever submits.
+
+    One that knows how many threads of torch an evaluation has says so as `threads`.
     """
 
     report: Report
@@ -119,21 +128,37 @@ def attempt(evaluator: Evaluator, task: Task, report: Report) -> Finished:
     )
     try:
         told = evaluate_with(evaluator, task.row, task.fidelity, task.seed, context)
-        metrics = {str(name): float(value) for name, value in told.metrics.items()}
+        told, others = _checked(told, task)
     # A training script that calls sys.exit() ends its trial, not the search.
     except (Exception, SystemExit) as error:
         return failure(evaluator.space, task, _reason(error), time.perf_counter() - start)
+    told = replace(told, seconds=told.seconds or time.perf_counter() - start)
+    if context.stopped is not None and told.ok:
+        reason = f"stopped early at step {context.stopped}"
+        told = replace(told, status="pruned", reason=reason, metrics=context.metrics | told.metrics)
+    elif told.ok and others:
+        # Fails nothing unless it was asked for, which whoever asked finds out.
+        told = replace(told, reason="; ".join(f"{name}: {why}" for name, why in others.items()))
+    return Finished(task.position, told, judged=True)
+
+
+def _checked(told: Evaluation, task: Task) -> tuple[Evaluation, dict[str, str]]:
+    """The record of what an evaluator returned, and what of it was no number, with the reason."""
+    if told.status not in get_args(Status):
+        raise ValueError(f"the status {told.status!r} is none of {', '.join(get_args(Status))}")
+    if told.fidelity not in (None, task.fidelity):
+        asked = "in full" if task.fidelity is None else f"at {task.fidelity}"
+        raise ValueError(f"it evaluated at the fidelity {told.fidelity}, not {asked}")
+    metrics, others = numbers(told.metrics)
     told = replace(
         told,
         metrics=metrics,
+        reason=str(told.reason or ""),
         fidelity=task.fidelity,
-        seed=task.seed,
-        seconds=told.seconds or time.perf_counter() - start,
+        seed=int(told.seed or task.seed),
+        seconds=number(told.seconds),
     )
-    if context.stopped is not None and told.ok:
-        reason = f"stopped early at step {context.stopped}"
-        told = replace(told, status="pruned", reason=reason, metrics=context.metrics | metrics)
-    return Finished(task.position, told)
+    return told, others
 
 
 def failure(space: Space, task: Task, reason: str, seconds: float) -> Finished:
@@ -163,5 +188,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         kind = "out of memory: MemoryError"
     said = " ".join(str(error).split())[:LONGEST_REASON]
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{kind}{': ' if said else ''}{said} ({Path(last.filename).name}:{last.lineno})"
+    last = Path((frame := traceback.extract_tb(error.__traceback__)[-1]).filename)
+    where = "" if last in OURS else f" ({last.name}:{frame.lineno})"
+    return f"{kind}{': ' if said else ''}{said}{where}"

@@ -15,12 +15,12 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
-import cloudpickle
-
 from ...core.errors import UsageError
 from ...evaluators.evaluator import Evaluator
+from ...evaluators.reference import pickled
 from ._worker import work
 from .executor import Finished, Report, Task, failure
+from .setting import Setting
 
 __all__ = ["ProcessExecutor"]
 
@@ -55,6 +55,9 @@ class ProcessExecutor:
     Raises:
         UsageError: For fewer than one worker, a timeout that is not positive, or an evaluator that
             cannot be sent to a worker.
+
+    Attributes:
+        threads: Threads of torch in each worker, once one is ready.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class ProcessExecutor:
         self.workers, self.timeout, self._space = workers, timeout, evaluator.space
         self.report: Report = lambda position, step, metrics: True
         try:
-            self._evaluator = cloudpickle.dumps(evaluator)
+            self._evaluator = pickled(evaluator)
         except Exception as error:
             raise UsageError(
                 f"The evaluator cannot be sent to another process: {error}.",
@@ -77,6 +80,7 @@ class ProcessExecutor:
         if START == "forkserver":
             self._context.set_forkserver_preload([work.__module__])
         self._workers: list[_Worker] = []
+        self.threads: int | None = None
 
     @property
     def running(self) -> int:
@@ -108,10 +112,9 @@ class ProcessExecutor:
 
     def _start(self) -> None:
         here, there = self._context.Pipe()
-        threads = max(1, (os.cpu_count() or 1) // self.workers)
-        method = multiprocessing.get_start_method(allow_none=True)
+        setting = Setting.of_this_process(self.workers)
         with _without_main():
-            process = self._context.Process(target=work, args=(there, threads, method))
+            process = self._context.Process(target=work, args=(there, setting))
             process.start()
         there.close()
         self._workers.append(_Worker(process, here))
@@ -124,12 +127,12 @@ class ProcessExecutor:
         except (EOFError, ConnectionResetError):
             return self._died(worker)
         if not worker.ready:
-            if told is not None:
+            if isinstance(told, str):
                 raise UsageError(
                     f"A worker could not load the evaluator: {told}.",
                     "Put its class or function in a module that workers can import.",
                 )
-            worker.ready = True
+            worker.ready, self.threads = True, told
             return []
         if not isinstance(told, Finished):
             with contextlib.suppress(BrokenPipeError):
@@ -146,7 +149,9 @@ class ProcessExecutor:
         if not worker.ready:
             raise UsageError(
                 f"A worker could not load the evaluator: {_cause(code)}.",
-                "Does it fit into memory, once for each worker?",
+                "Does it fit into memory, once for each worker?"
+                if code == -signal.SIGKILL
+                else "What the worker wrote to stderr says more.",
             )
         return [] if worker.task is None else [self._failed(worker, _cause(code))]
 

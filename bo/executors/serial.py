@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
 
+import torch
+
 from ...core.errors import UsageError
+from ...core.output import talk_to_stderr
 from ...evaluators.evaluator import Evaluator
 from .executor import Finished, Report, Task, attempt
 
@@ -53,6 +54,7 @@ class SerialExecutor:
             )
         self._evaluator = evaluator
         self._tasks: list[Task] = []
+        self.threads = torch.get_num_threads()
         self.report: Report = lambda position, step, metrics: True
 
     @property
@@ -70,7 +72,7 @@ class SerialExecutor:
         if not self._tasks:
             time.sleep(seconds)
             return []
-        with contextlib.redirect_stdout(sys.stderr):
+        with talk_to_stderr():
             finished = attempt(self._evaluator, self._tasks[0], self.report)
         del self._tasks[0]
         return [finished]

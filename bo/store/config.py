@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +19,7 @@ class SourceConfig(BaseModel):
         name: What reports call it.
         rows: Choice indices.
         values: Values of the rows by metric.
+        lower: Metrics of which less is better.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +27,7 @@ class SourceConfig(BaseModel):
     name: str
     rows: tuple[tuple[int, ...], ...]
     values: dict[str, tuple[float, ...]]
+    lower: tuple[str, ...] = ()
 
 
 class RunConfig(BaseModel):
@@ -49,6 +52,7 @@ class RunConfig(BaseModel):
         executor: What runs them, unless told otherwise.
         timeout: Seconds after which an evaluation has failed, unless told otherwise.
         pruner: What stops evaluations that fall behind (see `vitruvius.bo.pruners.pruner`).
+        transfer: What a transfer was asked for, from which its method is made again.
 
     Example:
         >>> config = RunConfig(space="nasbench201", maximize="accuracy", seed=1)
@@ -77,6 +81,7 @@ class RunConfig(BaseModel):
     executor: str = "process"
     timeout: float | None = None
     pruner: str = "none"
+    transfer: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -91,11 +96,28 @@ class RunConfig(BaseModel):
         return new
 
     def differences(self, other: RunConfig) -> dict[str, tuple[object, object]]:
-        """Lists what would give another trajectory: name, the value here, the value there."""
-        free = {"budget", "workers", "executor", "timeout"}
+        """Lists what would give another trajectory: name, the value here, the value there.
+
+        Where files lie is none of it.
+        """
+        free = {"budget", "workers", "executor", "timeout", "transfer"}
+        if not all(each.source for each in (*self.evaluators, *other.evaluators)):
+            free |= {"evaluators"}  # what only Python has cannot be compared
         here, there = self.model_dump(), other.model_dump()
         return {
             name: (here[name], there[name])
             for name in here
-            if name not in free and here[name] != there[name]
+            if name not in free and _placeless(here[name]) != _placeless(there[name])
         }
+
+
+def _placeless(value: Any) -> Any:
+    """A setting with the names of files in the place of their paths."""
+    if isinstance(value, str) and value.startswith("/"):
+        return Path(value).name
+    if isinstance(value, dict):
+        # Runs of 0.2.0 did not keep which way is better.
+        return {key: _placeless(each) for key, each in value.items() if key != "lower"}
+    if isinstance(value, list | tuple):
+        return [_placeless(each) for each in value]
+    return value

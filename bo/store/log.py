@@ -161,8 +161,9 @@ class TrialLog:
 
     def _entry(self, made: list[Record]) -> Entry:
         last = made[-1]
-        cut = [record.attributes["cut"] for record in made if _interrupted(record)]
-        vanished = sum(entry["vanished"] for entry in cut)
+        vanished = 0
+        for cut in (record.attributes["cut"] for record in made if _interrupted(record)):
+            vanished = 0 if cut.get("released") else vanished + cut["vanished"]
         trial, due = self._trial(last), _interrupted(last)
         if due and vanished >= ATTEMPTS:
             reason = f"given up: {vanished} processes vanished while they evaluated it"
@@ -265,7 +266,8 @@ class TrialLog:
             proposal = Trial.of(position, evaluation, PRIOR).proposal
             attributes = self._attributes(position, proposal, 0, 0, str(self.owner))
             state = _state(evaluation)
-            new.append(NewTrial(proposal.row, {**attributes, "result": result}, state, values))
+            told = {**attributes, "result": result}
+            new.append(NewTrial(proposal.row, told, state, values, evaluation.seconds))
         return new
 
     def finish(self, entry: Entry, evaluation: Evaluation) -> bool:
@@ -293,6 +295,34 @@ class TrialLog:
             False where the attempt had ended before.
         """
         return self._table.end(entry.key, TrialState.FAIL, "cut", _cut(reason, vanished), None)
+
+    def release(self, entries: Sequence[Entry], reason: str) -> None:
+        """Frees positions whatever came of them, so that the next attempt at each is due.
+
+        Args:
+            entries: Entries as they stand; what came of them stays in the storage.
+            reason: The reason.
+        """
+        cut = {**_cut(reason), "released": True}
+        new = [
+            NewTrial(
+                entry.trial.proposal.row,
+                {
+                    **self._attributes(
+                        entry.trial.number,
+                        entry.trial.proposal,
+                        entry.attempt + 1,
+                        entry.rejected,
+                        str(self.owner),
+                    ),
+                    "cut": cut,
+                },
+                TrialState.FAIL,
+            )
+            for entry in entries
+        ]
+        if new:
+            self._take(self._table.create(new)[1])
 
     def abandon(self, reason: str) -> None:
         """Interrupts all that is this search's own, also what it was just claiming.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +13,25 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from pydantic import ValidationError
 
 from ...core.errors import UsageError
+from ...core.evaluator_config import EvaluatorConfig
 from .config import RunConfig
 from .liveness import GONE, Owner
-from .storage import open_storage, printable
+from .moved import moved
+from .storage import open_file, open_storage, printable
 
 if TYPE_CHECKING:
     from ..problem import Objective
 
-__all__ = ["BEAT", "CONFIG", "GRACE", "Run", "RunState", "list_runs"]
+__all__ = ["BEAT", "CONFIG", "FILE", "GRACE", "METRIC_NAMES", "Run", "read_config"]
 
+HINT = "`vitruvius runs FOLDER` lists those there are in a folder."
 FILE, NAME = "run.sqlite", "run"
 CONFIG = "vitruvius"
+# Where the run's folder was when its configuration was written.
+PLACE = "folder"
 # Optuna's key for the names of objectives, which its dashboard shows.
 METRIC_NAMES = "study:metric_names"
 WORKER, LEASE = "worker ", "deciding"
@@ -34,33 +39,6 @@ WORKER, LEASE = "worker ", "deciding"
 BEAT, GRACE = 5.0, 60.0
 # Seconds to wait for another process that is just making the same run.
 PATIENCE = 5.0
-
-
-@dataclass(frozen=True)
-class RunState:
-    """One line of ``vitruvius runs``.
-
-    Args:
-        run: Folder, or name in the storage.
-        state: ``"finished"``, ``"running"`` or ``"stopped"``, which can be resumed.
-        space: What was searched.
-        objectives: Names, each with ``+`` or ``-`` in front.
-        method: Name of the method.
-        budget: Evaluations that it shall have.
-        evaluated: Evaluations that are done, failed ones included.
-        failed: Those that failed.
-        best: Best feasible values by objective, each for itself; empty where there is none.
-    """
-
-    run: str
-    state: str
-    space: str
-    objectives: tuple[str, ...]
-    method: str
-    budget: int
-    evaluated: int
-    failed: int
-    best: dict[str, float]
 
 
 class Run:
@@ -121,7 +99,6 @@ class Run:
         Raises:
             UsageError: Where a run of another configuration is there, or no folder can be made.
         """
-        url, name, location = _place(run, storage)
         if storage is None:
             try:
                 Path(run).mkdir(parents=True, exist_ok=True)
@@ -129,8 +106,8 @@ class Run:
                 raise UsageError(
                     f"{run} cannot be made a folder: {error.strerror}.", "Name another."
                 ) from error
-        made = cls._create(open_storage(url), name, location, config, objectives)
-        made.folder = _folder(run, storage)
+        opened, name, location = _place(run, storage)
+        made = cls._create(opened, name, location, config, objectives, _folder(run, storage))
         if different := made.config.differences(config):
             told = "; ".join(f"{key}: {a!r} there, {b!r} here" for key, (a, b) in different.items())
             raise UsageError(
@@ -141,29 +118,59 @@ class Run:
         return made
 
     @classmethod
-    def open(cls, run: str | Path, storage: str | None = None) -> Run:
+    def open(cls, run: str | Path, storage: str | None = None, *, writable: bool = True) -> Run:
         """Opens a run.
 
         Args:
             run: A folder, or with ``storage`` a name in it.
             storage: As for `open_storage`.
+            writable: Whether it shall go on; else its file is only read.
 
         Raises:
-            UsageError: Where there is none.
+            UsageError: Where there is none, or one of a newer version.
         """
-        url, name, location = _place(run, storage)
-        hint = "`vitruvius runs` lists those there are."
-        if storage is None and not (Path(run) / FILE).is_file():
-            raise UsageError(f"There is no run in {run}.", hint)
-        opened = open_storage(url)
+        folder = Path(run)
+        file = folder / FILE
+        if storage is None and not (file.is_file() and file.stat().st_size):
+            if folder.is_dir():
+                raise _nothing_yet(str(run))
+            raise UsageError(f"There is no run in {run}.", HINT)
+        opened, name, location = _place(run, storage, writable=writable)
         try:
             study = opened.get_study_id_from_name(name)
         except KeyError:
-            raise UsageError(f"There is no run {location}.", hint) from None
-        config = _config(opened, study)
+            if storage is None:
+                raise _nothing_yet(location) from None
+            raise UsageError(f"There is no run {location}.", HINT) from None
+        config = read_config(opened, study, location)
         if config is None:
-            raise UsageError(f"{location} is a study, but no run of vitruvius.", hint)
-        return cls(opened, study, location, config, folder=_folder(run, storage))
+            raise UsageError(f"{location} is a study, but no run of vitruvius.", HINT)
+        found = cls(opened, study, location, config, folder=_folder(run, storage))
+        found._follow(writable=writable)
+        return found
+
+    def _follow(self, *, writable: bool) -> None:
+        """Looks for files near the folder, where that has moved."""
+        old = self.remark(PLACE)
+        if self.folder is None or old is None or Path(old) == self.folder:
+            return
+        self.config = moved(self.config, Path(old), self.folder)
+        if writable:
+            self._write_config()
+            self.note(PLACE, str(self.folder))
+
+    def relocate(self, evaluators: tuple[EvaluatorConfig, ...]) -> None:
+        """Keeps where evaluators are now, in a run that has a folder of its own.
+
+        Args:
+            evaluators: As many as it has.
+        """
+        if self.folder is not None and evaluators != self.config.evaluators:
+            self.config = self.config.model_copy(update={"evaluators": evaluators})
+            self._write_config()
+
+    def _write_config(self) -> None:
+        self.storage.set_study_user_attr(self.study, CONFIG, self.config.model_dump(mode="json"))
 
     @classmethod
     def _create(
@@ -173,6 +180,7 @@ class Run:
         location: str,
         config: RunConfig,
         objectives: Sequence[Objective],
+        folder: Path | None = None,
     ) -> Run:
         ways = (StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE)
         try:
@@ -180,10 +188,15 @@ class Run:
         except DuplicatedStudyError:
             study = storage.get_study_id_from_name(name)
             if found := _await_config(storage, study, location):
-                return cls(storage, study, location, found)
+                made = cls(storage, study, location, found, folder=folder)
+                made._follow(writable=True)
+                return made
         storage.set_study_system_attr(study, METRIC_NAMES, [entry.metric for entry in objectives])
-        storage.set_study_user_attr(study, CONFIG, config.model_dump(mode="json"))
-        return cls(storage, study, location, config)
+        made = cls(storage, study, location, config, folder=folder)
+        if folder is not None:
+            made.note(PLACE, str(folder))
+        made._write_config()
+        return made
 
     def extend(self, budget: int) -> None:
         """Raises the budget, also of processes that are at work on the run.
@@ -193,12 +206,11 @@ class Run:
         """
         if budget > self.config.budget:
             self.config = self.config.model_copy(update={"budget": budget})
-            dumped = self.config.model_dump(mode="json")
-            self.storage.set_study_user_attr(self.study, CONFIG, dumped)
+            self._write_config()
 
     def budget(self) -> int:
         """The budget as it is in the storage now."""
-        return RunConfig.model_validate(self._attributes()[CONFIG]).budget
+        return int(self._attributes()[CONFIG]["budget"])
 
     def beat(self, owner: Owner, *, gone: bool = False) -> None:
         """Writes a heartbeat.
@@ -246,93 +258,88 @@ class Run:
         study = Study(name, self.storage, pruner=pruner)
         return bool(pruner.prune(study, self.storage.get_trial(key)))
 
-    def state(self) -> RunState:
-        """Sums the run up, without its space and evaluator."""
-        # Of the attempts at a position the last one counts, of equal attempts the first.
-        last: dict[int, Any] = {}
-        for trial in self.storage.get_all_trials(self.study, deepcopy=False):
-            place = trial.user_attrs.get("position")
-            if place is not None and trial.user_attrs["source"] != "prior":
-                before = last.get(place)
-                attempt = trial.user_attrs["attempt"]
-                if before is None or attempt > before.user_attrs["attempt"]:
-                    last[place] = trial
-        done = [t for t in last.values() if t.user_attrs.get("result") and t.state.is_finished()]
-        good = [
-            t
-            for t in done
-            if t.state is TrialState.COMPLETE and t.user_attrs["result"].get("feasible")
-        ]
-        ways = self.storage.get_study_directions(self.study)
-        names = self.storage.get_study_system_attrs(self.study)[METRIC_NAMES]
-        up = [way is StudyDirection.MAXIMIZE for way in ways]
-        best = {
-            name: (max if up[i] else min)(t.values[i] for t in good)
-            for i, name in enumerate(names)
-            if good
-        }
-        budget = self.budget()
-        alive = any(
+    def alive(self) -> bool:
+        """Whether a process is at work on it."""
+        return any(
             Owner.parse(owner).running if Owner.parse(owner).here else time.time() - beat < GRACE
             for owner, beat in self.beats().items()
             if beat != GONE
         )
-        state = "running" if alive else "finished" if len(done) >= budget else "stopped"
-        return RunState(
-            run=self.location,
-            state=state,
-            space=self.config.space,
-            objectives=tuple(f"{'+' if u else '-'}{n}" for n, u in zip(names, up, strict=True)),
-            method=self.config.method,
-            budget=budget,
-            evaluated=len(done),
-            failed=sum(t.state is TrialState.FAIL for t in done),
-            best=best,
-        )
+
+    def note(self, name: str, value: object) -> None:
+        """Keeps a remark with the run.
+
+        Args:
+            name: Its name.
+            value: As JSON has it.
+        """
+        if self.remark(name) != value:
+            self.storage.set_study_user_attr(self.study, name, value)
+
+    def remark(self, name: str) -> Any:
+        """Returns what `note` has kept, or None.
+
+        Args:
+            name: Its name.
+        """
+        return self._attributes().get(name)
 
     def _attributes(self) -> dict[str, Any]:
         return self.storage.get_study_user_attrs(self.study)
 
 
-def list_runs(folder: str | Path = "runs", storage: str | None = None) -> list[RunState]:
-    """Sums up every run in a folder or a storage.
+def _folder(run: str | Path, storage: str | None) -> Path | None:
+    return Path(run).resolve() if storage is None else None
+
+
+def _place(
+    run: str | Path, storage: str | None, *, writable: bool = True
+) -> tuple[BaseStorage, str, str]:
+    """The storage, name of the study in it, and what to call the run."""
+    if storage is not None:
+        return open_storage(storage), str(run), f"{run} in {printable(storage)}"
+    file = Path(run).absolute() / FILE
+    # A transaction that was cut off is undone by whoever opens the file next, who has to write.
+    cut_off = file.with_name(f"{FILE}-journal").exists() and os.access(file.parent, os.W_OK)
+    return open_file(file, writable=writable or cut_off), NAME, str(run)
+
+
+def _nothing_yet(location: str) -> UsageError:
+    return UsageError(
+        f"There is no run in {location}: nothing was kept yet.",
+        "If it was ended while it started, repeat the command that made it.",
+    )
+
+
+def read_config(storage: BaseStorage, study: int, location: str) -> RunConfig | None:
+    """Returns the configuration of a study, None where it is no run of ours.
 
     Args:
-        folder: Holds runs' folders, or is one.
-        storage: As for `open_storage`; instead of the folder.
+        storage: The storage.
+        study: Id of the study.
+        location: What to call the run.
 
     Raises:
-        UsageError: Where the folder is not there or the storage cannot be opened.
+        UsageError: For one that this version cannot read.
     """
-    if storage is None:
-        if not Path(folder).is_dir():
-            raise UsageError(
-                f"There is no folder {folder}.", "Give the one that holds runs, or a --storage."
-            )
-        files = sorted(Path(folder).glob(FILE)) + sorted(Path(folder).glob(f"*/{FILE}"))
-        return [Run.open(file.parent).state() for file in files]
-    opened = open_storage(storage)
-    return [
-        Run(opened, study._study_id, study.study_name, config).state()
-        for study in opened.get_all_studies()
-        if (config := _config(opened, study._study_id))
-    ]
-
-
-def _folder(run: str | Path, storage: str | None) -> Path | None:
-    return Path(run).absolute() if storage is None else None
-
-
-def _place(run: str | Path, storage: str | None) -> tuple[str, str, str]:
-    """URL of the storage, name of the study in it, and what to call the run."""
-    if storage is None:
-        return f"sqlite:///{Path(run).absolute() / FILE}", NAME, str(run)
-    return storage, str(run), f"{run} in {printable(storage)}"
-
-
-def _config(storage: BaseStorage, study: int) -> RunConfig | None:
     found = storage.get_study_user_attrs(study).get(CONFIG)
-    return RunConfig.model_validate(found) if found else None
+    try:
+        return RunConfig.model_validate(found) if found else None
+    except ValidationError as error:
+        unknown = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+        if unknown:
+            names = ", ".join(".".join(map(str, where)) for where in unknown)
+            raise UsageError(
+                f"{location} was made by a newer version of vitruvius, with settings that this one "
+                f"does not know: {names}.",
+                "Update vitruvius to open it.",
+            ) from None
+        first = error.errors()[0]
+        raise UsageError(
+            f"{location} cannot be read: its setting {'.'.join(map(str, first['loc']))} is wrong: "
+            f"{first['msg']}.",
+            "It may be of another version of vitruvius.",
+        ) from None
 
 
 def _await_config(storage: BaseStorage, study: int, location: str) -> RunConfig | None:
@@ -342,7 +349,7 @@ def _await_config(storage: BaseStorage, study: int, location: str) -> RunConfig 
     """
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        if config := _config(storage, study):
+        if config := read_config(storage, study, location):
             return config
         time.sleep(0.1)
     if storage.get_all_trials(study, deepcopy=False):

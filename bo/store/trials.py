@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import sqlalchemy
@@ -39,12 +39,23 @@ class NewTrial:
         attributes: Its user attributes.
         state: Running, or how it ended.
         values: Of the objectives, where it is complete.
+        seconds: What it has cost, where it has ended.
     """
 
     row: tuple[int, ...]
     attributes: Mapping[str, Any]
     state: TrialState = TrialState.RUNNING
     values: Sequence[float] | None = None
+    seconds: float = 0.0
+
+    def times(self) -> tuple[datetime, datetime | None]:
+        """Returns start and end as Optuna writes them, in local time."""
+        now = datetime.now()
+        if not self.state.is_finished():
+            return now, None
+        with contextlib.suppress(OverflowError, ValueError):  # of what somebody told
+            return now - timedelta(seconds=self.seconds), now
+        return now, now
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ class _OptunaTrials:
         return [self._create(trial) for trial in trials], self.changes()
 
     def _create(self, trial: NewTrial) -> int:
-        now = datetime.now() if trial.state.is_finished() else None
+        start, end = trial.times()
         pairs = zip(self._space.variables, trial.row, strict=True)
         template = FrozenTrial(
             number=-1,
@@ -158,8 +169,8 @@ class _OptunaTrials:
             state=trial.state,
             value=None,
             values=trial.values,
-            datetime_start=None,
-            datetime_complete=now,
+            datetime_start=start,
+            datetime_complete=end,
             params={variable.name: variable.choices[index] for variable, index in pairs},
             distributions=dict(self._distributions),
             user_attrs={**trial.attributes, ROW: list(trial.row)},
@@ -188,6 +199,7 @@ class _OptunaTrials:
 _TRIALS = table(
     "trials",
     *map(column, ("trial_id", "number", "study_id", "state")),
+    column("datetime_start", sqlalchemy.DateTime),
     column("datetime_complete", sqlalchemy.DateTime),
 )
 _STUDIES = table("studies", column("study_id"))
@@ -291,9 +303,11 @@ class _SQLTrials:
                         "number": number,
                         "study_id": self._study,
                         "state": trial.state.name,
-                        "datetime_complete": _now() if trial.state.is_finished() else None,
+                        "datetime_start": start,
+                        "datetime_complete": end,
                     }
                     for number, trial in enumerate(trials, first)
+                    for start, end in [trial.times()]
                 ],
             )
             made = connection.execute(
@@ -345,7 +359,7 @@ class _SQLTrials:
             ended = connection.execute(
                 _TRIALS.update()
                 .where(_TRIALS.c.trial_id == key, _TRIALS.c.state == TrialState.RUNNING.name)
-                .values(state=state.name, datetime_complete=_now())
+                .values(state=state.name, datetime_complete=datetime.now())
             )
             if not ended.rowcount:
                 return False
@@ -383,8 +397,3 @@ def _values(key: int, values: Sequence[float] | None) -> list[dict[str, Any]]:
         }
         for objective, value in enumerate(values or ())
     ]
-
-
-def _now() -> datetime:
-    """As Optuna writes times."""
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -15,6 +15,7 @@ from scipy.stats import kendalltau
 from torch import Tensor
 
 from ...core.errors import TableError
+from ...core.torch_state import own_torch_state
 from ...spaces import ArchitectureLike
 from ..context import Context
 from ..evaluation import Evaluation
@@ -138,6 +139,7 @@ class SurrogateBenchmark(Evaluator):
         ]
         return {self.metric: torch.cat(parts) + self._mean}
 
+    @own_torch_state()
     def evaluate(
         self,
         architecture: ArchitectureLike,

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from ...core.errors import TableError, UsageError
+from ...core.torch_state import own_torch_state
 from ...spaces import ArchitectureLike, Space, Task
 from ..context import Context
 from ..evaluation import Evaluation
@@ -171,6 +172,7 @@ class Table(Evaluator):
     def has(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:
         return torch.isin(self.space.hashes(x), self._hashes)
 
+    @own_torch_state()
     def evaluate(
         self,
         architecture: ArchitectureLike,

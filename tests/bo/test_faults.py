@@ -18,7 +18,7 @@ import pytest
 from optuna.trial import TrialState
 
 from vitruvius.bo.search import Search
-from vitruvius.bo.store import Run
+from vitruvius.bo.store import Run, state_of
 from vitruvius.bo.trial import Trial
 from vitruvius.core.errors import UsageError
 from vitruvius.verbs import search as searching
@@ -195,7 +195,7 @@ def kill_again_and_again(runner: Runner, kills: int, budget: int, workers: int) 
         if number % 5 != 2:
             until = time.monotonic() + 300
             while runner.owners() == before and time.monotonic() < until:
-                if before and Run.open(runner.run).state().evaluated == budget:
+                if before and state_of(Run.open(runner.run)).evaluated == budget:
                     break
                 time.sleep(0.1)
         time.sleep(moments.uniform(0, 1))

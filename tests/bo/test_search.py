@@ -150,8 +150,8 @@ def test_failures_are_named_and_cost_one_trial_each() -> None:
 
 
 def test_where_nothing_succeeds_designs_go_on() -> None:
-    def hopeless(_: Architecture) -> dict[str, float]:
-        raise RuntimeError("no")
+    def hopeless(architecture: Architecture) -> Evaluation:
+        return Evaluation(architecture, status="failed", reason="no")
 
     result = Search(problem(hopeless), Best()).run(8)
     assert (result.summary["failed"], result.best, result.missed) == (8, [], True)

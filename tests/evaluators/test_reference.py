@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import cloudpickle
 import pytest
 
 from vitruvius.core.errors import UnknownNameError, UsageError
-from vitruvius.evaluators.reference import code_of_files, is_reference, referenced
+from vitruvius.evaluators.reference import code_of_files, is_reference, pickled, referenced
 from vitruvius.spaces import space
 
 CELLS = space("nasbench201")
@@ -72,13 +73,35 @@ def test_another_process_imports_the_file_by_its_own_name(file: Path) -> None:
         assert b"scale" in cloudpickle.dumps(made), "for machines that do not have it"
 
 
-def test_a_file_named_as_a_module_does_not_take_its_place(tmp_path: Path) -> None:
-    path = tmp_path / "json.py"
-    path.write_text(SOURCE)
+@pytest.mark.parametrize("name", ["json", "train-v2.1", "class", "größe 7", "{0}"])
+def test_a_file_of_any_name_is_run_under_one_that_processes_find(tmp_path: Path, name: str) -> None:
+    """What it holds open need not be sent, and no module loses its place."""
+    path = tmp_path / f"{name}.py"
+    path.write_text(f"HELD = open(__file__)\n{SOURCE}")
     made = referenced(CELLS, f"{path}:evaluate", "ones")
     assert made.evaluate((1,) * 6).metrics == {"ones": 6.0}
     assert hasattr(sys.modules["json"], "dumps")
-    assert b"scale" in cloudpickle.dumps(made), "workers get its code"
+    sent = pickled(made)
+    assert b"scale" not in sent
+    assert cloudpickle.loads(sent).evaluate((1,) * 6).metrics == {"ones": 6.0}
+    module = sys.modules[referenced(CELLS, f"{path}:Trainer", "").__module__]
+    assert Path(module.__file__ or "") == path
+    assert pickle.loads(pickle.dumps(module.Trainer)) is module.Trainer
+    module.HELD.close()
+
+
+def test_what_a_named_evaluator_holds_is_made_again_by_workers(tmp_path: Path) -> None:
+    path = tmp_path / "holder.py"
+    path.write_text(
+        SOURCE.replace("epochs = epochs", "epochs, self.held = epochs, threading.Lock()")
+        + "\nimport threading"
+        + "\nready = Trainer(__import__('vitruvius').space('nasbench201'), epochs=4)\n"
+        + "call = lambda a: {'ones': ready.epochs}\n"
+    )
+    for name, options in {"ready": {}, "Trainer": {"epochs": 4}, "call": {}}.items():
+        made = referenced(CELLS, f"{path}:{name}", "ones", options)
+        again = cloudpickle.loads(pickled(made))
+        assert list(again.evaluate((1,) * 6).metrics.values()) == [4.0]
 
 
 def test_what_cannot_be_had_is_said(file: Path, tmp_path: Path) -> None:

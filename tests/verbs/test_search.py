@@ -328,3 +328,81 @@ def test_giving_up_says_that_nothing_was_found_and_not_that_all_was_tried(run: C
     )  # fmt: skip
     assert (code, json.loads(out)["trials"]) == (3, [])
     assert "No architecture that meets depth<=48, params>=7M was found" in err
+
+
+def test_a_run_is_shown_without_going_on(run: Command) -> None:
+    assert run("search", "nasbench201", "--maximize", "top1", "--run", "mine")[0] == 0
+    asked = json.loads(run("ask", "mine", "--format", "json")[1])
+    asked["trials"][0]["metrics"] = {"top1": 91.5}
+    Path("told.json").write_text(json.dumps(asked))
+    assert run("tell", "mine", "told.json")[0] == 0
+    code, out, _ = run("show", "mine")
+    assert code == 0
+    assert "91.5" in out
+    code, _, err = run("resume", "mine")
+    assert code == 2
+    assert "vitruvius show" in err
+    assert "waiting" in run("runs", "mine")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--budget", 3), "can only grow, got 3"),
+        (("--budget", 0), "can only grow, got 0"),
+        (("--workers", 0), "`workers` must be at least 1, got 0"),
+        (("--timeout", 0), "positive, got 0"),
+        (("--executor", "proces"), "Did you mean 'process'"),
+    ],
+)
+def test_resume_ignores_nothing_it_was_told(
+    run: Command, arguments: tuple[object, ...], expected: str
+) -> None:
+    assert run(*CORA, "--maximize", "valid_perf", "--budget", 4, "--run", "a")[0] == 0
+    code, _, err = run("resume", "a", *arguments)
+    assert code == 2
+    assert expected in err
+
+
+def test_failures_are_tried_again_by_a_command(run: Command) -> None:
+    Path("fails.py").write_text(
+        "from pathlib import Path\n"
+        "def f(a):\n"
+        "    if a.indices[0] % 2 and not Path('mended').exists():\n"
+        "        raise RuntimeError('busy')\n"
+        "    return sum(a.indices)\n"
+    )
+    search = ("search", "nasbench201", "--evaluator", "fails.py:f", "--maximize", "accuracy")
+    options = ("--method", "random", "--executor", "serial", "--budget", 8, "--run", "a")
+    assert "failed, all: RuntimeError: busy (fails.py:4)" in run(*search, *options)[2]
+    Path("mended").touch()
+    assert json.loads(run("resume", "a", "--format", "json")[1])["summary"]["failed"] > 0
+    code, out, _ = run("resume", "a", "--retry-failed", "--format", "json")
+    assert (code, json.loads(out)["summary"]["failed"]) == (0, 0)
+    assert json.loads(out)["summary"]["evaluated"] == 8
+
+
+def test_an_interruption_at_the_start_says_to_repeat_the_command(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vitruvius.bo.store.Run.create", interrupted)
+    code, _, err = run(*CORA, "--maximize", "valid_perf", "--run", "a b")
+    assert code == 130
+    assert "Repeat the command" in err
+    assert "resume" not in err
+    Path("a b").mkdir(exist_ok=True)
+    code, _, err = run("resume", "a b")
+    assert code == 2
+    assert "nothing was kept yet" in err
+
+
+def test_a_run_of_labels_is_resumed_and_seeds_another(run: Command) -> None:
+    sample = ("sample", "nas-bench-graph", "--data", "cora", "--target", "valid_perf>=0.5")
+    assert run(*sample, "--labels", 5, "-n", 1, "--predictor", "ridge", "--run", "labels")[0] == 0
+    code, out, _ = run("resume", "labels", "--format", "json")
+    assert (code, len(json.loads(out)["trials"])) == (0, 5)
+    made = searching.new_search("nas-bench-graph", maximize="valid_perf", warm_start=["labels"])
+    assert len(made.config.warm_start[0].rows) == 5

@@ -14,7 +14,8 @@ from vitruvius.evaluators.tables.table import Table
 from vitruvius.generators.diffusion import GraphDiffusion
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.spaces import space
-from vitruvius.verbs.transfer import BUILTIN, _base, transfer
+from vitruvius.verbs.transfer import transfer
+from vitruvius.verbs.transfer_method import BUILTIN, base_generator
 
 CELLS = space("nasbench201")
 X = CELLS.enumerate()
@@ -153,9 +154,9 @@ def test_the_command_takes_a_raw_graph_and_its_labels_from_elsewhere(tmp_path: P
 
 def test_no_shipped_generator_starts_from_labels_of_the_new_task() -> None:
     graphs = space("nas-bench-graph")
-    assert _base(graphs, BUILTIN, "cora").tasks == ()
-    assert "cora" in _base(graphs, BUILTIN, "photo").tasks
-    assert "photo" not in _base(graphs, BUILTIN, "photo").tasks
+    assert base_generator(graphs, BUILTIN, "cora").tasks == ()
+    assert "cora" in base_generator(graphs, BUILTIN, "photo").tasks
+    assert "photo" not in base_generator(graphs, BUILTIN, "photo").tasks
 
 
 def test_mistakes_are_told() -> None:

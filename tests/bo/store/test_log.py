@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.store import Entry, Run, RunConfig, TrialLog
+from vitruvius.bo.store import Entry, Run, RunConfig, TrialLog, state_of
 from vitruvius.bo.store.log import ATTEMPTS
 from vitruvius.bo.trial import Proposal, Trial
 from vitruvius.evaluators import Evaluation, Metric
@@ -82,7 +82,7 @@ def test_what_is_written_is_read_by_others(open_log: Open) -> None:
     read = open_log().read()
     assert [entry.trial for entry in read] == told
     assert [entry.rejected for entry in read] == [0, 1, 2, 3, 4]
-    state = open_log().run.state()
+    state = state_of(open_log().run)
     assert (state.evaluated, state.failed, state.budget) == (4, 1, 10)
     assert state.best.keys() <= {"accuracy", "params"}
 
