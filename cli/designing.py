@@ -202,6 +202,7 @@ def train(
     from ..generators.nao import train_nao
     from ..generators.recipe import source_of, train_generator
     from ..spaces import space as find
+    from ..spaces.reading import read_rows
 
     if process not in PROCESSES:
         raise UnknownNameError.of("process", process, PROCESSES)
@@ -211,7 +212,7 @@ def train(
             f"Leave --tasks out, or take one of {', '.join(DIFFUSION)}.",
         )
     target = find(space)
-    source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
+    source = source_of(target, None if rows is None else read_rows(target, rows), seed)
     if tasks:
         from ..generators.across_tasks import source_across
         from ..predictors.source_tasks import named_tasks
@@ -303,13 +304,6 @@ def _progress() -> Progress:
     from ..bo.progress import progress
 
     return progress()
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
 
 
 def print_samples(result: SampleResult, output: Format) -> None:

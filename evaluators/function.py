@@ -13,8 +13,7 @@ from ..spaces import ArchitectureLike, Space, Task
 from .context import Context
 from .evaluation import Evaluation
 from .evaluator import Evaluator
-from .metric import Metric
-from .tables.user_table import metric_of
+from .metric import Metric, metric_of
 from .targets import exact_metrics
 
 __all__ = ["Function", "FunctionEvaluator", "metrics_named"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vitruvius.bo.store.external import ExternalResult, parse_results
-from vitruvius.core.errors import UsageError
+from vitruvius.core.errors import TableError, UsageError
 
 results = st.builds(
     ExternalResult,
@@ -52,12 +52,16 @@ def test_what_still_runs_is_no_result() -> None:
         ("[3]", "Result 0 is wrong"),
         ("{}", "names no architecture"),
         ('[{"number": 0, "status": "odd"}]', "wrong at status"),
-        ("a,b\n1,2", "neither JSON nor CSV"),
-        ("", "neither JSON nor CSV"),
-        ("number,a\n0,1,2", "Line 2 has not as many cells"),
+        ("a,b\n1,2", "neither JSON nor a table"),
+        ("", "neither JSON nor a table"),
         ("number,a\n0,high", "wrong at metrics.a"),
     ],
 )
 def test_mistakes_have_one_clear_error(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         parse_results(text)
+
+
+def test_ragged_results_have_one_clear_error() -> None:
+    with pytest.raises(TableError, match="Row 1 of mine has 3 cells, its header names 2"):
+        parse_results("number,a\n0,1,2", "mine")

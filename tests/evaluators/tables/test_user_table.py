@@ -145,7 +145,7 @@ def test_files_joined_on_the_architecture(tmp_path: Path) -> None:
         (("arch_str,acc", f"{STRINGS[0]},"), "acc", "No row"),
         (("arch_str,note", f"{STRINGS[0]},x"), "", "no column of numbers"),
         (("arch_str,acc", f"{STRINGS[0]},93"), "acc[fraction]", "93, impossible for 'acc'"),
-        (("arch_str,acc", f'"{STRINGS[0]},1'), "", "no CSV file"),
+        (("arch_str,acc", f'"{STRINGS[0]},1'), "", "never closed"),
     ],
 )
 def test_broken_csv_files(tmp_path: Path, lines: tuple[str, ...], metrics: str, why: str) -> None:
@@ -177,9 +177,9 @@ def test_broken_npz_files(tmp_path: Path) -> None:
         UserTable(CELLS, [npz(tmp_path, acc=1.0)])
     with pytest.raises(TableError, match="not strings"):
         UserTable(CELLS, [npz(tmp_path, arch_str=[1], acc=[1.0])])
-    (tmp_path / "table.txt").write_text("a")
-    with pytest.raises(TableError, match=r"\.npz or a \.csv"):
-        UserTable(CELLS, [tmp_path / "table.txt"])
+    (tmp_path / "table.doc").write_text("a")
+    with pytest.raises(TableError, match=r"Use one of \.csv, .*\.npz"):
+        UserTable(CELLS, [tmp_path / "table.doc"])
 
 
 def test_rows_that_break_a_constraint(tmp_path: Path) -> None:
