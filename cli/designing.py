@@ -52,7 +52,10 @@ def sample(
     n: Annotated[int, typer.Option("-n", help="How many architectures.")] = 10,
     labels: Annotated[
         int | None,
-        typer.Option(help="Evaluations to spend; by default 200 look-ups where targets need them."),
+        typer.Option(
+            help="Evaluations to spend; by default, where targets need them, all of your own table "
+            "or 200 look-ups of a published one."
+        ),
     ] = None,
     labels_from: Annotated[
         str | None, typer.Option(help="A run, or a JSON or CSV of results, to learn from.")

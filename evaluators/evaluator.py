@@ -31,6 +31,8 @@ class Evaluator(ABC):
     Attributes:
         fidelities: Budgets below the full one that `evaluate` takes, ascending (e.g. epochs).
         batched: Whether `values` looks many architectures up at once, at next to no cost.
+        finished: Whether its values are results that its user already has, so that looking at all
+            of them spends nothing; a published benchmark stands in for training, and is not.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -49,6 +51,7 @@ class Evaluator(ABC):
 
     fidelities: tuple[int, ...] = ()
     batched: bool = False
+    finished: bool = False
 
     def __init__(
         self, space: Space, metrics: dict[str, Metric], *, task: Task | None = None

@@ -64,6 +64,7 @@ class JoinedEvaluator(Evaluator):
         self.evaluators = tuple(evaluators)
         self.fidelities = tuple(sorted({f for each in evaluators for f in each.fidelities}))
         self.batched = all(each.batched for each in evaluators)
+        self.finished = all(each.finished for each in evaluators)
 
     @property
     def rows(self) -> Int[Tensor, "A V"] | None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from ..core.errors import UnknownNameError
+from ..core.errors import UnknownNameError, UsageError
 from ..core.evaluator_config import EvaluatorConfig
 from ..core.frames import SUFFIXES
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
+from ..datasets.raw_data import is_raw
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator
@@ -235,6 +236,7 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
 
     Raises:
         UnknownNameError: As for `evaluator`.
+        UsageError: For raw data.
         TableError: As for `evaluator`.
         MissingExtraError: As for `evaluator`.
     """
@@ -252,6 +254,11 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             source,
             data_sets(space.name),
             f"Or give the path of a table ({', '.join(SUFFIXES)}), or FILE.py:NAME.",
+        )
+    if is_raw(path):
+        raise UsageError(
+            f"{path.name} is raw data, which tells nothing of architectures.",
+            f"To count for it: --task {path.name}. Labels need a table or FILE.py:NAME.",
         )
     from .tables.user_table import UserTable
 

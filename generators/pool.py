@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from ..core.errors import UsageError
 from ..core.seeding import derive_seed, make_generator
 from ..predictors.goal import Goal
 from ..spaces import Space
@@ -68,8 +69,8 @@ def gather(
         seed: Seed of the proposals.
 
     Raises:
-        UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, or guidance that the generator
-            does not take.
+        UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, guidance that the generator
+            does not take, or where nothing but what is excluded was proposed.
         UnknownNameError: For a generator that was not trained on the space.
 
     Example:
@@ -104,6 +105,12 @@ def gather(
         enough = int(known.feasible.sum()) >= n
         if enough or len(known.x) + len(exclude) >= space.architecture_count:
             break
+    if not len(known.x):
+        raise UsageError(
+            f"Of {made:,} proposals {valid:,} are architectures, and all of these are labelled "
+            "already: none is left to return.",
+            "Spend fewer labels; what is labelled is never returned.",
+        )
     value = goal.log_value(known.x) if goal.targets else torch.zeros(len(known.x)).double()
     order = torch.where(known.feasible, value, value - 1e9).argsort(descending=True, stable=True)
     return Pool(known.x[order], made, valid, len(torch.cat(hashes).unique()), met)
