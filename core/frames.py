@@ -326,7 +326,9 @@ def _read_excel(path: Path) -> Frame:
 
     with _reading(path, "openpyxl"), pd.ExcelFile(path, engine="openpyxl") as book:
         sheet, *others = [str(name) for name in book.sheet_names]
-        rows = pd.read_excel(book, sheet_name=sheet, header=None, keep_default_na=False)
+        rows = pd.read_excel(
+            book, sheet_name=sheet, header=None, na_values=[""], keep_default_na=False
+        )
     if others:
         _SAY.info("%s: the sheet %r is read, not %s.", path.name, sheet, ", ".join(others))
     rows = rows.dropna(how="all").dropna(how="all", axis=1)
