@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from vitruvius.core.errors import ArchitectureError
 from vitruvius.spaces import space
 from vitruvius.spaces.declared import DeclaredSpace
