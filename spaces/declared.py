@@ -122,9 +122,11 @@ class DeclaredSpace(Space):
         Raises:
             UsageError: Where it cannot be read, is no YAML, or declares no space.
         """
+        text = read_text(path)
         try:
-            declaration = yaml.safe_load(read_text(path))
-        except (yaml.YAMLError, RecursionError) as error:
+            declaration = yaml.safe_load(text)
+        # An integer may be too long, and a date no day.
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UsageError(f"{path} is no YAML: {error}.") from error
         return cls(declaration)
 

@@ -14,6 +14,7 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
+from pydantic import ValidationError
 
 from ...core.errors import UsageError
 from .config import RunConfig
@@ -332,7 +333,17 @@ def _place(run: str | Path, storage: str | None) -> tuple[str, str, str]:
 
 def _config(storage: BaseStorage, study: int) -> RunConfig | None:
     found = storage.get_study_user_attrs(study).get(CONFIG)
-    return RunConfig.model_validate(found) if found else None
+    if not found:
+        return None
+    try:
+        return RunConfig.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "its root"
+        raise UsageError(
+            f"The settings of the run are wrong at {where}: {first['msg']}.",
+            "They were changed after it was made, or by a later version.",
+        ) from None
 
 
 def _await_config(storage: BaseStorage, study: int, location: str) -> RunConfig | None:
