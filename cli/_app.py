@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,21 @@ app = typer.Typer(
 talk = Console(stderr=True)
 # Registers a command; names in braces in its help are filled in when help is asked for.
 command = partial(app.command, cls=Listing)
+
+
+class _Notes(logging.Handler):
+    """Says on stderr, once, what modules have to say of what they read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = record.getMessage()
+        if said not in self._said:
+            self._said.add(said)
+            style = "yellow" if record.levelno >= logging.WARNING else "dim"
+            talk.print(said, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 class Format(StrEnum):
@@ -116,6 +132,9 @@ def main() -> None:
         SystemExit: Always, with the exit code.
     """
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    notes = logging.getLogger(__name__.partition(".")[0])
+    notes.setLevel(logging.INFO)
+    notes.addHandler(_Notes())
     try:
         app(arguments)
     except VitruviusError as error:

@@ -53,7 +53,10 @@ def sample(
     n: Annotated[int, typer.Option("-n", help="How many architectures.")] = 10,
     labels: Annotated[
         int | None,
-        typer.Option(help="Evaluations to spend; by default 200 look-ups where targets need them."),
+        typer.Option(
+            help="Evaluations to spend; by default, where targets need them, all of your own table "
+            "or 200 look-ups of a published one."
+        ),
     ] = None,
     labels_from: Annotated[
         str | None, typer.Option(help="A run, or a JSON or CSV of results, to learn from.")
@@ -205,6 +208,7 @@ def train(
     from ..generators.nao import train_nao
     from ..generators.recipe import source_of, train_generator
     from ..spaces import space as find
+    from ..spaces.reading import read_rows
 
     check_writable(out)
     if process not in PROCESSES:
@@ -215,7 +219,7 @@ def train(
             f"Leave --tasks out, or take one of {', '.join(DIFFUSION)}.",
         )
     target = find(space)
-    source = source_of(target, None if rows is None else target.rows(_lines(rows)), seed)
+    source = source_of(target, None if rows is None else read_rows(target, rows), seed)
     if tasks:
         from ..generators.across_tasks import source_across
         from ..predictors.source_tasks import named_tasks
@@ -308,13 +312,6 @@ def _progress() -> Progress:
     from ..bo.progress import progress
 
     return progress()
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
 
 
 def print_samples(result: SampleResult, output: Format) -> None:

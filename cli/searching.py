@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from ..core.errors import UsageError, VitruviusError
+from ..core.errors import VitruviusError
 from ..core.output import talk_to_stderr
 from ._app import (
     Column,
@@ -228,12 +228,13 @@ def ask(
     output: Output = Format.table,
 ) -> None:
     """Ask a run what to evaluate next, to evaluate it elsewhere."""
+    from ..spaces.reading import read_rows
     from ..verbs.search import open_search
 
     with talk_to_stderr():
         made = open_search(run, storage)
     space = made.problem.space
-    rows = None if pool is None else space.rows(_read(pool).split("\n"))
+    rows = None if pool is None else read_rows(space, pool)
     told = [
         {
             "number": trial.number,
@@ -262,12 +263,13 @@ def score(
     output: Output = Format.table,
 ) -> None:
     """Score architectures of your own by what a run has learnt, without evaluating them."""
+    from ..spaces.reading import read_rows
     from ..verbs.search import open_search
 
     with talk_to_stderr():
         made = open_search(run, storage)
     space = made.problem.space
-    rows = space.rows(_read(pool).split("\n"))
+    rows = read_rows(space, pool)
     scores = made.score(rows)
     names = list(scores.predicted)
     told: list[dict[str, Any]] = [
@@ -300,10 +302,14 @@ def tell(
     output: Output = Format.table,
 ) -> None:
     """Tell a run results: of what was asked for, or of anything evaluated before."""
-    from ..bo.store.external import parse_results
+    from ..bo.store.external import parse_results, read_results
+    from ..core.texts import decode
     from ..verbs.search import open_search
 
-    results = parse_results(sys.stdin.read() if file == "-" else _read(Path(file)))
+    if file == "-":
+        results = parse_results(decode(sys.stdin.buffer.read(), "stdin"))
+    else:
+        results = read_results(file)
     with talk_to_stderr():
         told = open_search(run, storage).tell_all(results)
     if output is Format.json:
@@ -330,13 +336,6 @@ def _there(run: str, storage: str | None) -> bool:
 
 def _again(run: str, storage: str | None) -> str:
     return shlex.join([run, "--storage", storage] if storage else [run])
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Cannot read {path}: {error}.", "Give a text file.") from error
 
 
 def _print_result(result: SearchResult, output: Format) -> None:

@@ -36,7 +36,15 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
                 f"{option!r} is not an option of {name!r}.",
                 f"Options follow a colon, e.g. {name}:key=value,key=value.",
             )
-        options[key.strip()] = yaml.safe_load(value)
+        try:
+            options[key.strip()] = yaml.safe_load(value)
+        # An integer may be too long, and a date no day.
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UsageError(
+                f"The option {option[:80]!r} of {name!r} cannot be read: "
+                f"{str(error).splitlines()[0]}.",
+                "Quote text that has marks of YAML.",
+            ) from None
     return name, options
 
 

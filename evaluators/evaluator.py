@@ -34,6 +34,8 @@ class Evaluator(ABC):
         batched: Whether `values` looks many architectures up at once, at next to no cost.
         assumed: Those of `metrics` that it was only asked for, so that nobody knows yet whether it
             returns them.
+        finished: Whether its values are results that its user already has, so that looking at all
+            of them spends nothing; a published benchmark stands in for training, and is not.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -53,6 +55,7 @@ class Evaluator(ABC):
     fidelities: tuple[int, ...] = ()
     batched: bool = False
     assumed: tuple[str, ...] = ()
+    finished: bool = False
 
     def __init__(
         self, space: Space, metrics: dict[str, Metric], *, task: Task | None = None

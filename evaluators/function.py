@@ -15,9 +15,8 @@ from ..spaces import ArchitectureLike, Space, Task
 from .context import Context
 from .evaluation import Evaluation
 from .evaluator import Evaluator
-from .metric import Metric
+from .metric import Metric, metric_of
 from .returned import by_metric, numbers
-from .tables.user_table import metric_of
 from .targets import exact_metrics
 
 __all__ = ["Function", "FunctionEvaluator", "metrics_named"]

@@ -65,6 +65,7 @@ class JoinedEvaluator(Evaluator):
         self.fidelities = tuple(sorted({f for each in evaluators for f in each.fidelities}))
         self.batched = all(each.batched for each in evaluators)
         self.assumed = tuple(name for each in evaluators for name in each.assumed)
+        self.finished = all(each.finished for each in evaluators)
 
     @property
     def rows(self) -> Int[Tensor, "A V"] | None:

@@ -8,7 +8,18 @@ from typing import Literal
 
 from ..core.errors import UsageError
 
-__all__ = ["Better", "Metric"]
+__all__ = ["Better", "Metric", "metric_of"]
+
+LOWER_IS_BETTER = ("latency", "params", "macs", "energy", "flops", "loss", "size")
+UNIT_SUFFIXES = {"_ms": "ms", "_us": "us", "_s": "s"}
+BOUNDS = {
+    "fraction": (0.0, 1.0),
+    "%": (0.0, 100.0),
+    "s": (0.0, math.inf),
+    "ms": (0.0, math.inf),
+    "us": (0.0, math.inf),
+    "ns": (0.0, math.inf),
+}
 
 Better = Literal["higher", "lower"]
 
@@ -45,3 +56,22 @@ class Metric:
                 f"Metric {self.name!r} has the bounds {self.bounds}, which are not in order.",
                 "Give the smallest possible value first.",
             )
+
+
+def metric_of(name: str, unit: str | None = None, better: str | None = None) -> Metric:
+    """Makes a metric, with the unit and direction that follow from its name where not given.
+
+    Args:
+        name: Its name.
+        unit: By default that of a name that ends in ``_ms``, ``_us`` or ``_s``.
+        better: By default ``"lower"`` for names that start as those of costs do.
+
+    Example:
+        >>> metric_of("latency_ms").unit, metric_of("latency_ms").better
+        ('ms', 'lower')
+    """
+    if unit is None:
+        unit = next((u for end, u in UNIT_SUFFIXES.items() if name.endswith(end)), "")
+    default: Better = "lower" if name.lower().startswith(LOWER_IS_BETTER) else "higher"
+    direction: Better = {"higher": "higher", "lower": "lower"}.get(better or "", default)  # type: ignore[assignment]
+    return Metric(name, unit.strip(), direction, BOUNDS.get(unit.strip(), (-math.inf, math.inf)))

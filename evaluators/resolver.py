@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from ..core.errors import UnknownNameError
+from ..core.errors import UnknownNameError, UsageError
 from ..core.evaluator_config import EvaluatorConfig
+from ..core.frames import SUFFIXES
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
+from ..datasets.raw_data import is_raw
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator
 from .joined import JoinedEvaluator
 from .reference import is_reference, referenced
+from .tables.metric_terms import table_options
 
 __all__ = [
     "EVALUATORS",
@@ -39,10 +42,11 @@ EVALUATORS = Registry(
         "analog": "evaluators.tables.analog_nasbench:AnalogNASBench",
     },
 )
-TABLES = (".csv", ".npz")
 # What may follow a table's name besides metrics.
 COLUMN, OTHERS = "column", "tables"
-_OF_TABLE = re.compile(rf"(?P<file>.+?\.(?:{'|'.join(s[1:] for s in TABLES)})):(?P<options>.*)")
+_OF_TABLE = re.compile(
+    rf"(?P<file>.+?\.(?:{'|'.join(s[1:] for s in SUFFIXES)})):(?P<options>.*)", re.IGNORECASE
+)
 _WITH_OPTIONS = re.compile(r"(?P<source>.+):(?P<options>[A-Za-z_]\w*\s*=.*)")
 
 EvaluatorLike = str | Path | Evaluator | EvaluatorConfig | Function
@@ -90,9 +94,11 @@ def evaluator(
 
     =============================  ==============================================================
     ``cora``                       a data set known for the space; options may follow a colon
-    ``table.csv``, ``table.npz``   a `UserTable`; ``table.csv:accuracy=c10_valid,column=arch`` says
-                                   which columns are metrics, which holds the architectures, and
-                                   with ``tables=a.npz+b.npz`` what to join to it
+    ``table.csv``, ``table.npz``   a `UserTable`, of any format that `read_frame` knows;
+                                   ``table.csv:accuracy=c10_valid,column=arch`` says which columns
+                                   are metrics, which holds the architectures, with
+                                   ``tables=a.npz+b.npz`` what to join to it, and with
+                                   ``decimal=,`` the decimal mark where the file leaves it open
     ``train.py:evaluate``          a function, an `Evaluator`, or a subclass of it in a file; what
                                    follows another colon are arguments by keyword
     ``package.module:Trainer``     the same in a module
@@ -177,11 +183,12 @@ def parse_evaluator(
     """
     text = str(text)
     of_table = _OF_TABLE.fullmatch(text)
-    if of_table or text.endswith(TABLES):
-        options = _table_options(of_table["options"]) if of_table else {}
-        given = {COLUMN: architecture_column, "metrics": metrics}
-        given[OTHERS] = [str(Path(table).resolve()) for table in tables]  # type: ignore[assignment]
-        options = {**{key: value for key, value in given.items() if value}, **options}
+    if of_table or text.lower().endswith(SUFFIXES):
+        given: dict[str, Any] = {COLUMN: architecture_column}
+        given[OTHERS] = [str(Path(table).resolve()) for table in tables]
+        options = {key: value for key, value in given.items() if value}
+        options |= table_options(metrics)
+        options |= table_options(of_table["options"]) if of_table else {}
         file = of_table["file"] if of_table else text
         return EvaluatorConfig(source=str(Path(file).resolve()), options=options)
     options = {}
@@ -231,6 +238,7 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
 
     Raises:
         UnknownNameError: As for `evaluator`.
+        UsageError: For raw data.
         TableError: As for `evaluator`.
         MissingExtraError: As for `evaluator`.
     """
@@ -247,7 +255,12 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             f"data set of {space.name}",
             source,
             data_sets(space.name),
-            "Or give the path of a .npz or .csv table, or FILE.py:NAME.",
+            f"Or give the path of a table ({', '.join(SUFFIXES)}), or FILE.py:NAME.",
+        )
+    if is_raw(path):
+        raise UsageError(
+            f"{path.name} is raw data, which tells nothing of architectures.",
+            f"To count for it: --task {path.name}. Labels need a table or FILE.py:NAME.",
         )
     from .tables.user_table import UserTable
 
@@ -257,6 +270,7 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
         [path, *others],
         architecture_column=options.get(COLUMN, "arch_str"),
         metrics=options.get("metrics", ""),
+        decimal=options.get("decimal", ""),
     )
 
 
@@ -282,21 +296,6 @@ def _one(
         tables=tables,
     )
     return configured(space, config, named)
-
-
-def _table_options(text: str) -> dict[str, Any]:
-    """Parts ``column`` and ``tables`` from what is the text of metrics."""
-    options: dict[str, Any] = {}
-    terms = []
-    for term in filter(None, (part.strip() for part in text.split(","))):
-        key, separator, value = (part.strip() for part in term.partition("="))
-        if key == COLUMN and separator:
-            options[COLUMN] = value
-        elif key == OTHERS and separator:
-            options[OTHERS] = [str(Path(part).resolve()) for part in value.split("+")]
-        else:
-            terms.append(term)
-    return {**options, **({"metrics": ", ".join(terms)} if terms else {})}
 
 
 def _serving(space_name: str) -> Iterator[NamedEvaluator]:

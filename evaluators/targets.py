@@ -13,20 +13,13 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from ..core.errors import TargetError, UnknownNameError
+from ..core.units import convertible, unit_of
 from ..spaces import Space
 from .metric import Metric
 
 __all__ = ["EXAMPLES", "Target", "Targets", "exact_metrics", "parse_targets"]
 
 EXAMPLES = "valid_perf>=0.80, latency<=5ms, params=4.2e6±2%, 0.5<=flops<=0.7, depth in [8, 12]"
-
-# What one unit is worth among its kind.
-_KINDS: tuple[dict[str, Decimal], ...] = (
-    {"s": Decimal(1), "ms": Decimal("1e-3"), "us": Decimal("1e-6")},
-    {"": Decimal(1), "k": Decimal("1e3"), "M": Decimal("1e6"), "G": Decimal("1e9")},
-    {"fraction": Decimal(1), "%": Decimal("1e-2")},
-)
-_ALIASES = {"µs": "us", "μs": "us", "K": "k"}
 
 _NAME = r"(?P<name>[A-Za-z_][\w.]*)"
 _COMPARE = r"<=|>=|<|>"
@@ -292,10 +285,10 @@ def _number(term: str, part: dict[str, str | None], end: str, metric: Metric) ->
 def _scaled(term: str, part: dict[str, str | None], end: str, metric: Metric) -> Decimal:
     """Converts to the metric's unit in decimals, so that 80% is the float 0.8."""
     number = _finite(term, Decimal(part[end] or ""))
-    unit = _ALIASES.get(part[f"{end}_unit"] or "", part[f"{end}_unit"] or "")
+    unit = unit_of(part[f"{end}_unit"] or "")
     if unit in ("", metric.unit):
         return number
-    known = next((kind for kind in _KINDS if metric.unit in kind), {metric.unit: Decimal(1)})
+    known = convertible(metric.unit)
     if unit not in known:
         accepted = ", ".join(repr(name) for name in known if name) or "none"
         own = f"its own, {metric.unit!r}" if metric.unit else "a plain count"

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from ..core.distinct import first_of_each
+from ..core.errors import UsageError
 from ..core.seeding import derive_seed, make_generator
 from ..evaluators.reachable import descend
 from ..predictors.goal import Goal
@@ -72,8 +73,8 @@ def gather(
         seed: Seed of the proposals.
 
     Raises:
-        UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, or guidance that the generator
-            does not take.
+        UsageError: For ``n``, ``steps`` or ``batch_size`` below 1, guidance that the generator
+            does not take, or where nothing but what is excluded was proposed.
         UnknownNameError: For a generator that was not trained on the space.
 
     Example:
@@ -111,6 +112,12 @@ def gather(
     if goal.exact_targets and not bool(known.feasible.any()):
         x = descend(space, goal.exact_targets, goal.exact, n + len(exclude), generator)
         known = known.add(x, space.hashes(x), goal.feasible(x))
+    if not len(known.x):
+        raise UsageError(
+            f"Of {made:,} proposals {valid:,} are architectures, and all of these are labelled "
+            "already: none is left to return.",
+            "Spend fewer labels; what is labelled is never returned.",
+        )
     value = goal.log_value(known.x) if goal.targets else torch.zeros(len(known.x)).double()
     order = torch.where(known.feasible, value, value - 1e9).argsort(descending=True, stable=True)
     return Pool(known.x[order], made, valid, len(torch.cat(hashes).unique()), met)

@@ -24,12 +24,18 @@ NOISE = 1e-3
 # Farthest bound of a target as a normal score: torch differentiates `log_ndtr` to nonsense from
 # -1e9 on, and a deviation of 3 % brings another factor of thirty.
 FARTHEST = 1e4
+# Share of the labels at either end that may be no measurements, and how many times the range of the
+# others lies between. Costs of hardware that span orders of magnitude stay.
+TAIL, FAR_OFF = 0.1, 1e4
 # Architectures whose posterior is computed in one go.
 CHUNK = 4096
 
 
 class NormalScores:
     """Maps values to normal scores by rank and back, so that heavy tails do not rule a fit.
+
+    A few values far off from all others (1e30 for a measurement that failed) keep their scores, but
+    no score leads back to them: beyond the others, values go on as among these.
 
     Args:
         values: The labels, ``[n]``.
@@ -41,9 +47,12 @@ class NormalScores:
     """
 
     def __init__(self, values: Float[Tensor, " n"]) -> None:
-        self.values, counts = values.double().unique(return_counts=True)
+        self._labels, counts = values.double().unique(return_counts=True)
         rank = counts.cumsum(0) - counts.double() / 2
         self.z = torch.special.ndtri(rank / len(values))
+        self._inner = _inner(self._labels, rank)
+        inside = self._labels[self._inner]
+        self.values = _interpolate(self.z, self.z[self._inner], inside)
 
     def __call__(self, values: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """Returns the scores, linear between and beyond the labels.
@@ -51,7 +60,15 @@ class NormalScores:
         Args:
             values: In the unit of the labels.
         """
-        return _interpolate(values.double(), self.values, self.z)
+        values = values.double()
+        inside, z = self._labels[self._inner], self.z[self._inner]
+        outside = torch.zeros_like(values, dtype=torch.bool)
+        if self._inner.start > 0:
+            outside |= values < inside[0]
+        if self._inner.stop < len(self.z):
+            outside |= values > inside[-1]
+        among_all = _interpolate(values, self._labels, self.z)
+        return torch.where(outside, among_all, _interpolate(values, inside, z))
 
     def inverse(self, scores: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """Returns the values of scores.
@@ -244,6 +261,17 @@ class Predictor(ABC):
 
     @abstractmethod
     def _posterior(self, data: Features, joint: bool) -> Posterior: ...
+
+
+def _inner(values: Float[Tensor, " U"], rank: Float[Tensor, " U"]) -> slice:
+    """Those of sorted values that do not lie far off from what is in the middle."""
+    total = rank[-1] + rank[0]
+    middle = values[(rank >= TAIL * total) & (rank <= (1 - TAIL) * total)]
+    if len(middle) < 2:
+        return slice(0, len(values))
+    reach = FAR_OFF * (middle[-1] - middle[0])
+    near = ((values >= middle[0] - reach) & (values <= middle[-1] + reach)).nonzero()[:, 0]
+    return slice(int(near[0]), int(near[-1]) + 1)
 
 
 def _interpolate(x: Tensor, grid: Tensor, values: Tensor) -> Tensor:

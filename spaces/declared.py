@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..core.errors import UnknownNameError, UsageError
 from ..core.seeding import Seed, make_generator
+from ..core.texts import read_text
 from .space import Space
 from .task import Task
 from .variable import Kind, Role, Variable
@@ -121,11 +122,11 @@ class DeclaredSpace(Space):
         Raises:
             UsageError: Where it cannot be read, is no YAML, or declares no space.
         """
+        text = read_text(path)
         try:
-            declaration = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            declaration = yaml.safe_load(text)
+        # An integer may be too long, and a date no day.
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UsageError(f"{path} is no YAML: {error}.") from error
         return cls(declaration)
 

@@ -17,6 +17,7 @@ from ..core.errors import ArchitectureError, UsageError
 from ..core.seeding import Seed, make_generator
 from .architecture import Architecture
 from .dag import DAG
+from .literals import read_literal
 from .task import Task
 from .variable import Role, Variable
 
@@ -121,13 +122,16 @@ class Space(ABC):
         )
 
     def from_string(self, text: str) -> tuple[int, ...]:
-        """Reads a row of choices from the native notation.
+        """Reads a row of choices from the native notation, or from a JSON object by name.
 
         Raises:
             ArchitectureError: Where the text is not in this space's notation.
         """
         given: dict[str, str] = {}
-        for part in text.split(","):
+        said = read_literal(text) if text.lstrip().startswith("{") else None
+        if isinstance(said, dict):
+            given = {str(name): str(choice) for name, choice in said.items()}
+        for part in () if isinstance(said, dict) else text.split(","):
             name, separator, choice = part.partition("=")
             if not separator:
                 raise self.unreadable(text, f"{part.strip()!r} has no '='")

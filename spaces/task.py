@@ -8,6 +8,9 @@ from ..core.errors import UnknownNameError, UsageError
 
 __all__ = ["GraphTask", "ImageTask", "Task", "parse_task"]
 
+# Digits of a size that can be meant.
+LONGEST = 18
+
 
 @dataclass(frozen=True)
 class Task:
@@ -82,7 +85,7 @@ def parse_task(text: str, task: Task) -> Task:
         name, _, value = (part.strip() for part in term.partition("="))
         if name not in least:
             raise UnknownNameError.of("field of a task", name, least)
-        if not value.isdecimal() or int(value) < least[name]:
+        if not value.isdecimal() or len(value) > LONGEST or int(value) < least[name]:
             raise UsageError(
                 f"{term!r} is not a field of a task.",
                 f"Give a whole number of at least {least[name]}, e.g. {name}=10.",

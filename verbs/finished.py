@@ -12,7 +12,7 @@ from ..bo.trial import Trial
 from ..core.errors import UsageError
 from ..core.torch_state import own_torch_state
 from ..evaluators.function import metrics_named
-from ..evaluators.tables.user_table import metric_of
+from ..evaluators.metric import metric_of
 from ..predictors.source_task import SourceTask
 from ..spaces import Space
 

@@ -189,19 +189,14 @@ def finished_labels(space: Space, source: str | Path, metrics: Mapping[str, Metr
         UsageError: For what is neither, or holds no result of such a metric.
         ArchitectureError: For what is no architecture of the space.
     """
-    from ..bo.store.external import parse_results
+    from ..bo.store.external import read_results
     from .search import finished_trials
 
     path = Path(source)
     if path.is_dir():
         told = [(t.proposal.row, t.metrics) for t in finished_trials(space, path)]
     else:
-        try:
-            results = parse_results(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"{source} cannot be read: {error}.", "Give a run, or a JSON or CSV of results."
-            ) from error
+        results = read_results(path)
         told = [
             (space.architecture(result.architecture).canonical, result.metrics)
             for result in results

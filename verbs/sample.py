@@ -24,6 +24,7 @@ from ..evaluators.resolver import (
     data_sets,
     evaluator as make_evaluator,
     evaluators_of,
+    listed,
 )
 from ..evaluators.targets import Targets, exact_metrics, parse_targets
 from ..generators.generator import Generator
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Sampler", "sample"]
 
-DEFAULT_LABELS = 200
+# Labels spent by default on a table that stands in for training, and the most that are taken of a
+# user's own: with more of them, fits take minutes.
+DEFAULT_LABELS, MOST_FINISHED = 200, 1000
 
 
 @own_torch_state()
@@ -91,8 +94,9 @@ def sample(
         target: For example ``"valid_perf>=0.8, latency<=5ms"`` (see `parse_targets`).
         n: How many architectures to return.
         labels: Evaluations that may be spent; where the targets name a metric that has to be
-            predicted, by default 200 of a table, of anything else none, and none beside
-            ``labels_from``.
+            predicted, by default all that a user's own table holds (at most 1,000, for the time it
+            takes to learn from them), 200 of a published one, of anything else none, and none
+            beside ``labels_from``.
         labels_from: Finished results to learn from: the folder of a run, or a JSON or CSV file of
             results. They count as labels.
         generator: ``auto``, ``uniform``, a shipped name, a folder, or a generator.
@@ -243,9 +247,11 @@ class Sampler:
         if learnt and labels_from is not None:
             self.labels = finished_labels(space, labels_from, {m: measured[m] for m in learnt})
         wanted = labels
+        self._finished = 0
         if wanted is None:
-            cheap = data is not None and data.batched
-            wanted = DEFAULT_LABELS if cheap and labels_from is None else 0
+            wanted = 0 if labels_from is not None else _labels_by_default(data)
+            if learnt and data is not None and data.finished and data.rows is not None:
+                self._finished = len(data.rows) if wanted else 0
         if learnt and wanted and data is not None:
             if len(self.labels) + wanted < FEWEST:
                 raise UsageError(
@@ -431,6 +437,13 @@ class Sampler:
         chosen: str | Generator,
     ) -> list[str]:
         notes = []
+        if self._finished:
+            taken = min(len(self.labels), self._finished)
+            share = "all" if taken == self._finished else f"{taken:,} of"
+            notes.append(
+                f"Learned from {share} {self._finished:,} architectures of the table, which cost "
+                "nothing; `labels` takes another number."
+            )
         if chosen == "auto" and not generator.guidable:
             notes.append(
                 f"No generator ships for {self.space.name}, so these were drawn uniformly and "
@@ -458,16 +471,36 @@ def _for_task(
     space: Space, data: EvaluatorLike | Sequence[EvaluatorLike] | None, task: str
 ) -> tuple[Space, EvaluatorLike | Sequence[EvaluatorLike] | None]:
     """The space for the user's task, and what is left of the data where that was raw."""
-    if isinstance(data, str | Path) and str(data) not in data_sets(space.name):
-        from ..datasets.raw_data import is_raw, load_raw
+    given = [] if data is None else listed(data)
+    raw = [each for each in given if isinstance(each, str | Path) and _is_raw(space, each)]
+    if raw:
+        from ..datasets.raw_data import load_raw
 
-        if is_raw(data):
-            space, data = space.for_task(load_raw(data).task), None
+        if len(raw) > 1:
+            raise UsageError(
+                f"Several raw data sets were given: {', '.join(map(str, raw))}.",
+                "Architectures are counted for one.",
+            )
+        space = space.for_task(load_raw(raw[0]).task)
+        data = [each for each in given if each is not raw[0]] or None
     if task:
         from ..datasets.task import read_task
 
         space = space.for_task(read_task(task, space.task))
     return space, data
+
+
+def _is_raw(space: Space, source: str | Path) -> bool:
+    from ..datasets.raw_data import is_raw
+
+    return str(source) not in data_sets(space.name) and is_raw(source)
+
+
+def _labels_by_default(data: Evaluator | None) -> int:
+    if data is None or not data.batched:
+        return 0
+    rows = data.rows if data.finished else None
+    return DEFAULT_LABELS if rows is None else min(len(rows), MOST_FINISHED)
 
 
 class _Clock:

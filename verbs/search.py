@@ -17,6 +17,7 @@ from ..bo.search import Search
 from ..bo.store import Run, RunConfig, TrialLog
 from ..bo.store.moved import replaced
 from ..core.errors import UsageError, VitruviusError
+from ..core.texts import read_text
 from ..core.torch_state import own_torch_state
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
@@ -496,5 +497,5 @@ def _declaration(space: str | Space) -> dict[str, Any] | None:
     if not isinstance(space, str) or not space.endswith((".yaml", ".yml")):
         return None
     path = Path(space) if Path(space).is_file() else PRESETS / space
-    declared: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    declared: dict[str, Any] = yaml.safe_load(read_text(path))
     return declared

@@ -1,19 +1,21 @@
-"""Results that people bring, as JSON or CSV."""
+"""Results that people bring, as JSON or as a table."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ...core.cells import NotANumberError, decimal_marks, is_missing, read_numbers
 from ...core.errors import UsageError
+from ...core.frames import SUFFIXES, Frame, parse_delimited, read_frame
+from ...core.texts import numbered_lines, read_text
 from ...evaluators.evaluation import Evaluation, Status
 from ...spaces import Architecture
 
-__all__ = ["ExternalResult", "parse_results"]
+__all__ = ["ExternalResult", "parse_results", "read_results"]
 
 HINT = (
     'Write e.g. [{"architecture": "…", "metrics": {"accuracy": 93.1}}], or CSV with a header: '
@@ -62,16 +64,35 @@ class ExternalResult(BaseModel):
         )
 
 
-def parse_results(text: str) -> list[ExternalResult]:
+def read_results(path: str | Path) -> list[ExternalResult]:
+    """Reads a file of results.
+
+    Args:
+        path: Text, as for `parse_results`, or any table that `read_frame` reads.
+
+    Raises:
+        UsageError: Where it cannot be read.
+        TableError: The same of a table.
+        MissingExtraError: Where the package that reads it is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() in set(SUFFIXES) - {".json", ".txt"} and path.is_file():
+        return _validated(_rows(read_frame(path)))
+    return parse_results(read_text(path), path.name)
+
+
+def parse_results(text: str, name: str = "This") -> list[ExternalResult]:
     r"""Reads results.
 
     Args:
-        text: JSON: one result, a list of them, or an object with a list ``trials``, such as another
-            search printed. Or CSV with a header, where each column is a field of `ExternalResult`
-            or a metric; blank cells say nothing.
+        text: JSON: one result, a list of them, one a line, or an object with a list ``trials``,
+            such as another search printed. Or a table of text with a header, where each column is a
+            field of `ExternalResult` or a metric; missing cells say nothing.
+        name: What the text is called in errors.
 
     Raises:
         UsageError: Where it is not.
+        TableError: For a table that is ragged, or whose numbers cannot be read.
 
     Example:
         >>> [told.metrics for told in parse_results('{"number": 3, "metrics": {"accuracy": 93.1}}')]
@@ -79,14 +100,33 @@ def parse_results(text: str) -> list[ExternalResult]:
         >>> parse_results("number,accuracy,fidelity\n3,93.1,12")[0].fidelity
         12
     """
+    if not text.strip():
+        raise UsageError(f"{name} is neither JSON nor a table: it is empty.", HINT)
+    if text.lstrip()[:1] not in ("{", "["):
+        return _validated(_rows(parse_delimited(text, name)))
     try:
-        read = json.loads(text) if text.lstrip()[:1] in ("{", "[") else _rows(text)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"This is no JSON: {error}.", HINT) from error
+        read = _parse_json(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name} is no JSON: {error}.", HINT) from None
     if isinstance(read, dict):
         read = read.get("trials", [read])
     if not isinstance(read, list):
-        raise UsageError(f"This is a {type(read).__name__}, not results.", HINT)
+        raise UsageError(f"{name} is a {type(read).__name__}, not results.", HINT)
+    return _validated(read)
+
+
+def _parse_json(text: str) -> Any:
+    """One value, or a list of those that each line holds."""
+    lines = numbered_lines(text)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        if len(lines) == 1 or error.msg != "Extra data":
+            raise
+    return [json.loads(line) for _, line in lines]
+
+
+def _validated(read: list[Any]) -> list[ExternalResult]:
     told = []
     for number, entry in enumerate(read):
         if isinstance(entry, dict) and entry.get("status") == "running":
@@ -95,7 +135,7 @@ def parse_results(text: str) -> list[ExternalResult]:
             result = ExternalResult.model_validate(entry)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
+            where = ".".join(map(str, first["loc"])) or "its root"
             raise UsageError(
                 f"Result {number} is wrong at {where}: {first['msg']}.", HINT
             ) from None
@@ -107,21 +147,33 @@ def parse_results(text: str) -> list[ExternalResult]:
     return told
 
 
-def _rows(text: str) -> list[dict[str, Any]]:
-    """Rows of CSV, every column that is no field of a result as a metric."""
-    lines = csv.DictReader(io.StringIO(text.strip()))
+def _rows(frame: Frame) -> list[dict[str, Any]]:
+    """Rows of a table, every column that is no field of a result as a metric."""
     fields = set(ExternalResult.model_fields) - {"metrics"}
-    if not fields & set(lines.fieldnames or ()):
+    if not fields & set(frame.columns):
         raise UsageError(
-            f"This is neither JSON nor CSV with one of the columns {', '.join(sorted(fields))}.",
+            f"{frame.name} is neither JSON nor a table with one of the columns "
+            f"{', '.join(sorted(fields))}.",
             HINT,
         )
-    rows = []
-    for line in lines:
-        if None in line or None in line.values():
-            raise UsageError(f"Line {lines.line_num} has not as many cells as the header.", HINT)
-        filled = {name: cell.strip() for name, cell in line.items() if cell.strip()}
-        row: dict[str, Any] = {name: cell for name, cell in filled.items() if name in fields}
-        row["metrics"] = {name: cell for name, cell in filled.items() if name not in fields}
-        rows.append(row)
+    rows: list[dict[str, Any]] = [{"metrics": {}} for _ in range(len(frame))]
+    for header, column in frame.columns.items():
+        if header in fields:
+            for row, cell in zip(rows, column.tolist(), strict=True):
+                absent = not cell if header == "reason" else is_missing(str(cell))
+                if not absent:
+                    row[header] = cell
+            continue
+        try:
+            numbers = read_numbers(
+                column, header, elsewhere=lambda: decimal_marks(list(frame.columns.values()))
+            )
+        except NotANumberError as error:
+            raise UsageError(
+                f"Result {error.row} is wrong at metrics.{header}: {error.cell!r}, {error.why}.",
+                HINT,
+            ) from None
+        for row, number in zip(rows, numbers.values.tolist(), strict=True):
+            if number == number:
+                row["metrics"][header] = number
     return rows

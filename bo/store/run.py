@@ -335,10 +335,10 @@ def read_config(storage: BaseStorage, study: int, location: str) -> RunConfig | 
                 "Update vitruvius to open it.",
             ) from None
         first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "its root"
         raise UsageError(
-            f"{location} cannot be read: its setting {'.'.join(map(str, first['loc']))} is wrong: "
-            f"{first['msg']}.",
-            "It may be of another version of vitruvius.",
+            f"{location} cannot be read: its settings are wrong at {where}: {first['msg']}.",
+            "They were changed after it was made, or by another version of vitruvius.",
         ) from None
 
 

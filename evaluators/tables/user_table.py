@@ -1,57 +1,41 @@
-"""Tables of one's own: any .npz or CSV file with an architecture column."""
+"""Tables of one's own: any file of a known format with an architecture column."""
 
 from __future__ import annotations
 
-import csv
+import logging
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ...core.errors import ArchitectureError, TableError, UsageError, nearest
-from ...core.npz import Column, read_npz
+from ...core.cells import NotANumberError, decimal_marks, is_missing, read_numbers
+from ...core.errors import ArchitectureError, TableError, nearest
+from ...core.frames import Frame, read_frame
+from ...core.npz import Column
+from ...core.units import factor, split_unit, unit_of
 from ...spaces import Space, Task
-from ..metric import Better, Metric
+from ..metric import Metric, metric_of
+from .metric_terms import SECONDS, MetricTerm, metric_name, parse_metric_terms, table_options
 from .table import Table
 
-__all__ = ["UserTable", "metric_of"]
+__all__ = ["UserTable"]
 
+_SAY = logging.getLogger(__name__)
 INDEX = "index"
-LOWER_IS_BETTER = ("latency", "params", "macs", "energy", "flops", "loss", "size")
-UNIT_SUFFIXES = {"_ms": "ms", "_us": "us", "_s": "s"}
-BOUNDS = {
-    "fraction": (0.0, 1.0),
-    "%": (0.0, 100.0),
-    "s": (0.0, math.inf),
-    "ms": (0.0, math.inf),
-    "us": (0.0, math.inf),
-}
-# Not a metric, but what a measurement cost.
-SECONDS = "seconds"
-_TERM = re.compile(
-    r"(?P<name>[A-Za-z_][\w.]*)(?:@(?P<fidelity>\d+))?\s*(?:\[(?P<unit>[^\[\]]*)\])?\s*(?:=\s*(?P<column>[^:=]+?))?\s*"
-    r"(?::\s*(?P<better>\w+))?"
-)
-
-
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    columns: Mapping[str, Column]
-
-    @property
-    def length(self) -> int:
-        return len(next(iter(self.columns.values())))
+# Columns of numbers that say which row it is or how it was measured, not what came.
+NO_METRICS = {
+    "batch_size", "epoch", "epochs", "fidelity", "fold", "id", "iteration", "number", "run",
+    "seed", "step", "steps", "timestamp", "trial", "trial_id",
+}  # fmt: skip
 
 
 class UserTable(Table):
-    """Measurements from ``.npz`` or CSV files, of architectures as native strings.
+    """Measurements from tables (see `read_frame`), of architectures as strings.
 
     One file holds the architectures; others are joined to it on the architecture column, or on
     a column named ``index`` where they lack that. An architecture written several times, or in
@@ -68,8 +52,11 @@ class UserTable(Table):
             well (for example, after 12 epochs), and ``seconds=…`` and ``seconds@12=…`` what a
             measurement cost. By default the better direction is ``lower`` for names that start
             with latency, params, macs, energy, flops, loss or size, ``higher`` for all others,
-            and the unit is that of a name which ends in ``_ms``, ``_us`` or ``_s``. Blank for
-            every column of numbers.
+            and the unit is that of the cells (``4.2 ms``), else of the header (``Latency [ms]``),
+            else that of a name which ends in ``_ms``, ``_us`` or ``_s``. Blank for every column
+            whose cells are numbers or missing, but those that only count, such as seeds.
+            ``decimal=,`` among the terms says the decimal mark where the file leaves it open.
+        decimal: The same by keyword.
         task: What the architectures were built for; the space's own task by default.
 
     Attributes:
@@ -98,6 +85,8 @@ class UserTable(Table):
         {'accuracy': 93.5}
     """
 
+    finished = True
+
     def __init__(
         self,
         space: Space,
@@ -105,40 +94,66 @@ class UserTable(Table):
         *,
         architecture_column: str = "arch_str",
         metrics: str = "",
+        decimal: str = "",
         task: Task | None = None,
     ) -> None:
-        main, *others = (_read(Path(path)) for path in files)
-        strings = _column(architecture_column, [main])[1]
+        given = table_options(metrics)
+        frames = [read_frame(path) for path in files]
+        for frame in frames:
+            if frame.separator:
+                _SAY.info("%s: cells are parted by %s.", frame.name, frame.separator)
+        main = frames[0]
+        hint = (
+            "Say which holds the architectures: --architecture-column NAME, or FILE:column=NAME. "
+        )
         keys = {architecture_column, INDEX}
-        wanted = _parse_metrics(metrics) or _all_numbers([main, *others], keys)
-        x = _rows(space, strings, main.path.name)
+        strings = _find(architecture_column, [main], hint)[1]
+        there = _there(strings)
+        x = _rows(space, strings, there, main.name)
+        reader = _Reader(frames, decimal or given.get("decimal", ""))
+        headers = list(dict.fromkeys(header for frame in frames for header in frame.columns))
+        terms = parse_metric_terms(given.get("metrics", ""), headers)
+        read = [reader.named(term) for term in terms] if terms else reader.all_numbers(keys)
         columns: dict[tuple[str, int | None], Float[Tensor, " R"]] = {}
-        for term in wanted:
-            file, values = _column(term.column, [main, *others])
-            measured = _numbers(values, term.column, file)
-            if file is not main:
-                measured = _joined(measured, file, main, x, space, architecture_column)
-            _check_bounds(term.metric, term.column, measured, file)
-            columns[term.metric.name, term.fidelity] = measured
+        for file, column in read:
+            measured = column.measured
+            if file is main:
+                measured = measured[there]
+            else:
+                measured = _joined(measured, file, main, x, there, space, architecture_column)
+            _check_bounds(column.metric, column.term.column, measured, file)
+            columns[column.term.name, column.term.fidelity] = measured
         kept = torch.stack([column.isfinite() for column in columns.values()]).all(0)
-        self.dropped_rows = len(x) - int(kept.sum())
+        self.dropped_rows = len(strings) - int(kept.sum())
         if not kept.any():
             raise TableError(
-                f"No row of {main.path.name} has a value of every metric.",
+                f"No row of {main.name} has a value of every metric.",
                 f"Metrics: {', '.join(name for name, _ in columns)}.",
+            )
+        if self.dropped_rows:
+            lacking = {
+                name: int((~column.isfinite()).sum()) for (name, _), column in columns.items()
+            }
+            reasons = {"an architecture": len(strings) - len(x), **lacking}
+            _SAY.warning(
+                "%s: %d of %d rows are left out: %s.",
+                main.name,
+                self.dropped_rows,
+                len(strings),
+                ", ".join(f"{number} lack {name}" for name, number in reasons.items() if number),
             )
         measures: dict[int | None, dict[str, Float[Tensor, " R"]]] = {None: {}}
         seconds: dict[int | None, Float[Tensor, " R"]] = {}
-        for (name, fidelity), column in columns.items():
+        for (name, fidelity), values in columns.items():
             if name == SECONDS:
-                seconds[fidelity] = column[kept]
+                seconds[fidelity] = values[kept]
             else:
-                measures.setdefault(fidelity, {})[name] = column[kept]
+                measures.setdefault(fidelity, {})[name] = values[kept]
         super().__init__(
             space,
             x[kept],
             measures.pop(None),
-            {term.metric.name: term.metric for term in wanted if term.measures},
+            {column.term.name: column.metric for _, column in read if column.term.measures},
             lower={f: some for f, some in measures.items() if f is not None},
             seconds=seconds,
             task=task,
@@ -146,145 +161,121 @@ class UserTable(Table):
 
 
 @dataclass(frozen=True)
-class _Term:
+class _Column:
+    """A column as numbers, and what it measures."""
+
+    term: MetricTerm
     metric: Metric
-    fidelity: int | None
-    column: str
-
-    @property
-    def measures(self) -> bool:
-        """Whether it is a metric in full."""
-        return self.fidelity is None and self.metric.name != SECONDS
+    measured: Float[Tensor, " R"]
 
 
-def _parse_metrics(text: str) -> list[_Term]:
-    """Reads ``name@fidelity[unit]=column:better`` terms."""
-    wanted: list[_Term] = []
-    for term in text.split(",") if text.strip() else []:
-        match = _TERM.fullmatch(term.strip())
-        better = match and match["better"]
-        if match is None or better not in (None, "higher", "lower"):
-            raise UsageError(
-                f"{term.strip()!r} does not say which column holds a metric.",
-                "Write e.g. 'accuracy=c10_valid_e200, latency[ms]=lat_ms_pixel3:lower'.",
-            )
-        name, fidelity = match["name"], int(match["fidelity"]) if match["fidelity"] else None
-        if (name, fidelity) in {(given.metric.name, given.fidelity) for given in wanted}:
-            raise UsageError(f"The metric {name!r} is given twice.", "Use two different names.")
-        unit = "s" if name == SECONDS and match["unit"] is None else match["unit"]
-        metric = metric_of(name, unit, better)
-        wanted.append(_Term(metric, fidelity, _bare(match["column"] or term)))
-    full = {given.metric.name for given in wanted if given.measures}
-    for given in wanted:
-        if given.metric.name not in (*full, SECONDS):
-            raise UsageError(
-                f"The metric {given.metric.name!r} is given at fidelity {given.fidelity} only.",
-                f"Name its column at the full fidelity too: '{given.metric.name}=…'.",
-            )
-    if wanted and not full:
-        raise UsageError(f"{text!r} names no metric.", "Write e.g. 'accuracy=c10_valid_e200'.")
-    return wanted
-
-
-def _bare(column: str) -> str:
-    return re.split(r"[\[:@]", column)[0].strip()
-
-
-def metric_of(name: str, unit: str | None = None, better: str | None = None) -> Metric:
-    """Makes a metric, with the unit and direction that follow from its name where not given.
+class _Reader:
+    """Reads the columns of metrics from the files, and says what it made of them.
 
     Args:
-        name: Its name.
-        unit: By default that of a name that ends in ``_ms``, ``_us`` or ``_s``.
-        better: By default ``"lower"`` for names that start as those of costs do.
-
-    Example:
-        >>> metric_of("latency_ms").unit, metric_of("latency_ms").better
-        ('ms', 'lower')
+        files: The one with the architectures first.
+        decimal: The decimal mark, where it was said.
     """
-    if unit is None:
-        unit = next((u for end, u in UNIT_SUFFIXES.items() if name.endswith(end)), "")
-    default: Better = "lower" if name.startswith(LOWER_IS_BETTER) else "higher"
-    direction: Better = {"higher": "higher", "lower": "lower"}.get(better or "", default)  # type: ignore[assignment]
-    return Metric(name, unit.strip(), direction, BOUNDS.get(unit.strip(), (-math.inf, math.inf)))
 
+    def __init__(self, files: Sequence[Frame], decimal: str) -> None:
+        self.files, self.decimal = files, decimal
+        self._elsewhere: dict[str, set[str]] = {}
 
-def _all_numbers(files: list[_File], keys: set[str]) -> list[_Term]:
-    names = dict.fromkeys(
-        name
-        for file in files
-        for name, values in file.columns.items()
-        if name not in keys and (values.dtype.kind in "iufb" or _is_numeric(values))
-    )
-    if not names:
-        raise TableError(
-            f"{files[0].path.name} has no column of numbers.",
-            "Add one, or name the columns with `metrics`.",
-        )
-    return [_Term(metric_of(name), None, name) for name in names]
-
-
-def _is_numeric(values: Column) -> bool:
-    try:
-        values.astype(np.float64)
-    except ValueError:
-        return False
-    return True
-
-
-def _read(path: Path) -> _File:
-    readers = {".npz": _read_npz, ".csv": _read_csv}
-    if not path.is_file():
-        raise TableError(f"There is no file {str(path)!r}.", "Is the path right?")
-    if path.suffix.lower() not in readers:
-        raise TableError(f"{path.name} is no table that can be read.", "Use a .npz or a .csv file.")
-    columns = readers[path.suffix.lower()](path)
-    if not columns:
-        raise TableError(f"{path.name} has no columns.", "It needs one array per column.")
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        short, long = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
-        raise TableError(
-            f"The columns of {path.name} differ in length: {short!r} has {lengths[short]} rows, "
-            f"{long!r} has {lengths[long]}.",
-            "Give every column one value per architecture.",
-        )
-    if not next(iter(lengths.values())):
-        raise TableError(f"{path.name} has no rows.", "Give at least one architecture.")
-    return _File(path, columns)
-
-
-def _read_npz(path: Path) -> dict[str, Column]:
-    return {name: array for name, array in read_npz(path).items() if array.ndim == 1}
-
-
-def _read_csv(path: Path) -> dict[str, Column]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file, strict=True) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TableError(f"{path.name} is no CSV file: {error}.", "Save it as UTF-8.") from None
-    if not lines:
-        raise TableError(f"{path.name} is empty.", "Its first line names the columns.")
-    header = [name.strip() for name in lines[0]]
-    if len(set(header)) < len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise TableError(f"{path.name} has two columns {twice!r}.", "Rename one of them.")
-    for number, line in enumerate(lines[1:], start=1):
-        if len(line) != len(header):
+    def named(self, term: MetricTerm) -> tuple[Frame, _Column]:
+        """The column that a term names."""
+        frame, values = _find(term.column, self.files)
+        try:
+            return frame, self._read(term, frame, values)
+        except NotANumberError as error:
             raise TableError(
-                f"Row {number} of {path.name} has {len(line)} cells, "
-                f"its header names {len(header)} columns.",
-                "Quote cells that contain commas.",
+                f"Row {error.row + 1} of {frame.name} has {error.cell!r} in the column "
+                f"{term.column!r}: {error.why}.",
+                "Leave cells without a value empty.",
+            ) from None
+
+    def all_numbers(self, keys: set[str]) -> list[tuple[Frame, _Column]]:
+        """Every column whose cells that are not missing are numbers, but those that only count."""
+        found: dict[str, tuple[Frame, _Column]] = {}
+        for frame in self.files:
+            passed_over = []
+            for header, values in frame.columns.items():
+                if header in keys or header in {each.term.column for _, each in found.values()}:
+                    continue
+                if header.lower() in NO_METRICS:
+                    passed_over.append(header)
+                    continue
+                name = metric_name(header)
+                if name in found:
+                    raise TableError(
+                        f"The columns {found[name][1].term.column!r} and {header!r} would both be "
+                        f"the metric {name!r}.",
+                        f"Name them with `metrics`, e.g. '{name}={header}'.",
+                    )
+                try:
+                    read = self._read(MetricTerm(name, header), frame, values)
+                except NotANumberError as error:
+                    if _mostly_numbers(values):
+                        _SAY.warning(
+                            "%s: the column %r is left out: row %d has %r, and %s.",
+                            frame.name, header, error.row + 1, error.cell, error.why,
+                        )  # fmt: skip
+                    continue
+                if bool(read.measured.isfinite().any()):
+                    found[name] = frame, read
+            if passed_over:
+                _SAY.warning(
+                    "%s: not taken for metrics: %s. Name them with --metrics if they are.",
+                    frame.name,
+                    ", ".join(passed_over),
+                )
+        if not found:
+            raise TableError(
+                f"{self.files[0].name} has no column of numbers.",
+                "Add one, or name the columns with `metrics`.",
             )
-    columns = zip(*lines[1:], strict=True) if lines[1:] else ([] for _ in header)
-    return {
-        name: np.array([cell.strip() for cell in cells], dtype=str)
-        for name, cells in zip(header, columns, strict=True)
-    }
+        return list(found.values())
+
+    def _read(self, term: MetricTerm, frame: Frame, values: Column) -> _Column:
+        if values.dtype.kind not in "iufbUS":
+            raise NotANumberError(0, str(values[0]), f"its type is {values.dtype}")
+        numbers = read_numbers(
+            values,
+            term.column,
+            decimal=self.decimal,
+            elsewhere=lambda: self._marks(frame, term.column),
+        )
+        measured = torch.from_numpy(numbers.values.copy())
+        there = numbers.unit or split_unit(term.column)[1]
+        unit = there if term.unit is None else unit_of(term.unit.strip())
+        metric = metric_of(term.name, unit or term.unit, term.better)
+        by = factor(there, metric.unit) if there else None
+        if by is not None and there != metric.unit:
+            measured = measured * float(by)
+        said = [f"its decimal mark is {numbers.decimal!r}"] if numbers.decimal else []
+        said += [f"it is in {metric.unit}"] if there else []
+        said += [f"it is the metric {term.name}"] if term.name != term.column else []
+        if said:
+            _SAY.info("%s: column %r: %s.", frame.name, term.column, ", ".join(said))
+        return _Column(term, metric, measured)
+
+    def _marks(self, frame: Frame, header: str) -> set[str]:
+        return decimal_marks([v for name, v in frame.columns.items() if name != header])
 
 
-def _column(name: str, files: list[_File]) -> tuple[_File, Column]:
+def _mostly_numbers(values: Column) -> bool:
+    """Whether a column of text was meant to hold numbers."""
+    if values.dtype.kind not in "US":
+        return False
+    found = 0
+    for cell in values.tolist():
+        try:
+            found += bool(np.isfinite(read_numbers(np.array([cell]), "", decimal=".").values[0]))
+        except NotANumberError:
+            continue
+    return 2 * found > len(values)
+
+
+def _find(name: str, files: Sequence[Frame], hint: str = "") -> tuple[Frame, Column]:
     """The column of the first file that has it."""
     for file in files:
         if name in file.columns:
@@ -292,48 +283,45 @@ def _column(name: str, files: list[_File]) -> tuple[_File, Column]:
     known = sorted({column for file in files for column in file.columns})
     guess = nearest(name, known)
     raise TableError(
-        f"{', '.join(file.path.name for file in files)}: there is no column {name!r}.",
-        (f"Did you mean {guess!r}? " if guess else "") + f"Columns: {', '.join(known)}.",
+        f"{', '.join(file.name for file in files)}: there is no column {name!r}.",
+        (f"Did you mean {guess!r}? " if guess else "") + f"{hint}Columns: {', '.join(known)}.",
     )
 
 
-def _numbers(values: Column, name: str, file: _File) -> Float[Tensor, " R"]:
-    """The column as numbers; empty cells are NaN."""
-    if values.dtype.kind in "iufb":
-        return torch.from_numpy(values.astype(np.float64))
-    numbers = np.full(len(values), np.nan)
-    for row, cell in enumerate(values.tolist()):
-        text = cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
-        try:
-            numbers[row] = float(text or "nan")
-        except ValueError:
-            raise TableError(
-                f"Row {row + 1} of {file.path.name} has {text!r} in the column {name!r}.",
-                "Leave cells without a value empty.",
-            ) from None
-    return torch.from_numpy(numbers)
+def _there(strings: Column) -> Bool[Tensor, " R"]:
+    """Which rows have an architecture."""
+    if strings.dtype.kind not in "US":
+        return torch.ones(len(strings), dtype=torch.bool)
+    texts = (cell.decode(errors="replace") if isinstance(cell, bytes) else cell for cell in strings)
+    return torch.tensor([not is_missing(text) for text in texts])
 
 
-def _rows(space: Space, strings: Column, file: str) -> Int[Tensor, "R V"]:
-    """Reads native strings; the first that is none is named by its row."""
+def _rows(
+    space: Space, strings: Column, there: Bool[Tensor, " R"], file: str
+) -> Int[Tensor, "A V"]:
+    """Reads the strings that are there; the first that is none is named by its row."""
     if strings.dtype.kind not in "US":
         raise TableError(
             f"The architectures of {file} are of type {strings.dtype}, not strings.",
             f"One is written like {space.to_string(space.example)!r}.",
         )
+    numbers = there.nonzero()[:, 0].tolist()
+    if not numbers:
+        raise TableError(f"{file} has no architectures.", "Give at least one.")
     rows = []
-    for number, cell in enumerate(strings.tolist(), start=1):
+    for number in numbers:
+        cell = strings[number]
         text = cell.decode(errors="replace") if isinstance(cell, bytes) else cell
         try:
             rows.append(space.from_string(text))
         except ArchitectureError as error:
-            raise TableError(f"Row {number} of {file}: {error.message}", error.hint) from error
+            raise TableError(f"Row {number + 1} of {file}: {error.message}", error.hint) from error
     x = torch.tensor(rows)
     invalid = (~space.is_valid(x)).nonzero()[:, 0].tolist()
     if invalid:
+        row = numbers[invalid[0]]
         raise TableError(
-            f"Row {invalid[0] + 1} of {file}: {strings[invalid[0]]!r} breaks a constraint of "
-            f"{space.name}.",
+            f"Row {row + 1} of {file}: {str(strings[row])!r} breaks a constraint of {space.name}.",
             "Leave it out.",
         )
     return x
@@ -341,39 +329,44 @@ def _rows(space: Space, strings: Column, file: str) -> Int[Tensor, "R V"]:
 
 def _joined(
     measured: Float[Tensor, " S"],
-    file: _File,
-    main: _File,
-    x: Int[Tensor, "R V"],
+    file: Frame,
+    main: Frame,
+    x: Int[Tensor, "A V"],
+    there: Bool[Tensor, " R"],
     space: Space,
     architecture_column: str,
-) -> Float[Tensor, " R"]:
-    """Values of another file in the order of the main one's rows; NaN where it has none."""
+) -> Float[Tensor, " A"]:
+    """Values of another file by the main one's architectures; NaN where it has none."""
     if architecture_column in file.columns:
-        theirs = _rows(space, file.columns[architecture_column], file.path.name)
+        strings = file.columns[architecture_column]
+        known = _there(strings)
+        theirs = _rows(space, strings, known, file.name)
         metric = Metric("value", "", "higher")
-        return Table(space, theirs, {"value": measured}, {"value": metric}).values(x)["value"]
+        return Table(space, theirs, {"value": measured[known]}, {"value": metric}).values(x)[
+            "value"
+        ]
     if INDEX not in file.columns or INDEX not in main.columns:
         raise TableError(
-            f"{file.path.name} cannot be joined to {main.path.name}.",
+            f"{file.name} cannot be joined to {main.name}.",
             f"Both need the column {architecture_column!r}, or both a column {INDEX!r}.",
         )
     theirs_at = {str(key): row for row, key in enumerate(file.columns[INDEX].tolist())}
     if len(theirs_at) < len(measured):
         raise TableError(
-            f"The column {INDEX!r} of {file.path.name} repeats values.",
+            f"The column {INDEX!r} of {file.name} repeats values.",
             "Give every row its own index.",
         )
     place = [theirs_at.get(str(key), -1) for key in main.columns[INDEX].tolist()]
     padded = torch.cat([measured, torch.tensor([math.nan], dtype=torch.float64)])
-    return padded[place]
+    return padded[place][there]
 
 
-def _check_bounds(metric: Metric, column: str, measured: Float[Tensor, " R"], file: _File) -> None:
+def _check_bounds(metric: Metric, column: str, measured: Float[Tensor, " R"], file: Frame) -> None:
     low, high = metric.bounds
     outside = measured[(measured < low) | (measured > high)]
     if len(outside):
         raise TableError(
-            f"The column {column!r} of {file.path.name} holds {float(outside[0]):g}, impossible "
+            f"The column {column!r} of {file.name} holds {float(outside[0]):g}, impossible "
             f"for {metric.name!r} in {metric.unit!r}.",
             "Give the right unit in brackets, e.g. 'accuracy[%]=…'.",
         )

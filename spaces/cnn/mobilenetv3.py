@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from ...core.errors import UsageError
 from ...core.seeding import Seed, make_generator
 from ..dag import DAG
+from ..literals import read_literal
 from ..space import Space
 from ..task import ImageTask, Task
 from ..variable import Variable
 from ._image import image_task
+from ._mobilenetv3_notations import row_of_settings
 
 __all__ = ["MobileNetV3"]
 
@@ -52,6 +54,8 @@ class MobileNetV3(Space):
 
     Multiply-adds are those of all convolutions and linear layers, squeeze-and-excitation
     included. The depth counts squeeze-and-excitation's two layers, which lie on the longest path.
+
+    Read, too, are Once-for-All's settings, ``{"ks": […], "e": […], "d": […], "r": [224]}``.
 
     Args:
         resolutions: Those that are allowed, of 128 to 224 in steps of 4. The variables stay the
@@ -145,6 +149,13 @@ class MobileNetV3(Space):
         return ";".join(parts)
 
     def from_string(self, text: str) -> tuple[int, ...]:
+        if text.lstrip()[:1] in ("{", "O", "d") and isinstance(said := read_literal(text), dict):
+            try:
+                return row_of_settings(
+                    said, resolutions=RESOLUTIONS, kernels=KERNELS, expansions=EXPANSIONS
+                )
+            except ValueError as error:
+                raise self.unreadable(text, str(error)) from None
         given: dict[str, str] = {}
         for part in text.strip().split(";"):
             key, separator, value = part.partition("=")

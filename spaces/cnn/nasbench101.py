@@ -15,6 +15,7 @@ from ...core.errors import ArchitectureError
 from ...core.seeding import Seed, make_generator
 from ..architecture import Architecture
 from ..dag import DAG
+from ..literals import integers
 from ..space import Space
 from ..task import ImageTask, Task
 from ..variable import Role, Variable
@@ -22,6 +23,7 @@ from ._image import image_task
 from ._nasbench101_decoding import allowed_choices
 from ._nasbench101_layout import EDGES, INNER, LAST, MAX_EDGES, SLOTS, adjacency, prune
 from ._nasbench101_network import Network, vertex_channels
+from ._nasbench101_notations import benchmark_form
 
 __all__ = ["NASBench101"]
 
@@ -49,7 +51,9 @@ class NASBench101(Space):
     the output among its inputs in order of the nodes, so isomorphic cells may differ by a channel.
 
     The native string lists the operations of the present nodes and the upper triangle of the
-    adjacency matrix row by row, input first: row i has one digit per later node.
+    adjacency matrix row by row, input first: row i has one digit per later node. Read, too, is the
+    benchmark's own form, ``{"matrix": …, "ops": …}`` or ``ModelSpec(matrix, ops)``, as JSON or as
+    Python prints it.
 
     Example:
         >>> cells = NASBench101()
@@ -128,6 +132,11 @@ class NASBench101(Space):
         return f"ops={','.join(labels[1:-1])};adj={upper}"
 
     def from_string(self, text: str) -> tuple[int, ...]:
+        if not text.lstrip().startswith("ops=") and (found := benchmark_form(text)) is not None:
+            try:
+                return self.from_matrix(*found).indices
+            except ArchitectureError as error:
+                raise self.unreadable(text, error.message.rstrip(".")) from None
         head, _, tail = text.strip().partition(";")
         key, _, listed = head.partition("=")
         other, _, upper = tail.partition("=")
@@ -170,7 +179,10 @@ class NASBench101(Space):
             raise ArchitectureError(
                 f"The first operation is 'input' and the last 'output', got {list(ops)}.", hint
             )
-        entries = [[int(entry) for entry in line] for line in matrix]
+        try:
+            entries = [integers(list(line), "entries of a matrix") for line in matrix]
+        except ValueError as error:
+            raise ArchitectureError(f"No adjacency matrix: {error}.", hint) from None
         if any(entry not in (0, 1) for line in entries for entry in line):
             raise ArchitectureError("An adjacency matrix holds 0 and 1 only.", hint)
         if any(entries[i][j] for i in range(size) for j in range(i + 1)):

@@ -13,6 +13,7 @@ from ..space import Space
 from ..task import ImageTask, Task
 from ..variable import Role, Variable
 from ._image import image_task
+from ._nasbench201_notations import read_foreign
 
 __all__ = ["NASBench201"]
 
@@ -32,6 +33,9 @@ class NASBench201(Space):
     Two cells are the same architecture where the paper counts them as isomorphic: the output node
     computes the same expression once skip connections are read as identities. Statistics are of
     the cell as written, with operations that nothing reaches included.
+
+    Read, too, are AutoDL's ``Structure(4 nodes with …)`` and its nested tuples, the index of
+    NAS-Bench-201 and NATS-Bench, NASLib's six numbers, and a list of the six operations.
 
     Example:
         >>> cells = NASBench201()
@@ -64,6 +68,14 @@ class NASBench201(Space):
         return "+".join(f"{group}|" for group in groups)
 
     def from_string(self, text: str) -> tuple[int, ...]:
+        if not text.lstrip().startswith("|"):
+            try:
+                foreign = read_foreign(text, OPERATIONS)
+            except ValueError as error:
+                raise self.unreadable(text, str(error)) from None
+            if isinstance(foreign, tuple):
+                return foreign
+            text = text if foreign is None else foreign
         row: list[int] = []
         groups = text.strip().split("+")
         if len(groups) != 3:

@@ -18,6 +18,7 @@ from ..dag import DAG
 from ..space import Space
 from ..task import GraphTask, Task
 from ..variable import Role, Variable
+from ._nas_bench_graph_notations import package_form
 
 __all__ = ["TASKS", "NASBenchGraph"]
 
@@ -123,6 +124,8 @@ class NASBenchGraph(Space):
     the weight matrices, per node of the input graph; message passing depends on the graph's edges
     and is not counted.
 
+    Read, too, are the package's ``Arch([0, 0, 1, 2], ['gcn', …])`` and its hash.
+
     Example:
         >>> graphs = NASBenchGraph()
         >>> a = graphs.architecture("[0, 1, 2, 1]|gcn|gin|fc|cheb")
@@ -185,6 +188,11 @@ class NASBenchGraph(Space):
 
     def from_string(self, text: str) -> tuple[int, ...]:
         tree, *operations = (part.strip() for part in text.strip().split("|"))
+        if not operations:
+            try:
+                tree, operations = package_form(text, TREES, OPERATIONS) or (tree, [])
+            except ValueError as error:
+                raise self.unreadable(text, str(error)) from None
         if not re.fullmatch(r"\[\s*\d+\s*(,\s*\d+\s*)*\]", tree):
             raise self.unreadable(text, f"expected a list of parents first, got {tree!r}")
         parents = [int(parent) for parent in tree[1:-1].split(",")]

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from torch_geometric.data import Data, InMemoryDataset
 
 from vitruvius.core.errors import TableError, UsageError
-from vitruvius.datasets.raw_data import RawGraph, RawImages, load_raw
+from vitruvius.datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from vitruvius.spaces.gnn.nas_bench_graph import TASKS
 from vitruvius.spaces.task import ImageTask
 
@@ -262,3 +262,51 @@ def test_published_images(
     raw = load_raw(published(f"{name}.npz"))
     assert isinstance(raw, RawImages)
     assert (raw.task, len(raw.images)) == (task, count)
+
+
+def test_graphs_by_the_names_of_others(tmp_path: Path) -> None:
+    own = load_raw(npz(tmp_path, x=X, edges=EDGES, y=Y))
+    adjacency = csr_array((np.ones(EDGES.shape[1]), tuple(EDGES)), shape=(4, 4))
+    features = csr_array(np.asarray(X, dtype=np.float32))
+    parts = {
+        f"{name}_{part}": getattr(matrix, part)
+        for name, matrix in (("adj", adjacency), ("attr", features))
+        for part in ("data", "indices", "indptr", "shape")
+    }
+    names = np.array([{"a": 1}], dtype=object)  # what is not needed is not unpickled
+    mask = np.array([[True], [False], [True], [False]])
+    for columns in (
+        {"x": X, "edge_index": EDGES, "y": Y, "train_mask": mask},
+        {**parts, "labels": Y, "class_names": names},
+        {"features": X, "edge_index": EDGES, "labels": Y},
+    ):
+        path = npz(tmp_path, **columns)
+        assert is_raw(path)
+        graph = load_raw(path)
+        assert isinstance(graph, RawGraph)
+        assert torch.equal(graph.edges, own.edges)
+        assert (graph.features != own.features).nnz == 0
+        assert torch.equal(graph.labels, own.labels)
+        if "train_mask" in columns:
+            assert graph.train.tolist() == [0, 2]
+
+
+def test_data_that_torch_saved(tmp_path: Path) -> None:
+    tensors = torch.tensor(X).float(), torch.tensor(EDGES), torch.tensor(Y)
+    data = Data(x=tensors[0], edge_index=tensors[1], y=tensors[2])
+    for name in ("data.pt", "data.PTH"):
+        torch.save(data, tmp_path / name)
+        assert load_raw(tmp_path / name).nodes == 4
+    torch.save(Data(x=tensors[0]), tmp_path / "data.pt")
+    with pytest.raises(TableError, match="lacks the tensor `edge_index`, `y`"):
+        load_raw(tmp_path / "data.pt")
+
+
+def test_a_broken_file_is_told_from_a_refused_one(tmp_path: Path) -> None:
+    path = tmp_path / "data.pt"
+    torch.save({"x": Path("a")}, path)
+    with pytest.raises(TableError, match=r"refused: it holds a pathlib\.\w+, which could run code"):
+        load_raw(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(TableError, match="broken"):
+        load_raw(path)

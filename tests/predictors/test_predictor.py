@@ -35,6 +35,8 @@ def test_scores_come_back(labels: list[float], value: float) -> None:
     extent = float(values.max() - values.min())
     if extent < 1e-3 * max(1.0, float(values.abs().max())):
         return  # almost one value: rounding decides
+    if float(scores.values[-1] - scores.values[0]) < extent / 2:
+        return  # some are far off from all others: no score leads back to them
     assert float(scores.inverse(scores(probe))) == pytest.approx(value, rel=1e-3, abs=1e-3)
 
 
@@ -44,3 +46,22 @@ def test_scores_rise(labels: list[float]) -> None:
     scores = NormalScores(values)
     grid = torch.linspace(-2e6, 2e6, 101, dtype=torch.float64)
     assert (scores(grid).diff() >= 0).all()
+
+
+def test_values_far_off_keep_their_rank_and_leave_the_others_as_they_are() -> None:
+    values = torch.linspace(1, 5, 40, dtype=torch.float64)
+    spoilt = torch.cat([values[:-2], torch.tensor([1e30, 3e30]).double()])
+    plain, scores = NormalScores(values), NormalScores(spoilt)
+    torch.testing.assert_close(scores(spoilt), plain(values))
+    grid = torch.tensor([-3.0, 0.0, 1.6, 2.5, 4.0])
+    near = (scores.inverse(grid) - plain.inverse(grid)).abs()
+    assert (near < 1).all()
+    ordered = scores(torch.tensor([0.0, 3.0, 5.0, 6.0, 1e20, 1e30, 2e30, 3e30, 1e300]))
+    assert (ordered.diff() >= 0).all()
+    assert ordered[0] < plain(torch.tensor([0.9]))[0]
+
+
+def test_costs_that_span_orders_of_magnitude_come_back() -> None:
+    values = torch.logspace(-3, 6, 30, dtype=torch.float64)
+    scores = NormalScores(values)
+    torch.testing.assert_close(scores.inverse(scores(values)), values)

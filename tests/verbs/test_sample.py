@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from vitruvius import evaluator, sample, space
@@ -174,3 +177,64 @@ def test_the_command_of_the_documents_saves_what_it_returned(tmp_path: object) -
     assert [file.name for file in files] == [
         "result.json", "architecture_001.svg", "architecture_002.svg", "contact_sheet.svg",
     ]  # fmt: skip
+
+
+def own_table(folder: Path, rows: int) -> Path:
+    cells = space("nasbench201")
+    x = cells.sample(rows, 0)
+    params = cells.statistics(x)["params"].tolist()
+    lines = [f"{cells.to_string(r)},{v}" for r, v in zip(x.tolist(), params, strict=True)]
+    path = folder / "mine.csv"
+    path.write_text("\n".join(["arch_str,acc", *lines]))
+    return path
+
+
+def test_all_rows_of_a_table_of_ones_own_are_learned_from(tmp_path: Path) -> None:
+    cells = space("nasbench201")
+    table = own_table(tmp_path, 30)
+    known = evaluator(cells, table)
+    assert known.finished
+    assert not evaluator(cells, "analog").finished
+    sampler = Sampler(cells, data=known, target="acc>=1M", predictor="ridge")
+    assert len(sampler.labels) == len(known.rows)
+    result = sampler.sample(1, generator="uniform")
+    assert f"Learned from all {len(known.rows)} architectures" in " ".join(result.notes)
+    few = Sampler(cells, data=known, target="acc>=1M", labels=10, predictor="ridge")
+    assert len(few.labels) == 10
+
+
+def test_of_many_rows_as_many_are_taken_as_can_be_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vitruvius.verbs.sample.MOST_FINISHED", 12)
+    cells = space("nasbench201")
+    known = evaluator(cells, own_table(tmp_path, 30))
+    sampler = Sampler(cells, data=known, target="acc>=1M", predictor="ridge")
+    assert len(sampler.labels) == 12
+    notes = " ".join(sampler.sample(1, generator="uniform").notes)
+    assert f"Learned from 12 of {len(known.rows)} architectures" in notes
+
+
+def test_where_everything_is_labelled_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(
+        "name: small\nnodes: [a]\nvariables:\n  - {name: x, choices: [p, q, r, s], kind: recipe}\n"
+    )
+    path = tmp_path / "all.csv"
+    path.write_text("arch_str,acc\nx=p,1\nx=q,2\nx=r,3\nx=s,4\n")
+    with pytest.raises(UsageError, match="none is left to return"):
+        sample(str(tmp_path / "small.yaml"), data=path, target="acc>=3", predictor="ridge")
+
+
+def test_raw_data_in_a_list_is_what_is_counted_for(tmp_path: Path) -> None:
+    path = tmp_path / "images.npz"
+    np.savez(path, images=np.zeros((4, 8, 8), np.uint8), labels=[0, 1, 2, 2])
+    for data in (path, [str(path)]):
+        result = sample("nasbench201", data=data, target="params<=400k", n=1)
+        assert "classes=3" in result.summary["task"]
+
+
+def test_raw_data_is_no_evaluator(tmp_path: Path) -> None:
+    path = tmp_path / "images.npz"
+    np.savez(path, images=np.zeros((4, 8, 8), np.uint8), labels=[0, 1, 2, 2])
+    with pytest.raises(UsageError, match=r"raw data.*--task images\.npz"):
+        evaluator(space("nasbench201"), path)

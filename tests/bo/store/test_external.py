@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-from vitruvius.bo.store.external import ExternalResult, parse_results
-from vitruvius.core.errors import UsageError
+from vitruvius.bo.store.external import ExternalResult, parse_results, read_results
+from vitruvius.core.errors import TableError, UsageError
 
 results = st.builds(
     ExternalResult,
@@ -52,12 +53,28 @@ def test_what_still_runs_is_no_result() -> None:
         ("[3]", "Result 0 is wrong"),
         ("{}", "names no architecture"),
         ('[{"number": 0, "status": "odd"}]', "wrong at status"),
-        ("a,b\n1,2", "neither JSON nor CSV"),
-        ("", "neither JSON nor CSV"),
-        ("number,a\n0,1,2", "Line 2 has not as many cells"),
+        ("a,b\n1,2", "neither JSON nor a table"),
+        ("", "neither JSON nor a table"),
         ("number,a\n0,high", "wrong at metrics.a"),
     ],
 )
 def test_mistakes_have_one_clear_error(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         parse_results(text)
+
+
+def test_ragged_results_have_one_clear_error() -> None:
+    with pytest.raises(TableError, match="Row 1 of mine has 3 cells, its header names 2"):
+        parse_results("number,a\n0,1,2", "mine")
+
+
+def test_results_of_spreadsheets_are_read_as_tables_are(tmp_path: Path) -> None:
+    file = tmp_path / "told.csv"
+    file.write_bytes("architecture;accuracy\r\n\r\na;93,1 %\r\nb;-\r\nc;94,5 %".encode("utf-16"))
+    with pytest.raises(UsageError, match="Result 1 has no metrics"):
+        read_results(file)
+    file.write_bytes("number\taccuracy\n3\t93,1".encode("utf-8-sig"))
+    assert [(told.number, told.metrics) for told in read_results(file)] == [(3, {"accuracy": 93.1})]
+    lines = tmp_path / "told.txt"
+    lines.write_text('{"number": 1, "metrics": {"a": 1}}\n\n{"number": 2, "metrics": {"a": 2}}\n')
+    assert [told.number for told in read_results(lines)] == [1, 2]

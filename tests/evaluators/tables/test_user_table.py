@@ -145,7 +145,7 @@ def test_files_joined_on_the_architecture(tmp_path: Path) -> None:
         (("arch_str,acc", f"{STRINGS[0]},"), "acc", "No row"),
         (("arch_str,note", f"{STRINGS[0]},x"), "", "no column of numbers"),
         (("arch_str,acc", f"{STRINGS[0]},93"), "acc[fraction]", "93, impossible for 'acc'"),
-        (("arch_str,acc", f'"{STRINGS[0]},1'), "", "no CSV file"),
+        (("arch_str,acc", f'"{STRINGS[0]},1'), "", "never closed"),
     ],
 )
 def test_broken_csv_files(tmp_path: Path, lines: tuple[str, ...], metrics: str, why: str) -> None:
@@ -177,9 +177,9 @@ def test_broken_npz_files(tmp_path: Path) -> None:
         UserTable(CELLS, [npz(tmp_path, acc=1.0)])
     with pytest.raises(TableError, match="not strings"):
         UserTable(CELLS, [npz(tmp_path, arch_str=[1], acc=[1.0])])
-    (tmp_path / "table.txt").write_text("a")
-    with pytest.raises(TableError, match=r"\.npz or a \.csv"):
-        UserTable(CELLS, [tmp_path / "table.txt"])
+    (tmp_path / "table.doc").write_text("a")
+    with pytest.raises(TableError, match=r"Use one of \.csv, .*\.npz"):
+        UserTable(CELLS, [tmp_path / "table.doc"])
 
 
 def test_rows_that_break_a_constraint(tmp_path: Path) -> None:
@@ -221,3 +221,75 @@ def test_published_epochs(published: Callable[[str], Path]) -> None:
     low, full = (table.evaluate(table.rows[7], fidelity) for fidelity in (12, None))
     assert low.metrics["accuracy"] < full.metrics["accuracy"]
     assert 10 < low.seconds < 10_000
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "N/A", "null", "-", "nan"])
+@pytest.mark.parametrize("metrics", ["", "acc,lat"])
+def test_missing_cells_hide_no_column_with_metrics_or_without(
+    tmp_path: Path, missing: str, metrics: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = csv(
+        tmp_path, "arch_str,acc,lat", f"{STRINGS[0]},{missing},1", f"{STRINGS[1]},91,{missing}",
+        f"{STRINGS[2]},92,3",
+    )  # fmt: skip
+    table = UserTable(CELLS, [path], metrics=metrics)
+    assert (list(table.metrics), table.dropped_rows) == (["acc", "lat"], 2)
+    assert "2 of 3 rows are left out: 1 lack acc, 1 lack lat" in caplog.text
+
+
+def test_decimal_commas_units_and_headers_of_spreadsheets(tmp_path: Path) -> None:
+    lines = [f"{text};{90 + k},5%;{k + 1},25" for k, text in enumerate(STRINGS)]
+    path = csv(tmp_path, "arch_str;acc, val;Latency [ms]", *lines)
+    table = UserTable(CELLS, [path])
+    assert {m.name: (m.unit, m.better) for m in table.metrics.values()} == {
+        "acc_val": ("%", "higher"),
+        "Latency": ("ms", "lower"),
+    }
+    assert table.values(X)["acc_val"].tolist() == [90.5, 91.5, 92.5, 93.5]
+    assert table.values(X)["Latency"].tolist() == [1.25, 2.25, 3.25, 4.25]
+    seconds = UserTable(CELLS, [path], metrics="lat[s]=Latency, a[fraction]=acc, val")
+    assert seconds.values(X)["lat"].tolist() == pytest.approx([0.00125, 0.00225, 0.00325, 0.00425])
+    assert seconds.values(X)["a"][0].item() == pytest.approx(0.905)
+
+
+def test_the_decimal_mark_can_be_said(tmp_path: Path) -> None:
+    lines = [f'{text},"1,{k}00"' for k, text in enumerate(STRINGS, start=1)]
+    path = csv(tmp_path, "arch_str,acc", *lines)
+    with pytest.raises(TableError, match=r"'1,400'.*decimal=, or decimal=\."):
+        UserTable(CELLS, [path], metrics="acc")
+    assert UserTable(CELLS, [path], metrics="acc,decimal=,").values(X)["acc"][0] == 1.1
+    assert UserTable(CELLS, [path], metrics="decimal=.").values(X)["acc"][0] == 1100
+
+
+def test_columns_that_only_count_are_no_metrics(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [f"{k},{text},{k},200,{90 + k}" for k, text in enumerate(STRINGS)]
+    path = csv(tmp_path, ",arch_str,seed,epochs,acc", *lines)
+    assert list(UserTable(CELLS, [path]).metrics) == ["acc"]
+    assert "not taken for metrics: seed, epochs" in caplog.text
+    assert list(UserTable(CELLS, [path], metrics="epochs").metrics) == ["epochs"]
+
+
+def test_a_column_of_numbers_with_a_word_is_left_out_by_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cells = ["90", "91", "failed", "92"]
+    lines = [f"{text},{cell},1" for text, cell in zip(STRINGS, cells, strict=True)]
+    path = csv(tmp_path, "arch_str,acc,t", *lines)
+    assert list(UserTable(CELLS, [path]).metrics) == ["t"]
+    assert "'acc' is left out: row 3 has 'failed'" in caplog.text
+    with pytest.raises(TableError, match=r"Row 3 of mine\.csv has 'failed' in the column 'acc'"):
+        UserTable(CELLS, [path], metrics="acc")
+
+
+def test_rows_without_architecture_are_left_out(tmp_path: Path) -> None:
+    path = csv(tmp_path, "arch_str,acc", f"{STRINGS[0]},90", ",91", ",", f"{STRINGS[1]},92")
+    table = UserTable(CELLS, [path])
+    assert (table.architecture_count, table.dropped_rows) == (2, 1)
+
+
+def test_the_column_of_architectures_is_asked_for(tmp_path: Path) -> None:
+    path = csv(tmp_path, "cell,acc", f"{STRINGS[0]},90")
+    with pytest.raises(TableError, match="--architecture-column NAME"):
+        UserTable(CELLS, [path])

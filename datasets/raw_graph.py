@@ -1,0 +1,203 @@
+"""Graphs whose nodes are to be classified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int, Shaped
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from ..core.errors import UsageError
+from ..spaces.task import GraphTask
+from .arrays import classes
+
+__all__ = ["RawGraph", "graph_of_tensors", "sparse"]
+
+
+@dataclass(frozen=True, eq=False)
+class RawGraph:
+    """A graph whose nodes are to be classified.
+
+    Args:
+        edges: Undirected edges ``(i, j)`` with ``i < j``, each once, no self-loops.
+        features: ``[N, F]``, sparse.
+        labels: Class of every node, -1 where it is not known.
+        train: Nodes whose labels may be learned from; None where there is no split.
+    """
+
+    edges: Int[Tensor, "2 E"]
+    features: csr_array
+    labels: Int[Tensor, " N"]
+    train: Int[Tensor, " K"] | None = None
+
+    @classmethod
+    def of_arrays(
+        cls,
+        edges: Int[Tensor, "2 _"],
+        features: csr_array | Shaped[Tensor, "N F"],
+        labels: Int[Tensor, " N"],
+        train: Int[Tensor, " K"] | None = None,
+    ) -> RawGraph:
+        """Makes a graph of arrays in any order.
+
+        Args:
+            edges: In one direction or both; repeated ones and self-loops are dropped.
+            features: Dense, in any of torch's sparse layouts, or of scipy.
+            labels: Class of every node, -1 where it is not known.
+            train: Nodes whose labels may be learned from.
+
+        Raises:
+            UsageError: Where the arrays do not fit each other, or no node has a label.
+
+        Example:
+            >>> graph = RawGraph.of_arrays(
+            ...     torch.tensor([[0, 1, 2, 2], [1, 0, 1, 2]]),
+            ...     torch.eye(3),
+            ...     torch.tensor([0, 0, 1]),
+            ... )
+            >>> graph.edges.tolist(), graph.task.classes, graph.task.features
+            ([[0, 1], [1, 2]], 2, 3)
+        """
+        matrix = features.copy() if isinstance(features, csr_array) else sparse(features)
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        nodes = len(labels)
+        if matrix.shape[0] != nodes:
+            raise UsageError(
+                f"There are features of {matrix.shape[0]} nodes and labels of {nodes}.",
+                "Give one row of features and one label for every node.",
+            )
+        if not matrix.shape[1]:
+            raise UsageError("Nodes have no features.", "Give at least one, e.g. the degree.")
+        if not np.isfinite(matrix.data).all():
+            raise UsageError("Some features are not finite.", "Fill them in, e.g. with 0.")
+        if not bool((labels >= 0).any()) or int(labels.min()) < -1:
+            raise UsageError(
+                "Labels have to be classes 0, 1, …, with -1 where one is not known; got "
+                f"{sorted(set(labels.tolist()))[:5]}.",
+                "Number the classes from 0.",
+            )
+        for name, index in (("edges", edges), ("train", train)):
+            if index is not None and index.numel() and not 0 <= index.min() <= index.max() < nodes:
+                raise UsageError(
+                    f"`{name}` names the nodes {int(index.min())} to {int(index.max())} of a graph "
+                    f"of {nodes}.",
+                    "Number the nodes from 0.",
+                )
+        ordered = edges.long().sort(0).values
+        ordered = ordered[:, ordered[0] < ordered[1]]
+        return cls(
+            torch.unique(ordered, dim=1) if ordered.numel() else ordered,
+            matrix,
+            labels.long(),
+            None if train is None else train.long().unique(),
+        )
+
+    @classmethod
+    def of(cls, data: Any) -> RawGraph:
+        """Takes a graph over from torch-geometric.
+
+        Args:
+            data: A ``Data`` with ``x``, ``edge_index`` and ``y``, or a data set of one such graph.
+                Of several splits in ``train_mask`` the first is taken.
+
+        Raises:
+            UsageError: For several graphs, several labels a node, or what lacks one of the three.
+
+        Example:
+            >>> from torch_geometric.data import Data
+            >>> edges = torch.tensor([[0, 1], [1, 0]])
+            >>> data = Data(x=torch.ones(2, 3), edge_index=edges, y=torch.tensor([0, 1]))
+            >>> RawGraph.of(data).nodes
+            2
+        """
+        from torch_geometric.data import Data, Dataset
+
+        if isinstance(data, Dataset):
+            if len(data) != 1:
+                raise UsageError(
+                    f"A data set of {len(data)} graphs came, one graph is read.",
+                    "Give one of them: `RawGraph.of(data_set[0])`.",
+                )
+            data = data[0]
+        if not isinstance(data, Data):
+            raise UsageError(
+                f"A torch-geometric `Data` is read, got {type(data).__name__}.",
+                "Make one, or use `RawGraph.of_arrays`.",
+            )
+        return graph_of_tensors(data.to_dict())
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.labels)
+
+    @property
+    def classes(self) -> int:
+        """Number of classes that some node has."""
+        return len(self.labels[self.labels >= 0].unique())
+
+    @property
+    def task(self) -> GraphTask:
+        """What an architecture for it is built for."""
+        return GraphTask(
+            classes=self.classes,
+            features=self.features.shape[1],
+            nodes=self.nodes,
+            edges=self.edges.shape[1],
+        )
+
+
+def sparse(features: Shaped[Tensor, "N F"]) -> csr_array:
+    """Makes a sparse matrix of a tensor in any layout.
+
+    Args:
+        features: The tensor.
+    """
+    if features.layout == torch.sparse_csr:
+        parts = (features.values(), features.col_indices(), features.crow_indices())
+        return csr_array(tuple(part.numpy() for part in parts), shape=tuple(features.shape))
+    if features.layout == torch.sparse_coo:
+        features = features.coalesce()
+        where = tuple(features.indices().numpy())
+        return csr_array((features.values().numpy(), where), shape=tuple(features.shape))
+    return csr_array(features.float().numpy())
+
+
+def graph_of_tensors(columns: Mapping[str, Any]) -> RawGraph:
+    """Makes a graph of tensors by the names that torch-geometric gives them.
+
+    Args:
+        columns: ``x``, ``edge_index``, ``y`` and maybe ``train_mask``.
+
+    Raises:
+        UsageError: Where one is lacking, or they do not fit each other.
+    """
+    missing = [
+        name for name in ("x", "edge_index", "y") if not isinstance(columns.get(name), Tensor)
+    ]
+    if missing:
+        raise UsageError(
+            f"the graph lacks the tensor {', '.join(f'`{name}`' for name in missing)}.",
+            "It needs `x`, `edge_index` and `y`.",
+        )
+    x, edges, mask, train = columns["x"], columns["edge_index"], columns.get("train_mask"), None
+    if x.ndim != 2 or edges.ndim != 2 or len(edges) != 2 or edges.is_floating_point():
+        raise UsageError(
+            f"`x` has the shape {tuple(x.shape)}, `edge_index` the shape {tuple(edges.shape)} and "
+            f"the type {edges.dtype}.",
+            "They are [nodes, features] and [2, edges], the latter integers.",
+        )
+    if isinstance(mask, Tensor):
+        if mask.ndim not in (1, 2) or len(mask) != len(x) or not mask.numel():
+            raise UsageError(
+                f"`train_mask` has the shape {tuple(mask.shape)} for {len(x)} nodes.",
+                "Give one truth value for every node.",
+            )
+        train = mask.reshape(len(x), -1)[:, 0].nonzero()[:, 0]
+    return RawGraph.of_arrays(edges, x.detach(), classes(columns["y"].numpy()), train)

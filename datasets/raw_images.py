@@ -1,0 +1,85 @@
+"""Images that are to be classified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+
+from ..core.errors import UsageError
+from ..core.npz import Column
+from ..spaces.task import ImageTask
+
+__all__ = ["RawImages", "channels_first"]
+
+CHANNELS = range(1, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class RawImages:
+    """Images that are to be classified.
+
+    Args:
+        images: Grey levels or colours, 0 to 255.
+        labels: Class of every image.
+
+    Raises:
+        UsageError: Where there are not as many labels as images, or none, or one is negative.
+
+    Example:
+        >>> images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
+        >>> task = RawImages(images, torch.tensor([0, 1, 0, 1])).task
+        >>> task.classes, task.channels, task.resolution
+        (2, 3, 8)
+    """
+
+    images: UInt8[Tensor, "N C H W"]
+    labels: Int[Tensor, " _"]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels) or not len(self.labels):
+            raise UsageError(
+                f"There are {len(self.images)} images and {len(self.labels)} labels.",
+                "Give one label for every image.",
+            )
+        if int(self.labels.min()) < 0:
+            raise UsageError(
+                f"An image has the label {int(self.labels.min())}.", "Number the classes from 0."
+            )
+
+    @property
+    def classes(self) -> int:
+        """Number of classes that some image has."""
+        return len(self.labels.unique())
+
+    @property
+    def task(self) -> ImageTask:
+        """What an architecture for it is built for; its resolution is the height."""
+        channels, height = self.images.shape[1:3]
+        return ImageTask(classes=self.classes, channels=channels, resolution=height)
+
+
+def channels_first(images: Column) -> UInt8[Tensor, "N C H W"]:
+    """Takes images as bytes, with or without channels, which may come last.
+
+    Args:
+        images: ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``.
+
+    Raises:
+        UsageError: For another type or shape.
+    """
+    if images.dtype != np.uint8:
+        raise UsageError(f"images are of type {images.dtype}.", "Save them as bytes, 0 to 255.")
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and images.shape[3] in CHANNELS:
+        images = images.transpose(0, 3, 1, 2)
+    if images.ndim != 4 or images.shape[1] not in CHANNELS:
+        raise UsageError(
+            f"images have the shape {images.shape}.",
+            "Save them as [N, H, W], [N, H, W, C] or [N, C, H, W] with at most 4 channels.",
+        )
+    return torch.from_numpy(np.ascontiguousarray(images))
