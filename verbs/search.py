@@ -245,6 +245,7 @@ def new_search(
     )
     problem = _problem(config, found, given)
     problem.check_names()
+    problem.check_reachable()
     chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))
