@@ -19,7 +19,7 @@ from ..bo.progress import Progress
 from ..bo.trial import History
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError, UsageError
-from ..core.output import check_writable
+from ..core.output import check_writable, writing
 from ..core.seeding import derive_seed
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from ..datasets.task import read_task
@@ -90,7 +90,8 @@ class TransferResult:
         """
         folder = Path(folder)
         write_text(folder / "transfer.json", json.dumps(self.summary, indent=2) + "\n")
-        self.generator.save_pretrained(folder)
+        with writing(folder):
+            self.generator.save_pretrained(folder)
         write_text(folder / "README.md", transfer_card(self.summary))
         self.sampled.save(folder / "candidates")
 

@@ -59,9 +59,7 @@ def test_of_sample(wrong: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_of_search(
-    wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_search(wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     settings = {"evaluator": never, "maximize": "accuracy", "budget": 3, "executor": "serial"}
