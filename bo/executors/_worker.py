@@ -52,8 +52,9 @@ def _serve(pipe: Connection, start_method: str | None) -> None:
     try:
         evaluator = cloudpickle.loads(pickled)
     except BaseException as error:
-        ours = isinstance(error, VitruviusError)
-        said = error.message if ours else f"{type(error).__name__}: {error}"
+        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, VitruviusError):
+            said = error.message
         pipe.send(said.rstrip("."))
         return
     if start_method is not None and multiprocessing.get_start_method(allow_none=True) is None:

@@ -29,7 +29,7 @@ def test_what_cannot_be_written_is_said_before_and_leaves_no_trace(tmp_path: Pat
     check_writable(tmp_path / "new" / "folder")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="Cannot write to .*folder: "):
+    with pytest.raises(OutputError, match=r"Cannot write to .*folder: "):
         check_writable(tmp_path / "file" / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -44,6 +44,6 @@ def test_what_cannot_be_written_is_said_before_and_leaves_no_trace(tmp_path: Pat
     ],
 )
 def test_what_a_disk_does_not_take_is_told(error: Exception) -> None:
-    with pytest.raises(OutputError, match="Cannot write to here: No space left on device"):
-        with writing("here"):
-            raise error
+    told = pytest.raises(OutputError, match="Cannot write to here: No space left on device")
+    with told, writing("here"):
+        raise error
