@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from ...core.errors import UsageError
 from ...evaluators.evaluation import Evaluation, Status
@@ -43,6 +44,14 @@ class ExternalResult(BaseModel):
     fidelity: int | None = None
     seed: int = 0
     seconds: float = 0.0
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _numbers(cls, metrics: Any) -> Any:
+        """Leaves out what is no number, such as a note: whether it was asked for shows later."""
+        if not isinstance(metrics, dict):
+            return metrics
+        return {name: value for name, value in metrics.items() if _is_number(value)} or metrics
 
     def evaluation(self, architecture: Architecture, fidelity: int | None) -> Evaluation:
         """Returns the result as the record of it.
@@ -105,6 +114,16 @@ def parse_results(text: str) -> list[ExternalResult]:
             raise UsageError(f"Result {number} has no metrics.", HINT)
         told.append(result)
     return told
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, or text of one, as in CSV."""
+    if value is None or isinstance(value, bool):
+        return False
+    with contextlib.suppress(TypeError, ValueError):
+        float(value)  # type: ignore[arg-type]
+        return True
+    return False
 
 
 def _rows(text: str) -> list[dict[str, Any]]:

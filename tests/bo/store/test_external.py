@@ -61,3 +61,12 @@ def test_what_still_runs_is_no_result() -> None:
 def test_mistakes_have_one_clear_error(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         parse_results(text)
+
+
+def test_what_is_no_number_beside_the_metrics_fails_nothing() -> None:
+    (told,) = parse_results(
+        '{"number": 3, "metrics": {"accuracy": 93.1, "latency_ms": null, "best": true, "at": "a"}}'
+    )
+    assert told.metrics == {"accuracy": 93.1}
+    (told,) = parse_results("number,accuracy,remark\n3,93.1,on the new card")
+    assert told.metrics == {"accuracy": 93.1}
