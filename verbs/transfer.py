@@ -228,6 +228,7 @@ def transfer(
     fitted: dict[str, Transferred] = {}
     values: dict[str, Tensor] = {}
     failed = 0
+    measured: list[dict[str, float]] = []
     if labels + search:
         asked = _asked(source)
         method = WarmStart(tasks, metric, generator=base)
@@ -256,6 +257,7 @@ def transfer(
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
         failed = sum(trial.status == "failed" for trial in result.trials)
+        measured = [dict(trial.metrics) for trial in history.ok]
         values = {name: history.values[name] for name in result.problem.learned}
         if len(rows) >= FEWEST:
             fitted = _fitted(predictor, tasks, rows, values, seed)
@@ -299,11 +301,8 @@ def transfer(
         "task": str(found.task if source is None else source.task),
         "labels": len(rows),
         "labelled": [
-            {
-                "architecture": name,
-                "metrics": {metric: float(column[i]) for metric, column in values.items()},
-            }
-            for i, name in enumerate(named)
+            {"architecture": name, "metrics": metrics}
+            for name, metrics in zip(named, measured, strict=True)
         ],
         "labels_failed": failed,
         "best": named[best] if best is not None else None,
