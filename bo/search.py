@@ -15,8 +15,9 @@ from ..core.errors import UsageError
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..evaluators.evaluation import Evaluation, Status
+from ..evaluators.returned import numbers
 from ..spaces import ArchitectureLike
-from .checks import check_metrics, checked, replaces
+from .checks import checked
 from .executors import Executor, Finished, Task, executor as make_executor
 from .first_failures import ALIKE, FirstFailures
 from .method import Method, ReportingMethod, Scores, ScoringMethod
@@ -27,6 +28,7 @@ from .pruners import pruner
 from .result import THREADS, SearchResult, best_trials, result_of
 from .store import Entry, Run, RunConfig, TrialLog
 from .store.external import ExternalResult
+from .telling import Teller
 from .trial import History, Trial
 
 __all__ = ["Search"]
@@ -95,6 +97,7 @@ class Search:
             batch=run.config.batch,
             initial=run.config.initial,
         )
+        self._teller = Teller(problem, self.log)
         self._mine: dict[int, Entry] = {}
         self._pruner = pruner(self.config.pruner)
         if problem.multiple and not isinstance(self._pruner, NopPruner):
@@ -200,18 +203,18 @@ class Search:
             entries = self.log.read()
             architecture: ArchitectureLike = what  # type: ignore[assignment]
             if isinstance(what, int):
-                proposal = self._numbered(entries, what).trial.proposal
+                proposal = self._teller.numbered(entries, what).trial.proposal
                 architecture, fidelity = proposal.row, proposal.fidelity
             given = Evaluation(
                 self.problem.space.architecture(architecture),
-                {name: float(value) for name, value in (metrics or {}).items()},
+                numbers(metrics or {})[0],
                 status,
                 reason,
                 fidelity,
                 seed,
                 seconds,
             )
-        return self._tell(given, what if isinstance(what, int) else None)
+        return self._teller.tell(given, what if isinstance(what, int) else None)
 
     @own_torch_state()
     def tell_all(self, results: Sequence[ExternalResult]) -> dict[str, int]:
@@ -229,43 +232,7 @@ class Search:
             UsageError: For a number that is no trial's or metrics that are missing.
             ArchitectureError: For what is not an architecture of the space.
         """
-        counts = {"told": 0, "failed": 0, "known": 0}
-        entries = self.log.read()
-        numbered = [
-            self._numbered(entries, r.number).trial.proposal
-            for r in results
-            if r.architecture is None and r.number is not None
-        ]
-        named = self.problem.space.rows([r.architecture for r in results if r.architecture])
-        architectures = iter(self.problem.space.architectures(named))
-        proposals = iter(numbered)
-        new: dict[tuple[tuple[int, ...], int | None], Evaluation] = {}
-        for result in results:
-            if result.architecture is None:
-                proposal = next(proposals)
-                architecture = self.problem.space.architecture(proposal.row)
-                fidelity = proposal.fidelity
-            else:
-                architecture, fidelity = next(architectures), result.fidelity
-            told = result.evaluation(architecture, fidelity)
-            check_metrics(self.problem, told)
-            known = self.log.of(architecture.canonical, fidelity)
-            key = architecture.canonical, fidelity
-            evaluation = checked(self.problem, told)
-            before = [new[key]] if key in new else [e.trial.evaluation for e in known]
-            if any(each and not replaces(evaluation, each) for each in before):
-                counts["known"] += 1
-            elif known:
-                self._tell(evaluation, None)
-                self.log.read()
-                counts["told"] += 1
-                counts["failed"] += evaluation.status == "failed"
-            else:
-                new[key] = evaluation
-        counts["told"] += len(new)
-        counts["failed"] += sum(each.status == "failed" for each in new.values())
-        self.log.append(list(new.values()))
-        return counts
+        return self._teller.tell_all(results)
 
     def has_result(self, what: int | ArchitectureLike, fidelity: int | None = None) -> bool:
         """Whether a trial, or any trial of an architecture at a fidelity, is done.
@@ -279,39 +246,9 @@ class Search:
         """
         entries = self.log.read()
         if isinstance(what, int):
-            return self._numbered(entries, what).trial.done
+            return self._teller.numbered(entries, what).trial.done
         row = self.problem.space.architecture(what).canonical
         return any(entry.trial.done for entry in self.log.of(row, fidelity))
-
-    def _tell(self, given: Evaluation, number: int | None) -> Trial:
-        check_metrics(self.problem, given)
-        row = given.architecture.canonical
-        entries = self.log.read()
-        known = [self._numbered(entries, number)] if number is not None else None
-        # Of several trials of an architecture, the one that is open.
-        known = self.log.of(row, given.fidelity) if known is None else known
-        entry = next((each for each in known if not each.trial.done), known[-1] if known else None)
-        new = checked(self.problem, given)
-        if entry is None:
-            return self.log.append([new])[0]
-        old = entry.trial.evaluation
-        if old is not None and not replaces(new, old):
-            raise UsageError(
-                f"Trial {entry.trial.number} has its result.",
-                "Tell each result once; only a failure can be told anew, as a result.",
-            )
-        told = entry
-        if entry.interrupted or old is not None:
-            again = self.log.claim(
-                entry.trial.number, entry.trial.proposal, attempt=entry.attempt + 1, asked=True
-            )
-            told = again or entry
-        if not self.log.finish(told, new):
-            raise UsageError(
-                f"Trial {told.trial.number} got its result from elsewhere.",
-                "This one does not count.",
-            )
-        return entry.trial.finish(new)
 
     def retry_failed(self) -> int:
         """Frees what has failed, so that the run evaluates it again; returns how many.
@@ -522,11 +459,6 @@ class Search:
             return True
         key = self._mine[position].key
         return not self.log.run.prunes(key, step, metrics[name], self._pruner)
-
-    def _numbered(self, entries: Sequence[Entry], number: int) -> Entry:
-        if not 0 <= number < len(entries):
-            raise UsageError(f"There is no trial {number}.", f"There are {len(entries)}, from 0.")
-        return entries[number]
 
     def _snapshot(self, entries: Sequence[Entry]) -> Snapshot:
         own = [entry for entry in entries if not entry.prior]

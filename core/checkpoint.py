@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import CheckpointError, OutputError
+from .output import writing
 
 __all__ = ["Checkpoint"]
 
@@ -89,8 +90,10 @@ class Checkpoint:
             optimizer: Of all its parameters.
             losses: Of every step so far.
             more: What else the next step depends on.
+
+        Raises:
+            OutputError: Where it cannot be written; what was kept before stays.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
         for i, parameter in enumerate(model.parameters()):
             for name, value in optimizer.state[parameter].items():
@@ -98,7 +101,12 @@ class Checkpoint:
         tensors |= {f"more.{name}": value for name, value in (more or {}).items()}
         # Copies, since weights may share memory, which the format does not allow.
         tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-        save_file(tensors, self.folder / "next.safetensors")
+        with writing(self.folder):
+            self._write(tensors, losses)
+
+    def _write(self, tensors: Mapping[str, Tensor], losses: Sequence[float]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_file(dict(tensors), self.folder / "next.safetensors")
         (self.folder / "next.json").write_text(json.dumps({"losses": [*losses], **self.settings}))
         name = f"state-{len(losses)}.safetensors"
         (self.folder / "next.safetensors").replace(self.folder / name)

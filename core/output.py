@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from .errors import OutputError
 
-__all__ = ["check_writable", "talk_to_stderr"]
+__all__ = ["check_writable", "talk_to_stderr", "writing"]
 
 STDOUT, STDERR = 1, 2
 
@@ -42,6 +44,28 @@ def _flush() -> None:
         ctypes.CDLL(None).fflush(None)
 
 
+@contextlib.contextmanager
+def writing(folder: str | Path) -> Iterator[None]:
+    """Tells what cannot be written.
+
+    Args:
+        folder: Where it shall be.
+
+    Raises:
+        OutputError: Where the disk is full, read-only, or not the user's.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or str(error).rpartition("I/O error: ")[2]
+        raise OutputError(
+            f"Cannot write to {folder}: {why}.",
+            "Choose a folder that you may write to, on a disk with room.",
+        ) from error
+
+
 def check_writable(folder: str | Path) -> None:
     """Checks before any work that a folder can be made and written to, and leaves no trace.
 
@@ -54,14 +78,10 @@ def check_writable(folder: str | Path) -> None:
     folder = Path(folder).absolute()
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b" ")
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write to {folder}: {error.strerror}.",
-            "Choose a folder that you may write to, on a disk with room.",
-        ) from error
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b" ")
     finally:
         for each in new:
             with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..core.checkpoint import Checkpoint
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError
+from ..core.output import writing
 from ..core.seeding import derive_seed, make_generator
 from ..core.torch_state import own_torch_state
 from ..spaces import Space
@@ -121,7 +122,8 @@ def train_generator(
     started = time.process_time()
     losses = Trainer(denoiser, sources, steps=steps, seed=seed, checkpoint=checkpoint).run()
     generator = GraphDiffusion.of(denoiser)
-    generator.save_pretrained(folder)
+    with writing(folder):
+        generator.save_pretrained(folder)
     details = {
         "spaces": [source.space.name for source in sources],
         "process": process,
@@ -135,7 +137,8 @@ def train_generator(
         "cpu_seconds": round(time.process_time() - started),
         "parameters": sum(p.numel() for p in denoiser.parameters()),
     }
-    (folder / "training.json").write_text(json.dumps(details, indent=2) + "\n")
-    (folder / "README.md").write_text(model_card(details))
+    with writing(folder):
+        (folder / "training.json").write_text(json.dumps(details, indent=2) + "\n")
+        (folder / "README.md").write_text(model_card(details))
     Checkpoint.remove(checkpoint)
     return generator

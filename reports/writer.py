@@ -23,7 +23,7 @@ def write_report(
 ) -> list[Path]:
     """Writes ``result.json``, ``architecture_001.svg`` and so on, and ``contact_sheet.svg``.
 
-    All files are written beside the folder first and then renamed into it, so that a failure
+    All files are written to a folder within it first and then renamed, so that a failure
     leaves nothing half-written. Drawings of an earlier report in the same folder are removed.
 
     Args:
@@ -48,7 +48,8 @@ def write_report(
     for number, (drawing, _) in enumerate(drawings, start=1):
         texts[f"architecture_{number:0{digits}}.svg"] = drawing
     texts["contact_sheet.svg"] = contact_sheet(drawings)
-    staging = folder.parent / f".{folder.name}.{os.getpid()}"
+    # Within the folder, which may be on another disk than what is around it.
+    staging = folder / f".new.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging.mkdir()

@@ -336,8 +336,7 @@ def test_an_output_that_cannot_be_written_is_an_error_not_a_loss(run: Run, tmp_p
     code, out, err = run(
         "sample", "nasbench201", "-n", 1, "--out", blocked / "folder", "--format", "json"
     )
-    assert code == 2
-    assert len(json.loads(out)["architectures"]) == 1
+    assert (code, out) == (2, ""), "before anything was spent"
     assert str(blocked) in err
     assert blocked.read_text() == "here"
     code, _, err = run("train", "nasbench201", "--out", blocked / "folder", "--steps", 1)

@@ -32,8 +32,9 @@ def checked_executor(name: str) -> str:
     Raises:
         UnknownNameError: For another name.
     """
-    from ..bo.executors.resolver import EXECUTORS
+    if name != AUTO:
+        from ..bo.executors.resolver import EXECUTORS
 
-    if name != AUTO and name not in EXECUTORS:
-        raise UnknownNameError.of("executor", name, [AUTO, *EXECUTORS.names()])
+        if name not in EXECUTORS:
+            raise UnknownNameError.of("executor", name, [AUTO, *EXECUTORS.names()])
     return name

@@ -19,7 +19,7 @@ from ..bo.progress import Progress
 from ..bo.trial import History
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError, UsageError
-from ..core.output import check_writable
+from ..core.output import check_writable, writing
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
@@ -91,7 +91,8 @@ class TransferResult:
         """
         folder = Path(folder)
         write_text(folder / "transfer.json", json.dumps(self.summary, indent=2) + "\n")
-        self.generator.save_pretrained(folder)
+        with writing(folder):
+            self.generator.save_pretrained(folder)
         write_text(folder / "README.md", transfer_card(self.summary))
         self.sampled.save(folder / "candidates")
 
@@ -229,6 +230,7 @@ def transfer(
     fitted: dict[str, Transferred] = {}
     values: dict[str, Tensor] = {}
     failed = 0
+    measured: list[dict[str, float]] = []
     if labels + search:
         asked = _asked(source)
         method = WarmStart(tasks, metric, generator=base)
@@ -257,6 +259,7 @@ def transfer(
         history = History(result.problem, result.trials)
         tasks, rows = method.described(history), history.x
         failed = sum(trial.status == "failed" for trial in result.trials)
+        measured = [dict(trial.metrics) for trial in history.ok]
         values = {name: history.values[name] for name in result.problem.learned}
         if len(rows) >= FEWEST:
             fitted = _fitted(predictor, tasks, rows, values, seed)
@@ -300,11 +303,8 @@ def transfer(
         "task": str(found.task if source is None else source.task),
         "labels": len(rows),
         "labelled": [
-            {
-                "architecture": name,
-                "metrics": {metric: float(column[i]) for metric, column in values.items()},
-            }
-            for i, name in enumerate(named)
+            {"architecture": name, "metrics": metrics}
+            for name, metrics in zip(named, measured, strict=True)
         ],
         "labels_failed": failed,
         "best": named[best] if best is not None else None,

@@ -15,6 +15,7 @@ from pathlib import Path
 import cloudpickle
 import torch
 
+from ...core.errors import VitruviusError
 from .executor import Task, attempt
 from .setting import Setting
 
@@ -51,7 +52,10 @@ def _serve(pipe: Connection, start_method: str | None) -> None:
     try:
         evaluator = cloudpickle.loads(pickled)
     except BaseException as error:
-        pipe.send(f"{type(error).__name__}: {error}")
+        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, VitruviusError):
+            said = error.message
+        pipe.send(said.rstrip("."))
         return
     if start_method is not None and multiprocessing.get_start_method(allow_none=True) is None:
         multiprocessing.set_start_method(start_method)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from ...core.cells import NotANumberError, decimal_marks, is_missing, read_numbers
 from ...core.errors import UsageError
@@ -45,6 +46,14 @@ class ExternalResult(BaseModel):
     fidelity: int | None = None
     seed: int = 0
     seconds: float = 0.0
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _numbers(cls, metrics: Any) -> Any:
+        """Leaves out what is no number, such as a note: whether it was asked for shows later."""
+        if not isinstance(metrics, dict):
+            return metrics
+        return {name: value for name, value in metrics.items() if _is_number(value)} or metrics
 
     def evaluation(self, architecture: Architecture, fidelity: int | None) -> Evaluation:
         """Returns the result as the record of it.
@@ -147,6 +156,16 @@ def _validated(read: list[Any]) -> list[ExternalResult]:
     return told
 
 
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, or text of one."""
+    if value is None or isinstance(value, bool):
+        return False
+    with contextlib.suppress(TypeError, ValueError):
+        float(value)  # type: ignore[arg-type]
+        return True
+    return False
+
+
 def _rows(frame: Frame) -> list[dict[str, Any]]:
     """Rows of a table, every column that is no field of a result as a metric."""
     fields = set(ExternalResult.model_fields) - {"metrics"}
@@ -169,6 +188,8 @@ def _rows(frame: Frame) -> list[dict[str, Any]]:
                 column, header, elsewhere=lambda: decimal_marks(list(frame.columns.values()))
             )
         except NotANumberError as error:
+            if not any(map(_is_number, column.tolist())):
+                continue  # a note, whatever it says
             raise UsageError(
                 f"Result {error.row} is wrong at metrics.{header}: {error.cell!r}, {error.why}.",
                 HINT,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...core.checkpoint import Checkpoint
 from ...core.device import resolve_device
+from ...core.output import writing
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
 from ...encoders.autoencoding import train_autoencoder
@@ -86,7 +87,8 @@ def train_nao(
             "cpu_seconds": round(time.process_time() - started),
             "parameters": sum(p.numel() for p in network.parameters()),
         }
-        generator.save_pretrained(folder)
+        with writing(folder):
+            generator.save_pretrained(folder)
         (Path(folder) / "training.json").write_text(json.dumps(details, indent=2) + "\n")
         (Path(folder) / "README.md").write_text(_card(details))
     if checkpoint is not None:

@@ -34,7 +34,7 @@ def raising(architecture: Architecture) -> None:
         (lambda a: {"accuracy": "63"}, "is text"),
         (lambda a: float("nan"), "accuracy is nan"),
         (lambda a: {"accuracy": float("inf") * (1 - 2 * (a.indices[0] % 2))}, "accuracy is"),
-        (lambda a: Evaluation(a, {"accuracy": 1.0}, "done"), "status 'done' is none of"),
+        (lambda a: Evaluation(a, {"accuracy": 1.0}, "done"), "'done'"),
         (lambda a: Evaluation(a, {"accuracy": 1.0}, fidelity=12), "at the fidelity 12, not in f"),
     ],
 )

@@ -5,9 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from vitruvius.core.errors import OutputError
-from vitruvius.core.output import check_writable, talk_to_stderr
+from vitruvius.core.output import check_writable, talk_to_stderr, writing
 
 
 def test_nothing_but_results_reaches_stdout(capfd: pytest.CaptureFixture[str]) -> None:
@@ -31,3 +32,18 @@ def test_what_cannot_be_written_is_said_before_and_leaves_no_trace(tmp_path: Pat
     with pytest.raises(OutputError, match=r"Cannot write to .*folder: "):
         check_writable(tmp_path / "file" / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        ),
+    ],
+)
+def test_what_a_disk_does_not_take_is_told(error: Exception) -> None:
+    told = pytest.raises(OutputError, match="Cannot write to here: No space left on device")
+    with told, writing("here"):
+        raise error

@@ -66,3 +66,19 @@ def test_one_file(tmp_path: Path) -> None:
             write_text(path, "y")
     assert [path.name for path in tmp_path.rglob("*")] == ["deep", "a.svg"]
     assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
+
+
+def test_a_folder_on_another_disk_than_its_parent_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = Path.replace
+
+    def within_a_disk(path: Path, target: Path) -> Path:
+        if tmp_path / "disk" not in path.parents:
+            raise OSError(18, "Invalid cross-device link")
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", within_a_disk)
+    (tmp_path / "disk").mkdir()
+    assert len(write_report(tmp_path / "disk", {"n": 1}, [DRAWING])) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["disk"]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import cloudpickle
@@ -190,6 +190,22 @@ def test_an_evaluator_that_cannot_be_sent_or_loaded_is_an_error() -> None:
         executor("process", unsendable)
     with pytest.raises(UsageError, match="could not load the evaluator: RuntimeError: no device"):
         run(executor("process", _Unloadable(CELLS)), [FINE])
+
+
+def test_a_worker_that_ends_while_it_loads_is_not_said_to_lack_memory() -> None:
+    for ends, said in ((sys.exit, "SystemExit: 3"), (os._exit, "exit code 3")):
+        with pytest.raises(UsageError, match=said) as told:
+            run(executor("process", _Ending(CELLS, ends)), [FINE])
+        assert "memory" not in told.value.hint
+
+
+class _Ending(Faulty):
+    def __init__(self, space: Space, ends: Callable[[int], None]) -> None:
+        super().__init__(space)
+        self._ends = ends
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return self._ends, (3,)
 
 
 class _Unloadable(Faulty):

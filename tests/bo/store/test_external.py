@@ -78,3 +78,12 @@ def test_results_of_spreadsheets_are_read_as_tables_are(tmp_path: Path) -> None:
     lines = tmp_path / "told.txt"
     lines.write_text('{"number": 1, "metrics": {"a": 1}}\n\n{"number": 2, "metrics": {"a": 2}}\n')
     assert [told.number for told in read_results(lines)] == [1, 2]
+
+
+def test_what_is_no_number_beside_the_metrics_fails_nothing() -> None:
+    (told,) = parse_results(
+        '{"number": 3, "metrics": {"accuracy": 93.1, "latency_ms": null, "best": true, "at": "a"}}'
+    )
+    assert told.metrics == {"accuracy": 93.1}
+    (told,) = parse_results("number,accuracy,remark\n3,93.1,on the new card")
+    assert told.metrics == {"accuracy": 93.1}

@@ -133,7 +133,7 @@ def test_a_storage_that_is_full_or_read_only_keeps_what_was_done(
 
     monkeypatch.setattr("sqlite3.connect", limited)
     causes = {"max_page_count = 1": "no space is left", "query_only = on": "it is read-only"}
-    for pragma, said in causes.items():  # noqa: B007 `limited` reads it
+    for pragma, said in causes.items():  # noqa: B007 (read by `limited`)
         with pytest.raises(OutputError, match=f"Cannot write to .*run: {said}") as told:
             opened.run(5000)
         assert "What was evaluated before is kept" in told.value.hint
