@@ -43,7 +43,7 @@ class Snapshot:
     def headline(self) -> str:
         """Describes the best so far in a few words."""
         if not self.best:
-            return "none feasible yet"
+            return "none feasible yet" if self.evaluated > self.failed else "none yet"
         if self.problem.multiple:
             return f"front of {len(self.best)}"
         name = self.problem.objectives[0].metric
@@ -116,7 +116,7 @@ class PlainProgress(Progress):
         super().show(snapshot)
         print(
             f"{snapshot.evaluated}/{snapshot.budget} evaluated, {snapshot.failed} failed, "
-            f"best: {snapshot.headline()}, {self.rate(snapshot):.3g}/s, "
+            f"best: {snapshot.headline()}, {_pace(self.rate(snapshot))}, "
             f"{self.left(snapshot)} to go",
             file=sys.stderr,
             flush=True,
@@ -138,13 +138,13 @@ class LiveProgress(Progress):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
-        table = Table("best so far", "evaluated", "running", "failed", "per second", "to go")
+        table = Table("best so far", "evaluated", "running", "failed", "pace", "to go")
         table.add_row(
             snapshot.headline(),
             f"{snapshot.evaluated}/{snapshot.budget}",
             str(snapshot.running),
             str(snapshot.failed),
-            f"{self.rate(snapshot):.3g}",
+            _pace(self.rate(snapshot)),
             self.left(snapshot),
         )
         self._live.update(table, refresh=True)
@@ -164,7 +164,7 @@ class LiveProgress(Progress):
 
 def progress() -> Progress:
     """Returns a live table where stderr is a terminal, plain lines elsewhere."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     return LiveProgress(console) if console.is_terminal else PlainProgress()
 
 
@@ -172,3 +172,11 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _pace(rate: float) -> str:
+    """How fast it goes: many a second, or how long one takes."""
+    if rate >= 1 or not rate:
+        return f"{rate:.3g}/s"
+    seconds = 1 / rate
+    return f"{seconds:.3g} s each" if seconds < 60 else f"{seconds / 60:.3g} min each"

@@ -11,12 +11,11 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ..core.errors import UsageError, VitruviusError
 from ..core.output import talk_to_stderr
 from ._listing import Listing
+from ._printing import say, survive_narrow_encodings
 
 __all__ = [
     "Column",
@@ -38,9 +37,7 @@ __all__ = [
     "command",
     "first_table",
     "main",
-    "print_table",
     "resumable",
-    "talk",
 ]
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
@@ -52,7 +49,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-talk = Console(stderr=True)
 # Registers a command; names in braces in its help are filled in when help is asked for.
 command = partial(app.command, cls=Listing)
 
@@ -69,7 +65,7 @@ class _Notes(logging.Handler):
         if said not in self._said:
             self._said.add(said)
             style = "yellow" if record.levelno >= logging.WARNING else "dim"
-            talk.print(said, style=style, highlight=False, markup=False, soft_wrap=True)
+            say(said, style)
 
 
 class Format(StrEnum):
@@ -131,6 +127,7 @@ def main() -> None:
     Raises:
         SystemExit: Always, with the exit code.
     """
+    survive_narrow_encodings()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     notes = logging.getLogger(__name__.partition(".")[0])
     notes.setLevel(logging.INFO)
@@ -140,13 +137,13 @@ def main() -> None:
     except VitruviusError as error:
         if "--debug" in sys.argv:
             raise
-        talk.print(f"[red]Error:[/red] {error.message}", highlight=False, soft_wrap=True)
+        say(f"Error: {error.message}", "red")
         if error.hint:
-            talk.print(f"[dim]{error.hint}[/dim]", highlight=False, soft_wrap=True)
+            say(error.hint, "dim")
         raise SystemExit(2) from None
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            talk.print("Interrupted. What was saved goes on when the command is repeated.")
+            say("Interrupted. What was saved goes on when the command is repeated.")
         raise
 
 
@@ -163,9 +160,9 @@ def resumable(again: str, there: Callable[[], bool] = lambda: True) -> Iterator[
             yield
     except KeyboardInterrupt:
         if again and there():
-            talk.print(f"Saved. Go on with: {again}", highlight=False, soft_wrap=True)
+            say(f"Saved. Go on with: {again}")
         elif again:
-            talk.print("Nothing was there to save yet. Repeat the command.", highlight=False)
+            say("Nothing was there to save yet. Repeat the command.")
         raise
 
 
@@ -176,8 +173,3 @@ def first_table(
     if table and evaluators:
         raise UsageError("Both --evaluator and --table were given.", "Give one of them.")
     return (table[:1], table[1:]) if table else (evaluators or None, [])
-
-
-def print_table(listing: Table) -> None:
-    """Prints a table, wide where stdout is no terminal."""
-    Console(width=None if sys.stdout.isatty() else 160).print(listing)

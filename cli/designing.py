@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ..core.errors import UnknownNameError, UsageError
 from ..core.output import check_writable, talk_to_stderr
@@ -30,10 +28,9 @@ from ._app import (
     Workers,
     command,
     first_table,
-    print_table,
     resumable,
-    talk,
 )
+from ._printing import print_json, print_table, quantity, say, talk
 
 if TYPE_CHECKING:
     from ..bo.progress import Progress
@@ -123,12 +120,13 @@ def sample(
             progress=_progress() if evaluators else None,
             batch_size=batch_size,
         )
-    print_samples(result, output)
     if out is not None:
         result.save(out)
-        talk.print(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
+    print_samples(result, output)
+    if out is not None:
+        say(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
     if result.missed:
-        talk.print("[yellow]None of these meets the target.[/yellow]")
+        say("None of these meets the target.", "yellow")
         raise typer.Exit(3)
 
 
@@ -158,28 +156,31 @@ def spaces(
         rows[0]["choices"] = {v.name: list(v.choices) for v in described[0].variables}
         rows[0]["about"] = (type(described[0]).__doc__ or "").split("\n")[0]
     if output is Format.json:
-        typer.echo(json.dumps(rows if space is None else rows[0], indent=2))
+        print_json(rows if space is None else rows[0])
         return
     if space is None:
-        listing = Table("space", "architectures", "variables", "data sets", "generator")
-        for row in rows:
-            listing.add_row(
+        cells = [
+            (
                 str(row["space"]),
                 _count(row["architectures"]),
                 str(row["variables"]),
                 ", ".join(row["data"]) or "–",
                 "ships" if row["generator"] else "–",
             )
-        print_table(listing)
+            for row in rows
+        ]
+        print_table(("space", "architectures", "variables", "data sets", "generator"), cells)
         return
     typer.echo(f"{rows[0]['space']}: {rows[0]['about']}")
     typer.echo(f"{_count(rows[0]['architectures'])} architectures, for example")
     typer.echo(f"  {rows[0]['example']}")
-    listing = Table("variable", "kind", "place", "choices")
-    for variable in described[0].variables:
-        place = "-".join(map(str, variable.place)) or "graph"
-        listing.add_row(variable.name, variable.kind, place, " ".join(variable.choices))
-    print_table(listing)
+    print_table(
+        ("variable", "kind", "place", "choices"),
+        [
+            (v.name, v.kind, "-".join(map(str, v.place)) or "graph", " ".join(v.choices))
+            for v in described[0].variables
+        ],
+    )
 
 
 @command()
@@ -279,15 +280,15 @@ def evaluate(
     result["task"] = str(counted_for)
     result["exact"] = {name: float(column[0]) for name, column in counted.items()}
     if output is Format.json:
-        typer.echo(json.dumps(result, indent=2))
+        print_json(result)
         return
-    listing = Table("metric", "value", "source")
-    for origin in ("exact", "measured"):
-        for name, value in result.get(origin, {}).items():
-            listing.add_row(name, f"{value:,.6g}", origin)
-    print_table(listing)
+    cells = [(name, quantity(value), "counted") for name, value in result["exact"].items()]
+    for name, value in result.get("measured", {}).items():
+        unit = source.metrics[name].unit if name in source.metrics else ""
+        cells.append((name, quantity(value, unit), "measured"))
+    print_table(("metric", "value", "source"), cells)
     if result.get("reason"):
-        talk.print(f"[yellow]{result['reason']}[/yellow]")
+        say(result["reason"], "yellow")
 
 
 @command()
@@ -322,30 +323,26 @@ def print_samples(result: SampleResult, output: Format) -> None:
         output: How to print them.
     """
     if output is Format.json:
-        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        print_json(result.to_json())
     else:
-        named = list(result.metrics)
-        units = [result.metrics[name].unit for name in named]
-        heads = [
-            f"{name} \\[{unit}]" if unit else name for name, unit in zip(named, units, strict=True)
-        ]
         predicted = any(entry.predicted for entry in result.samples)
-        chance = ["probability"] if predicted else []
-        judged = ["meets target"] if result.summary["target"] else []
-        listing = Table("architecture", *heads, *chance, *judged)
+        judged = bool(result.summary["target"])
+        heads = ["architecture", *(metric.head for metric in result.metrics.values())]
+        heads += ["probability"] * predicted + ["meets target"] * judged
+        rows = []
         for entry in result.samples:
-            cells = [_cell(entry, name) for name in named]
+            cells = [str(entry.architecture), *(_cell(entry, name) for name in result.metrics)]
             if predicted:
                 cells.append(f"{prod(g['probability'] for g in entry.predicted.values()):.2f}")
             if judged:
                 cells.append({True: "yes", False: "no", None: "–"}[entry.meets_target])
-            listing.add_row(str(entry.architecture), *cells)
-        print_table(listing)
-        shown = ("returned", "raw_validity", "labels_used", "hit_rate", "base_rate", "cpu_seconds")
-        parts = [f"{key} {_short(result.summary[key])}" for key in shown]
-        typer.echo("  ".join(parts))
+            rows.append(cells)
+        print_table(heads, rows, copied="architecture")
+        typer.echo(result.headline())
+        shown = ("labels_used", "raw_validity", "cpu_seconds")
+        typer.echo("  ".join(f"{key} {_short(result.summary[key])}" for key in shown))
     for note in result.notes:
-        talk.print(f"[yellow]{note}[/yellow]")
+        say(note, "yellow")
 
 
 def _cell(entry: Any, name: str) -> str:
@@ -356,7 +353,7 @@ def _cell(entry: Any, name: str) -> str:
             text += f" (measured {entry.measured[name]:.4g})"
         return text
     values = {**entry.exact, **(entry.measured or {})}
-    return f"{values[name]:,.6g}" if name in values else "–"
+    return quantity(values[name]) if name in values else "–"
 
 
 def _count(number: int) -> str:

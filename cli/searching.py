@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from ..core.errors import VitruviusError
 from ..core.output import talk_to_stderr
@@ -31,10 +30,9 @@ from ._app import (
     Workers,
     command,
     first_table,
-    print_table,
     resumable,
-    talk,
 )
+from ._printing import print_json, print_table, quantity, say
 
 if TYPE_CHECKING:
     from ..bo.result import SearchResult
@@ -187,11 +185,11 @@ def runs(
 
     found = list_runs(folder, storage)
     if output is Format.json:
-        typer.echo(json.dumps([asdict(entry) for entry in found], indent=2))
+        print_json([asdict(entry) for entry in found])
         return
     if not found:
-        talk.print(f"There are no runs in {storage or folder}.", highlight=False, markup=False)
-    listing = Table("run", "state", "space", "method", "evaluated", "prior", "failed", "best")
+        say(f"There are no runs in {storage or folder}.")
+    rows = []
     for entry in found:
         if entry.problem:
             continue
@@ -199,21 +197,14 @@ def runs(
         if entry.front is not None:
             worst = ", ".join(f"{name} {value:.4g}" for name, value in entry.reference.items())
             best = f"front of {entry.front}, hypervolume {entry.hypervolume:.4g} from ({worst})"
-        listing.add_row(
-            entry.run,
-            entry.state,
-            entry.space,
-            entry.method,
-            f"{entry.evaluated}/{entry.budget}",
-            str(entry.prior or "–"),
-            str(entry.failed),
-            best or "–",
-        )
-    print_table(listing)
+        cells = (entry.run, entry.state, entry.space, entry.method)
+        done = f"{entry.evaluated}/{entry.budget}"
+        rows.append((*cells, done, str(entry.prior or "–"), str(entry.failed), best or "–"))
+    heads = ("run", "state", "space", "method", "evaluated", "prior", "failed", "best")
+    print_table(heads, rows, copied="run")
     for entry in found:
         if entry.problem:
-            said = f"{entry.run}: {entry.problem}"
-            talk.print(said, highlight=False, markup=False, soft_wrap=True)
+            say(f"{entry.run}: {entry.problem}")
 
 
 @command()
@@ -245,14 +236,13 @@ def ask(
         for trial in made.ask(q, rows)
     ]
     if output is Format.json:
-        typer.echo(json.dumps({"run": run, "trials": told}, indent=2, ensure_ascii=False))
+        print_json({"run": run, "trials": told})
     else:
-        listing = Table("trial", "architecture", "source")
-        for entry in told:
-            listing.add_row(str(entry["number"]), str(entry["architecture"]), str(entry["source"]))
-        print_table(listing)
+        keys = ("number", "architecture", "source")
+        rows_told = [tuple(str(entry[key]) for key in keys) for entry in told]
+        print_table(("trial", *keys[1:]), rows_told, copied="architecture")
     if len(told) < q:
-        talk.print(f"[yellow]There are only {len(told)} left to propose.[/yellow]")
+        say(f"There are only {len(told)} left to propose.", "yellow")
 
 
 @command()
@@ -284,14 +274,14 @@ def score(
         for i in scores.acquisition.argsort(descending=True, stable=True).tolist()
     ]
     if output is Format.json:
-        typer.echo(json.dumps({"run": run, "scores": told}, indent=2, ensure_ascii=False))
+        print_json({"run": run, "scores": told})
         return
-    listing = Table("architecture", *names, "acquisition")
+    listed = []
     for entry in told:
         guesses = [entry["predicted"][name] for name in names]
         cells = [f"{guess['mean']:.5g} ± {guess['std']:.2g}" for guess in guesses]
-        listing.add_row(entry["architecture"], *cells, f"{entry['acquisition']:.4g}")
-    print_table(listing)
+        listed.append((entry["architecture"], *cells, f"{entry['acquisition']:.4g}"))
+    print_table(("architecture", *names, "acquisition"), listed, copied="architecture")
 
 
 @command()
@@ -340,19 +330,18 @@ def _again(run: str, storage: str | None) -> str:
 
 def _print_result(result: SearchResult, output: Format) -> None:
     if output is Format.json:
-        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        print_json(result.to_json())
     else:
         problem = result.problem
         named = [entry.metric for entry in problem.objectives]
         named += [name for name in problem.constraints.names if name not in named]
-        units = [problem.metrics[name].unit for name in named]
-        heads = [f"{n} \\[{u}]" if u else n for n, u in zip(named, units, strict=True)]
-        listing = Table("architecture", *heads, "trial")
+        heads = [problem.metrics[name].head for name in named]
+        rows = []
         for trial in result.best:
             values = result.metrics(trial)
-            cells = [f"{values[name]:,.6g}" for name in named]
-            listing.add_row(str(result.architecture(trial)), *cells, str(trial.number))
-        print_table(listing)
+            cells = [quantity(values[name]) for name in named]
+            rows.append((str(result.architecture(trial)), *cells, str(trial.number)))
+        print_table(("architecture", *heads, "trial"), rows, copied="architecture")
         shown = (
             "evaluated", "prior", "failed", "duplicates_avoided", "threads", "cpu_seconds",
             "wall_seconds", "run",
@@ -360,6 +349,6 @@ def _print_result(result: SearchResult, output: Format) -> None:
         told = {key: result.summary[key] for key in shown if result.summary.get(key) is not None}
         typer.echo("  ".join(f"{key} {value}" for key, value in told.items()))
     for note in result.notes:
-        talk.print(f"[yellow]{note}[/yellow]")
+        say(note, "yellow")
     if not result.best:
         raise typer.Exit(3)

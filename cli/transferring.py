@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from ._app import (
     Device,
@@ -21,10 +19,9 @@ from ._app import (
     Timeout,
     Workers,
     command,
-    print_table,
     resumable,
-    talk,
 )
+from ._printing import print_json, print_table, say
 from .designing import print_samples
 
 if TYPE_CHECKING:
@@ -132,27 +129,27 @@ def transfer(
             progress=progress(),
         )
     if output is Format.json:
-        typer.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        print_json(result.to_json())
     else:
         print_samples(result.sampled, output)
         _print(result)
     if out is not None:
         space = result.summary["space"]
-        talk.print(f"Written to {out}. Sample with: vitruvius sample {space} --generator {out}")
+        say(f"Written to {out}. Sample with: vitruvius sample {space} --generator {out}")
     if result.sampled.missed:
-        talk.print("[yellow]None of these meets the target.[/yellow]")
+        say("None of these meets the target.", "yellow")
         raise typer.Exit(3)
 
 
 def _print(result: TransferResult) -> None:
     believed = result.summary["believed"]
     if believed:
-        listing = Table("metric", "believed", "dropped")
+        rows = []
         for metric, each in believed.items():
             shares = sorted(each["weights"].items(), key=lambda pair: -pair[1])
             told = "  ".join(f"{name} {share:.2f}" for name, share in shares if share)
-            listing.add_row(metric, told, ", ".join(each["dropped"]) or "–")
-        print_table(listing)
+            rows.append((metric, told, ", ".join(each["dropped"]) or "–"))
+        print_table(("metric", "believed", "dropped"), rows)
     typer.echo(f"metric {result.summary['metric']} ({result.summary['better']} is better)")
     typer.echo(f"sources {', '.join(result.summary['sources'])}")
     if result.summary["best"] is not None:

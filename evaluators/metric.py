@@ -50,6 +50,11 @@ class Metric:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     exact: bool = False
 
+    @property
+    def head(self) -> str:
+        """The name and the unit, as the head of a column."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
     def __post_init__(self) -> None:
         if not self.bounds[0] <= self.bounds[1]:
             raise UsageError(

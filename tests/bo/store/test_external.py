@@ -55,7 +55,7 @@ def test_what_still_runs_is_no_result() -> None:
         ('[{"number": 0, "status": "odd"}]', "wrong at status"),
         ("a,b\n1,2", "neither JSON nor a table"),
         ("", "neither JSON nor a table"),
-        ("number,a\n0,high", "wrong at metrics.a"),
+        ("number,a\n0,high", "has no metrics"),
     ],
 )
 def test_mistakes_have_one_clear_error(text: str, said: str) -> None:
