@@ -314,5 +314,5 @@ def test_the_index_of_a_data_frame_is_no_metric(
 
 def test_what_is_no_number_is_named_where_nothing_else_is(tmp_path: Path) -> None:
     path = csv(tmp_path, "arch_str,acc", f"{STRINGS[0]},93.1 ± 0.2")
-    with pytest.raises(TableError, match="'acc' has '93.1 ± 0.2' in row 1"):
+    with pytest.raises(TableError, match=r"'acc' has '93\.1 ± 0\.2' in row 1"):
         UserTable(CELLS, [path])
