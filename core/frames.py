@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _SAY = logging.getLogger(__name__)
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "|", r"\s+": "spaces"}
 # Parts no line: for a file of one column.
 _NO_SEPARATOR = "\x1f"
+# Headers of what had none: the index of a data frame, or what follows a last separator.
+_UNNAMED = re.compile(r"(?:Unnamed: \d+)?")
 _EXCEL_SAYS = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
@@ -195,7 +198,7 @@ def _of_rows(name: str, rows: pd.DataFrame, separator: str = "") -> Frame:
     columns = {}
     for place, head in enumerate(header):
         values = body.iloc[:, place].tolist()
-        if not head and (_is_blank(values) or _counts(values)):
+        if _UNNAMED.fullmatch(head) and (_is_blank(values) or _counts(values)):
             continue
         head = head or f"column {place + 1}"
         if head in columns:
@@ -209,9 +212,13 @@ def _is_blank(values: list[Any]) -> bool:
 
 
 def _counts(values: list[Any]) -> bool:
-    """Whether a column only numbers the rows, as the index of a data frame does."""
-    texts = [str(cell).strip() for cell in values]
-    return any(texts == [str(row) for row in range(start, start + len(texts))] for start in (0, 1))
+    """Whether a column only numbers the rows, in ascending order, as an index does."""
+    try:
+        numbers = [float(cell) for cell in values]
+    except (TypeError, ValueError):
+        return False
+    rising = all(a < b for a, b in pairwise(numbers))
+    return rising and all(number >= 0 and number.is_integer() for number in numbers)
 
 
 def _column(values: list[Any]) -> Column:

@@ -13,7 +13,6 @@ from ..core.frames import SUFFIXES
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
-from ..datasets.raw_data import is_raw
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator
@@ -257,6 +256,8 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             data_sets(space.name),
             f"Or give the path of a table ({', '.join(SUFFIXES)}), or FILE.py:NAME.",
         )
+    from ..datasets.raw_data import is_raw
+
     if is_raw(path):
         raise UsageError(
             f"{path.name} is raw data, which tells nothing of architectures.",

@@ -26,7 +26,7 @@ _COMPARE = r"<=|>=|<|>"
 
 
 def _quantity(group: str) -> str:
-    number = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+    number = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?"
     return rf"(?P<{group}>[+-]?{number})\s*(?P<{group}_unit>[A-Za-zµμ%]*)"
 
 

@@ -463,12 +463,12 @@ class GraphDiffusion(DiffusionPipeline):
             denoiser = GraphDenoiser.from_config(config)
             denoiser.load_state_dict(load_file(weights))
             scheduler = scheduler_class.from_config(plan)
+            return cls(denoiser, scheduler)
         except UNREADABLE as error:
             raise CheckpointError(
                 f"The generator in {folder} cannot be read: {first_line(error)}",
                 "The files are truncated or of another kind; copy or train them again.",
             ) from error
-        return cls(denoiser, scheduler)
 
 
 def _parts(scheduler: type) -> dict[str, list[str]]:

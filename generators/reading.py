@@ -48,12 +48,12 @@ def read_json(path: Path) -> dict[str, Any]:
         CheckpointError: Where there is none, or it is no JSON object.
     """
     try:
-        data = json.loads(path.read_text())
+        data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{path.parent} holds no {path.name}.", "Give a folder written by `vitruvius train`."
         ) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON: {error}.", "Copy the folder again.") from error
     if not isinstance(data, dict):
         raise CheckpointError(f"{path} holds no JSON object.", "Copy the folder again.")

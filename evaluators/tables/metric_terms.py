@@ -24,7 +24,7 @@ _OPTION = re.compile(
 )
 _DECIMAL = re.compile(rf"(?:^|,)\s*decimal\s*=\s*(?P<value>{_QUOTED}|[.,])\s*(?=,|$)")
 _HEAD = re.compile(
-    r"(?P<name>[A-Za-z_][\w.]*)(?:@(?P<fidelity>\d+))?\s*(?:\[(?P<unit>[^\[\]]*)\])?"
+    r"(?P<name>[A-Za-z_][\w.]*)(?:@(?P<fidelity>\d{1,9}))?\s*(?:\[(?P<unit>[^\[\]]*)\])?"
 )
 _TAIL = re.compile(r"\s*(?::\s*(?P<better>higher|lower)\s*)?(?:,|$)")
 _COLUMN = re.compile(rf"\s*(?P<column>{_QUOTED}|[^:=,]+)")

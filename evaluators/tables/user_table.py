@@ -140,7 +140,7 @@ class UserTable(Table):
                 main.name,
                 self.dropped_rows,
                 len(strings),
-                ", ".join(f"{number} lack {name}" for name, number in reasons.items() if number),
+                ", ".join(f"{number} without {name}" for name, number in reasons.items() if number),
             )
         measures: dict[int | None, dict[str, Float[Tensor, " R"]]] = {None: {}}
         seconds: dict[int | None, Float[Tensor, " R"]] = {}
@@ -196,6 +196,7 @@ class _Reader:
     def all_numbers(self, keys: set[str]) -> list[tuple[Frame, _Column]]:
         """Every column whose cells that are not missing are numbers, but those that only count."""
         found: dict[str, tuple[Frame, _Column]] = {}
+        reasons: list[str] = []
         for frame in self.files:
             passed_over = []
             for header, values in frame.columns.items():
@@ -214,6 +215,7 @@ class _Reader:
                 try:
                     read = self._read(MetricTerm(name, header), frame, values)
                 except NotANumberError as error:
+                    reasons.append(f"{header!r} has {error.cell!r} in row {error.row + 1}")
                     if _mostly_numbers(values):
                         _SAY.warning(
                             "%s: the column %r is left out: row %d has %r, and %s.",
@@ -231,7 +233,8 @@ class _Reader:
         if not found:
             raise TableError(
                 f"{self.files[0].name} has no column of numbers.",
-                "Add one, or name the columns with `metrics`.",
+                "Add one, or name the columns with `metrics`."
+                + (f" No numbers: {'; '.join(reasons[:3])}." if reasons else ""),
             )
         return list(found.values())
 
@@ -300,7 +303,8 @@ def _rows(
     space: Space, strings: Column, there: Bool[Tensor, " R"], file: str
 ) -> Int[Tensor, "A V"]:
     """Reads the strings that are there; the first that is none is named by its row."""
-    if strings.dtype.kind not in "US":
+    # Some benchmarks number their architectures.
+    if strings.dtype.kind not in "USiu":
         raise TableError(
             f"The architectures of {file} are of type {strings.dtype}, not strings.",
             f"One is written like {space.to_string(space.example)!r}.",
@@ -311,7 +315,7 @@ def _rows(
     rows = []
     for number in numbers:
         cell = strings[number]
-        text = cell.decode(errors="replace") if isinstance(cell, bytes) else cell
+        text = cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
         try:
             rows.append(space.from_string(text))
         except ArchitectureError as error:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..literals import Call, read_literal
+from ..literals import Call, integers, read_literal
 
 __all__ = ["benchmark_form"]
 
 
-def benchmark_form(text: str) -> tuple[list[list[Any]], list[str]] | None:
+def benchmark_form(text: str) -> tuple[list[list[int]], list[str]] | None:
     """Reads matrix and labels as `ModelSpec` and the benchmark's records write them.
 
     Args:
         text: JSON or what Python prints; without ``input`` and ``output`` these are added.
 
     Returns:
-        The two, not checked; None where it is no such notation.
+        The two, not checked further; None where it is no such notation.
+
+    Raises:
+        ValueError: For entries that are no whole numbers.
     """
     value = read_literal(text)
     parts: tuple[Any, ...] = ()
@@ -42,4 +45,4 @@ def benchmark_form(text: str) -> tuple[list[list[Any]], list[str]] | None:
     labels = [str(label) for label in ops]
     if len(labels) == len(matrix) - 2:
         labels = ["input", *labels, "output"]
-    return [list(line) for line in matrix], labels
+    return [integers(list(line), "entries of a matrix") for line in matrix], labels

@@ -31,7 +31,7 @@ ACTIVATIONS = (nn.ReLU, nn.ReLU, nn.Hardswish, nn.Hardswish, nn.Hardswish)
 FINAL, FEATURES = 960, 1280
 # Columns of one unit: its depth, then a kernel and an expansion per slot.
 PER_UNIT = 1 + 2 * SLOTS
-TOKEN = re.compile(r"k(\d+)e(\d+)")
+TOKEN = re.compile(r"k(\d)e(\d)")
 
 
 def _unit_variables(unit: int) -> Iterator[Variable]:

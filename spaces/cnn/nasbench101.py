@@ -132,11 +132,14 @@ class NASBench101(Space):
         return f"ops={','.join(labels[1:-1])};adj={upper}"
 
     def from_string(self, text: str) -> tuple[int, ...]:
-        if not text.lstrip().startswith("ops=") and (found := benchmark_form(text)) is not None:
+        if not text.lstrip().startswith("ops="):
             try:
-                return self.from_matrix(*found).indices
+                if (found := benchmark_form(text)) is not None:
+                    return self.from_matrix(*found).indices
             except ArchitectureError as error:
                 raise self.unreadable(text, error.message.rstrip(".")) from None
+            except ValueError as error:
+                raise self.unreadable(text, str(error)) from None
         head, _, tail = text.strip().partition(";")
         key, _, listed = head.partition("=")
         other, _, upper = tail.partition("=")

@@ -193,9 +193,9 @@ class NASBenchGraph(Space):
                 tree, operations = package_form(text, TREES, OPERATIONS) or (tree, [])
             except ValueError as error:
                 raise self.unreadable(text, str(error)) from None
-        if not re.fullmatch(r"\[\s*\d+\s*(,\s*\d+\s*)*\]", tree):
+        if not re.fullmatch(r"\[\s*\d{1,4}\s*(,\s*\d{1,4}\s*)*\]", tree):
             raise self.unreadable(text, f"expected a list of parents first, got {tree!r}")
-        parents = [int(parent) for parent in tree[1:-1].split(",")]
+        parents = [int(parent.strip()) for parent in tree[1:-1].split(",")]
         if len(parents) != NODES or len(operations) != NODES:
             raise self.unreadable(
                 text,

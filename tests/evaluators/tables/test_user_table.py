@@ -176,7 +176,7 @@ def test_broken_npz_files(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="no columns"):
         UserTable(CELLS, [npz(tmp_path, acc=1.0)])
     with pytest.raises(TableError, match="not strings"):
-        UserTable(CELLS, [npz(tmp_path, arch_str=[1], acc=[1.0])])
+        UserTable(CELLS, [npz(tmp_path, arch_str=[1.5], acc=[1.0])])
     (tmp_path / "table.doc").write_text("a")
     with pytest.raises(TableError, match=r"Use one of \.csv, .*\.npz"):
         UserTable(CELLS, [tmp_path / "table.doc"])
@@ -234,7 +234,7 @@ def test_missing_cells_hide_no_column_with_metrics_or_without(
     )  # fmt: skip
     table = UserTable(CELLS, [path], metrics=metrics)
     assert (list(table.metrics), table.dropped_rows) == (["acc", "lat"], 2)
-    assert "2 of 3 rows are left out: 1 lack acc, 1 lack lat" in caplog.text
+    assert "2 of 3 rows are left out: 1 without acc, 1 without lat" in caplog.text
 
 
 def test_decimal_commas_units_and_headers_of_spreadsheets(tmp_path: Path) -> None:
@@ -292,4 +292,27 @@ def test_rows_without_architecture_are_left_out(tmp_path: Path) -> None:
 def test_the_column_of_architectures_is_asked_for(tmp_path: Path) -> None:
     path = csv(tmp_path, "cell,acc", f"{STRINGS[0]},90")
     with pytest.raises(TableError, match="--architecture-column NAME"):
+        UserTable(CELLS, [path])
+
+
+def test_architectures_by_the_benchmark_s_numbers(tmp_path: Path) -> None:
+    numbers = [0, 9]
+    path = npz(tmp_path, arch_str=numbers, acc=[1.0, 2])
+    expected = CELLS.rows([str(number) for number in numbers])
+    assert UserTable(CELLS, [path]).values(expected)["acc"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("head", ["", "Unnamed: 0"])
+@pytest.mark.parametrize("index", [[0, 1, 2, 3], [1, 2, 3, 4], [3, 7, 9, 12]])
+def test_the_index_of_a_data_frame_is_no_metric(
+    tmp_path: Path, head: str, index: list[int]
+) -> None:
+    lines = [f"{i},{text},9{i % 10}" for i, text in zip(index, STRINGS, strict=True)]
+    path = csv(tmp_path, f"{head},arch_str,acc", *lines)
+    assert list(UserTable(CELLS, [path]).metrics) == ["acc"]
+
+
+def test_what_is_no_number_is_named_where_nothing_else_is(tmp_path: Path) -> None:
+    path = csv(tmp_path, "arch_str,acc", f"{STRINGS[0]},93.1 ± 0.2")
+    with pytest.raises(TableError, match=r"'acc' has '93\.1 ± 0\.2' in row 1"):
         UserTable(CELLS, [path])
