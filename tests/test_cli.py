@@ -112,6 +112,7 @@ def test_without_labels_a_measured_target_is_reported_but_guides_nothing(run: Ru
     assert "guided nothing" in err
 
 
+@pytest.mark.slow
 def test_a_target_nothing_meets_returns_the_closest_and_exits_3(run: Run) -> None:
     code, out, err = run(
         "sample", "nasbench201", "--target", "params=0.3M±0.01%, depth=21", "-n", 3,
@@ -217,6 +218,7 @@ def test_train_saves_a_generator_that_samples(run: Run, tmp_path: Path) -> None:
     assert result["summary"]["novel"] > 0.9
 
 
+@pytest.mark.slow
 def test_train_takes_nao_too(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     code, out, err = run(

@@ -81,6 +81,7 @@ def test_an_addition_touches_one_existing_file() -> None:
         assert name.startswith(home.rpartition("/")[0])
 
 
+@pytest.mark.slow
 def test_every_example_serves_by_its_name(extended: Path) -> None:
     code = f"import sys; sys.path.insert(0, {str(extended)!r})\n" + USE
     done = subprocess.run(

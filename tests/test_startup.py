@@ -69,6 +69,7 @@ def test_small_commands_import_little(
     assert len({name for name in modules if not name.startswith("torch")}) < 1000
 
 
+@pytest.mark.slow
 def test_sampling_without_predictors_imports_none() -> None:
     modules = imported("sample", "nasbench201", "-n", "1")
     # scipy comes with one of the schedulers of diffusers.

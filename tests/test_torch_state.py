@@ -68,6 +68,7 @@ def nowhere() -> Iterator[None]:
         torch.set_default_device("cpu")
 
 
+SLOW = pytest.mark.slow
 STATES: dict[str, Callable[[], Any]] = {
     "double precision": double,
     "another device": nowhere,
@@ -89,7 +90,13 @@ def expected() -> dict[str, list[Any]]:
     return {name: rows(call()) for name, call in CALLS.items()}
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(state, marks=() if state in ("double precision", "another device") else SLOW)
+        for state in STATES
+    ],
+)
 @pytest.mark.parametrize("call", CALLS)
 def test_what_is_set_changes_no_result(
     state: str, call: str, expected: dict[str, list[Any]]
@@ -99,7 +106,10 @@ def test_what_is_set_changes_no_result(
     assert result == expected[call]
 
 
-def test_what_is_set_is_not_changed(tmp_path: Path) -> None:
+def test_what_is_set_is_not_changed(request: pytest.FixtureRequest) -> None:
+    # Checks of annotations draw from `random` themselves.
+    checked = request.config.getoption("--shapes")
+
     def state() -> list[object]:
         return [
             torch.get_default_dtype(),
@@ -108,7 +118,7 @@ def test_what_is_set_is_not_changed(tmp_path: Path) -> None:
             torch.get_num_threads(),
             torch.is_grad_enabled(),
             torch.are_deterministic_algorithms_enabled(),
-            random.getstate(),
+            None if checked else random.getstate(),
             np.random.get_state()[1].tolist(),
             np.geterr(),
             logging.getLogger().level,

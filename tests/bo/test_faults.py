@@ -237,20 +237,21 @@ def test_two_processes_share_a_run_and_one_ends_what_the_other_leaves(runner: Ru
 
 
 def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
-    arguments = ("--budget", 12, "--workers", 2)
+    arguments = ("--budget", 30, "--workers", 2)
     process = runner.start(*arguments)
     while not runner.owners():
         time.sleep(0.05)
     os.kill(process, signal.SIGINT)
-    assert runner.wait(process) == 130
+    code = runner.wait(process)
+    assert code == 130, (runner.folder / "stderr").read_text()
     assert "vitruvius resume" in (runner.folder / "stderr").read_text()
     assert runner.launcher.left_behind() == []
     entries = opened(runner).log.read()
     assert all(entry.interrupted or entry.trial.done for entry in entries)
     assert sum(entry.vanished for entry in entries) == 0
     runner.finish(runner.start(*arguments))
-    check(opened(runner), 12)
-    assert trajectory([e.trial for e in opened(runner).log.read()]) == uninterrupted(12, 2)
+    check(opened(runner), 30)
+    assert trajectory([e.trial for e in opened(runner).log.read()]) == uninterrupted(30, 2)
 
 
 # Forks after the imports: eight processes that start together, at the price of one.

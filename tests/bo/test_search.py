@@ -256,6 +256,7 @@ class Learning(Evaluator):
         return Evaluation(architecture, {"accuracy": end * step / 8})
 
 
+@pytest.mark.slow
 def test_optunas_pruners_stop_what_falls_behind(tmp_path: Path) -> None:
     told = Problem.of(Learning(), maximize="accuracy")
     config = RunConfig(space=CELLS.name, maximize="accuracy", pruner="median:n_startup_trials=3")

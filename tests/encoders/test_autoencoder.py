@@ -55,6 +55,7 @@ def test_decoding_changes_nothing_that_is_valid_and_keeps_what_is_sure() -> None
     assert bool((made[0, 5:8] == 1).all())
 
 
+@pytest.mark.slow
 def test_it_reconstructs_what_it_never_saw() -> None:
     target = space("nasbench201")
     rows = target.enumerate()

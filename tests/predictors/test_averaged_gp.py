@@ -328,6 +328,7 @@ def test_repeated_and_few_observations() -> None:
     assert mean.mean().item() == pytest.approx(0, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_predictions_improve_with_labels() -> None:
     """On Cora, also beyond the observations that likelihoods are of."""
     table = NASBenchGraphTable("cora")

@@ -98,6 +98,7 @@ def test_params_of_a_data_set_are_counted_for_its_task() -> None:
         assert entry.exact["params"] == pytest.approx(entry.measured["params"])
 
 
+@pytest.mark.slow
 def test_labels_beyond_the_table_use_it_up_and_no_more() -> None:
     table = evaluator(space("nas-bench-graph"), "proteins")
     sampler = Sampler(
@@ -149,6 +150,7 @@ def test_batches_are_of_the_size_asked_for() -> None:
         sample("nasbench201", n=5, batch_size=0)
 
 
+@pytest.mark.slow
 def test_one_sampler_serves_several_samples_on_the_same_labels() -> None:
     table = evaluator(space("nas-bench-graph"), "cora")
     sampler = Sampler(

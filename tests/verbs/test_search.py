@@ -319,6 +319,7 @@ def test_earlier_runs_have_to_fit(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_giving_up_says_that_nothing_was_found_and_not_that_all_was_tried(run: Command) -> None:
     where = "depth<=48, params>=7M"
     Path("train.py").write_text(TRAIN)
@@ -345,23 +346,18 @@ def test_a_run_is_shown_without_going_on(run: Command) -> None:
     assert "waiting" in run("runs", "mine")[1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
+def test_resume_ignores_nothing_it_was_told(run: Command) -> None:
+    assert run(*CORA, "--maximize", "valid_perf", "--budget", 4, "--run", "a")[0] == 0
+    for arguments, expected in (
         (("--budget", 3), "can only grow, got 3"),
         (("--budget", 0), "can only grow, got 0"),
         (("--workers", 0), "`workers` must be at least 1, got 0"),
         (("--timeout", 0), "positive, got 0"),
         (("--executor", "proces"), "Did you mean 'process'"),
-    ],
-)
-def test_resume_ignores_nothing_it_was_told(
-    run: Command, arguments: tuple[object, ...], expected: str
-) -> None:
-    assert run(*CORA, "--maximize", "valid_perf", "--budget", 4, "--run", "a")[0] == 0
-    code, _, err = run("resume", "a", *arguments)
-    assert code == 2
-    assert expected in err
+    ):
+        code, _, err = run("resume", "a", *arguments)
+        assert code == 2
+        assert expected in err
 
 
 def test_failures_are_tried_again_by_a_command(run: Command) -> None:

@@ -168,6 +168,7 @@ def test_leaving_early_leaves_nothing_running() -> None:
     assert made.running == 0
 
 
+@pytest.mark.slow
 def test_functions_of_the_main_script_need_no_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
