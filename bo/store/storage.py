@@ -122,8 +122,11 @@ def _opened(
                 f"The driver of {called} is not installed.",
                 'For PostgreSQL: pip install "vitruvius[postgres]"',
             ) from error
-        except RuntimeError as error:  # of tables of another version of Optuna
-            raise UsageError(f"{called} cannot be opened: {error}", HINT) from error
+        except RuntimeError as error:
+            # Tables of another version of Optuna, or some whose version is just being written.
+            if attempt == TRIES - 1:
+                raise UsageError(f"{called} cannot be opened: {error}", HINT) from error
+            time.sleep(PAUSE)
         except (SQLAlchemyError, StorageInternalError) as error:
             if attempt == TRIES - 1 or not writable or _hopeless(error):
                 raise UsageError(f"{called} cannot be opened: {_short(error)}.", HINT) from error

@@ -143,7 +143,7 @@ class Runner:
         if not (Path(self.run) / "run.sqlite").exists():
             return set()
         try:
-            run = Run.open(self.run)
+            run = Run.open(self.run, writable=False)
         except UsageError:  # not there yet
             return set()
         rows = run.storage.get_all_trials(run.study, deepcopy=False)
