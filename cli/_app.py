@@ -145,6 +145,8 @@ def main() -> None:
         if stop.code == INTERRUPTED:
             say("Interrupted. What was saved goes on when the command is repeated.")
         raise
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import torch
 from optuna.exceptions import OptunaError
 from optuna.trial import TrialState
 
+from ...core.interrupts import interrupts_held_back
 from ...evaluators.evaluation import Evaluation
 from ..problem import Problem
 from ..trial import Proposal, Trial
@@ -114,6 +115,7 @@ class TrialLog:
 
     # -- reading --------------------------------------------------------------------------------
 
+    @interrupts_held_back()
     def read(self) -> list[Entry]:
         """Returns the entry of every position, in order; only what has changed is read."""
         self._take(self._table.changes())
@@ -193,6 +195,7 @@ class TrialLog:
 
     # -- writing --------------------------------------------------------------------------------
 
+    @interrupts_held_back()
     def claim(
         self,
         position: int,
@@ -270,6 +273,7 @@ class TrialLog:
             new.append(NewTrial(proposal.row, told, state, values, evaluation.seconds))
         return new
 
+    @interrupts_held_back()
     def finish(self, entry: Entry, evaluation: Evaluation) -> bool:
         """Writes a result.
 
@@ -283,6 +287,7 @@ class TrialLog:
         ((result, values),) = self._results([evaluation])
         return self._table.end(entry.key, _state(evaluation), "result", result, values)
 
+    @interrupts_held_back()
     def interrupt(self, entry: Entry, reason: str, *, vanished: bool = False) -> bool:
         """Ends an attempt without a result, so that the next is due.
 
@@ -296,6 +301,7 @@ class TrialLog:
         """
         return self._table.end(entry.key, TrialState.FAIL, "cut", _cut(reason, vanished), None)
 
+    @interrupts_held_back()
     def release(self, entries: Sequence[Entry], reason: str) -> None:
         """Frees positions whatever came of them, so that the next attempt at each is due.
 
@@ -324,6 +330,7 @@ class TrialLog:
         if new:
             self._take(self._table.create(new)[1])
 
+    @interrupts_held_back()
     def abandon(self, reason: str) -> None:
         """Interrupts all that is this search's own, also what it was just claiming.
 
@@ -335,6 +342,7 @@ class TrialLog:
             if entry.owner == str(self.owner) and not entry.trial.done and not entry.interrupted:
                 self.interrupt(entry, reason)
 
+    @interrupts_held_back()
     def reap(self) -> int:
         """Interrupts what belongs to processes that are no more; returns how many."""
         running = [entry for entry in self.open() if not entry.interrupted and not entry.asked]
