@@ -1,3 +1,7 @@
-from .contact_sheet import contact_sheet as contact_sheet, sheet_caption as sheet_caption
+from .contact_sheet import (
+    Head as Head,
+    contact_sheet as contact_sheet,
+    sheet_caption as sheet_caption,
+)
 from .drawing import draw as draw, draw_dag as draw_dag
 from .writer import write_report as write_report, write_text as write_text

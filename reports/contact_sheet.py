@@ -5,49 +5,65 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ..core.errors import UsageError
 from .drawing import CAPTION_SIZE, FONT, LINE, escaped, text_width
 
-__all__ = ["contact_sheet", "sheet_caption"]
+__all__ = ["Head", "contact_sheet", "sheet_caption"]
 
 CELL_WIDTH, DRAWING_HEIGHT = 260.0, 300.0
 PADDING, GAP = 12.0, 14.0
 MOST_COLUMNS = 6
-HIT, MISS = "✓", "✗"
-_MARKS = {
-    HIT: ("#15803D", "M-4 0.3L-1.3 3L4.2 -3.2"),
-    MISS: ("#B91C1C", "M-3.2 -3.2L3.2 3.2M3.2 -3.2L-3.2 3.2"),
-}
+HEAD_HEIGHT, BAR_WIDTH, BAR_HEIGHT = 58.0, 320.0, 12.0
+MET, UNMET = "✓", "○"
+GREEN, GREY, TEXT = "#15803D", "#7C8894", "#3D4852"
 _OPENING = re.compile(r'<svg [^>]*?width="[^"]*" height="[^"]*" viewBox="([^"]*)"')
 
 
-def sheet_caption(values: Mapping[str, float], hit: bool | None = None) -> str:
-    """Writes a caption: one line per value, after a line that says whether the targets are met.
+@dataclass(frozen=True)
+class Head:
+    """What stands above the drawings.
+
+    Args:
+        text: A line.
+        share: Share of the architectures that meet the targets, drawn as a bar; None for no bar.
+        chance: Share that would by chance, a mark on it.
+    """
+
+    text: str
+    share: float | None = None
+    chance: float | None = None
+
+
+def sheet_caption(values: Mapping[str, float], met: Mapping[str, bool] | None = None) -> str:
+    """Writes a caption: one line per value, marked where it meets its target.
 
     Args:
         values: Values by name.
-        hit: Whether all targets are met; None where that is not known.
+        met: Whether they meet their targets, of those that have one.
 
     Example:
-        >>> sheet_caption({"latency": 0.0041234, "params": 4537584.0}, hit=True).splitlines()
-        ['✓ meets the target', 'latency 0.004123', 'params 4,537,584']
+        >>> values = {"latency [s]": 0.0041234, "params": 4537584.0, "depth": 8.0}
+        >>> sheet_caption(values, {"latency [s]": True, "params": False}).splitlines()
+        ['✓ latency [s] 0.004123', '○ params 4,537,584', 'depth 8']
     """
-    lines = [] if hit is None else [f"{HIT} meets the target" if hit else f"{MISS} misses it"]
-    lines += [
-        f"{name} {value:,.0f}" if value.is_integer() else f"{name} {value:.4g}"
+    marks = {True: f"{MET} ", False: f"{UNMET} ", None: ""}
+    return "\n".join(
+        f"{marks[(met or {}).get(name)]}{name} "
+        + (f"{value:,.0f}" if value.is_integer() else f"{value:.4g}")
         for name, value in values.items()
         if math.isfinite(value)
-    ]
-    return "\n".join(lines)
+    )
 
 
-def contact_sheet(items: Sequence[tuple[str, str]]) -> str:
+def contact_sheet(items: Sequence[tuple[str, str]], head: Head | None = None) -> str:
     """Puts drawings on one page, in rows, each with its caption.
 
     Args:
-        items: Pairs of a drawing made by `draw` and its caption; a first line that starts with
-            ``✓`` or ``✗`` gets a coloured mark.
+        items: Pairs of a drawing made by `draw` and its caption; lines that start with ``✓`` or
+            ``○`` get a drawn mark.
+        head: What stands above them.
 
     Returns:
         One SVG.
@@ -61,16 +77,18 @@ def contact_sheet(items: Sequence[tuple[str, str]]) -> str:
     lines = max(map(len, captions), default=0)
     cell_height = DRAWING_HEIGHT + LINE * lines + 2.5 * PADDING
     width = columns * (CELL_WIDTH + GAP) + GAP
-    height = max(1, rows) * (cell_height + GAP) + GAP
+    above = HEAD_HEIGHT if head else 0.0
+    height = above + max(1, rows) * (cell_height + GAP) + GAP
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" font-family="{FONT}">',
         f"<title>{len(items)} architectures</title>",
         f'<rect width="{width:.1f}" height="{height:.1f}" fill="#F1F4F7"/>',
+        *(_head(head, width) if head else ()),
     ]
     for k, (drawing, _) in enumerate(items):
         row, column = divmod(k, columns)
-        x, y = GAP + column * (CELL_WIDTH + GAP), GAP + row * (cell_height + GAP)
+        x, y = GAP + column * (CELL_WIDTH + GAP), above + GAP + row * (cell_height + GAP)
         parts += [
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{CELL_WIDTH:.1f}" height="{cell_height:.1f}" '
             'rx="8" fill="#FFFFFF" stroke="#D5DCE3"/>',
@@ -103,24 +121,50 @@ def _caption(lines: list[str], x: float, y: float) -> list[str]:
     for k, line in enumerate(lines):
         base = y + LINE * (k + 0.5)
         left = x + PADDING
-        colour = "#3D4852"
-        if k == 0 and line[:1] in _MARKS:
-            colour, mark = _MARKS[line[0]]
+        if line[:1] in (MET, UNMET):
+            parts.append(_mark(left + 7, base, met=line[0] == MET))
             line = line[1:].strip()
-            parts.append(
-                f'<g transform="translate({left + 8:.1f} {base:.1f})"><circle r="8" '
-                f'fill="{colour}"/><path d="{mark}" fill="none" stroke="#FFFFFF" '
-                'stroke-width="1.8" stroke-linecap="round"/></g>'
-            )
-            left += 22
-        size = min(
-            CAPTION_SIZE,
-            CAPTION_SIZE
-            * (x + CELL_WIDTH - PADDING - left)
-            / max(1.0, text_width(line, CAPTION_SIZE)),
-        )
+            left += 19
+        parts.append(_fitted(line, left, base, x + CELL_WIDTH - PADDING - left))
+    return parts
+
+
+def _mark(x: float, y: float, *, met: bool) -> str:
+    place = f'<g transform="translate({x:.1f} {y:.1f})">'
+    if not met:
+        return f'{place}<circle r="5.5" fill="none" stroke="{GREY}" stroke-width="1.5"/></g>'
+    return (
+        f'{place}<circle r="6.5" fill="{GREEN}"/><path d="M-3.2 0.2L-1 2.4L3.4 -2.6" fill="none" '
+        'stroke="#FFFFFF" stroke-width="1.6" stroke-linecap="round"/></g>'
+    )
+
+
+def _fitted(line: str, x: float, y: float, room: float, size: float = CAPTION_SIZE) -> str:
+    """A line of text, smaller where it is longer than its room."""
+    size = min(size, size * room / max(1.0, text_width(line, size)))
+    return (
+        f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:.4g}" '
+        f'fill="{TEXT}">{escaped(line)}</text>'
+    )
+
+
+def _head(head: Head, width: float) -> list[str]:
+    """The line, and below it a bar of the share with a mark where chance would end."""
+    parts = [_fitted(head.text, GAP, 20.0, width - 2 * GAP, size=15.0)]
+    if head.share is None:
+        return parts
+    top, room = 36.0, min(BAR_WIDTH, width - 2 * GAP)
+    for share, colour in ((1.0, "#D5DCE3"), (head.share, GREEN)):
         parts.append(
-            f'<text x="{left:.1f}" y="{base + size * 0.36:.1f}" font-size="{size:.4g}" '
-            f'fill="{colour}">{escaped(line)}</text>'
+            f'<rect x="{GAP:.1f}" y="{top:.1f}" width="{room * share:.1f}" '
+            f'height="{BAR_HEIGHT:.1f}" rx="3" fill="{colour}"/>'
         )
+    if head.chance is not None:
+        x = GAP + room * head.chance
+        parts.append(
+            f'<path d="M{x:.1f} {top - 4:.1f}V{top + BAR_HEIGHT + 4:.1f}" stroke="#1E2933" '
+            'stroke-width="2"/>'
+        )
+        told = "| expected by chance"
+        parts.append(_fitted(told, GAP + room + 8, top + BAR_HEIGHT / 2, 200.0))
     return parts

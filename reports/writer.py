@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import OutputError
-from .contact_sheet import contact_sheet
+from .contact_sheet import Head, contact_sheet
 
 __all__ = ["write_report", "write_text"]
 
@@ -19,7 +19,10 @@ HINT = "Choose a folder that you may write to, on a disk with room."
 
 
 def write_report(
-    folder: str | Path, result_json: Mapping[str, Any], drawings: Sequence[tuple[str, str]]
+    folder: str | Path,
+    result_json: Mapping[str, Any],
+    drawings: Sequence[tuple[str, str]],
+    head: Head | None = None,
 ) -> list[Path]:
     """Writes ``result.json``, ``architecture_001.svg`` and so on, and ``contact_sheet.svg``.
 
@@ -30,6 +33,7 @@ def write_report(
         folder: Made where it does not exist.
         result_json: The result; numbers that are not finite become null.
         drawings: Pairs of a drawing made by `draw` and its caption on the contact sheet.
+        head: What stands above them there.
 
     Returns:
         The files, the result first.
@@ -47,7 +51,7 @@ def write_report(
     texts = {"result.json": json.dumps(_finite(result_json), indent=2, ensure_ascii=False) + "\n"}
     for number, (drawing, _) in enumerate(drawings, start=1):
         texts[f"architecture_{number:0{digits}}.svg"] = drawing
-    texts["contact_sheet.svg"] = contact_sheet(drawings)
+    texts["contact_sheet.svg"] = contact_sheet(drawings, head)
     # Within the folder, which may be on another disk than what is around it.
     staging = folder / f".new.{os.getpid()}"
     try:

@@ -140,10 +140,11 @@ def test_a_users_table_serves_as_data(run: Run, table: Path) -> None:
     assert all(set(entry["measured"]) == {"accuracy", "latency_ms"} for entry in measured)
 
 
-def test_table_output_names_architectures_and_the_hit_rate(run: Run) -> None:
+def test_table_output_names_architectures_and_compares_with_chance(run: Run) -> None:
     code, out, _ = run("sample", "nas-bench-graph", "-n", 2, "--target", "depth<=3")
     assert code == 0
-    assert "hit_rate 1" in out
+    assert "All 2 meet depth<=3 by count" in out
+    assert "expected by chance" in out
     assert out.count("yes") == 2
 
 

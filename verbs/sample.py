@@ -375,7 +375,7 @@ class Sampler:
         exact = self.exact(x)
         predicted = {m: model.predict(x) for m, model in self.goal.predictors.items()}
         chances = {m: column.exp() for m, column in self.goal.log_probabilities(x).items()}
-        measured, meets = self._look_up(x, exact)
+        measured, meets, met = self._look_up(x, exact)
         return [
             Sample(
                 architecture,
@@ -390,28 +390,39 @@ class Sampler:
                 },
                 measured[i],
                 meets[i],
+                met[i],
             )
             for i, architecture in enumerate(self.space.architectures(x))
         ]
 
     def _look_up(
         self, x: Int[Tensor, "B V"], exact: Mapping[str, Tensor]
-    ) -> tuple[list[dict[str, float] | None], list[bool | None]]:
-        """Looks the returned architectures up, after sampling."""
-        nothing: list[Any] = [None] * len(x)
-        if self.data is None or not self.data.batched:
-            told = bool(self.targets) and not set(self.targets.names) - set(exact)
-            return nothing, self.targets.satisfied(exact).tolist() if told else nothing
-        values = self.data.values(x)
-        there = ~torch.stack(list(values.values())).isnan().all(0)
-        measured = [
-            {name: float(column[i]) for name, column in values.items()} if there[i] else None
-            for i in range(len(x))
-        ]
-        if not self.targets:
-            return measured, nothing
-        met = self.targets.satisfied({**exact, **values}).tolist()
-        return measured, [met[i] if there[i] else None for i in range(len(x))]
+    ) -> tuple[list[dict[str, float] | None], list[bool | None], list[dict[str, bool]]]:
+        """Looks the returned architectures up, after sampling: values, and which targets are met.
+
+        What is neither counted nor measured stays untold.
+        """
+        measured: list[dict[str, float] | None] = [None] * len(x)
+        known = dict(exact)
+        if self.data is not None and self.data.batched:
+            values = self.data.values(x)
+            there = ~torch.stack(list(values.values())).isnan().all(0)
+            measured = [
+                {name: float(column[i]) for name, column in values.items()} if there[i] else None
+                for i in range(len(x))
+            ]
+            known |= values
+        # NaN meets no target, but what is not in the table at all is untold.
+        met: list[dict[str, bool]] = [{} for _ in range(len(x))]
+        for target in self.targets:
+            if target.metric not in known:
+                continue
+            for i, far in enumerate(target.distance(known[target.metric]).tolist()):
+                if target.metric in exact or measured[i] is not None:
+                    met[i][target.metric] = far == 0
+        every = len(self.targets)
+        meets = [all(each.values()) if every and len(each) == every else None for each in met]
+        return measured, meets, met
 
     def _base_rate(self) -> float | None:
         """Share that meets the targets: of all rows that are known, else by count."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluators.metric import Metric
-from ..reports import draw, sheet_caption, write_report
+from ..reports import Head, draw, sheet_caption, write_report
 from ..spaces import Architecture, Space
 
 __all__ = ["Sample", "SampleResult"]
@@ -24,6 +24,7 @@ class Sample:
             ``probability`` of meeting the target.
         measured: Looked up after sampling; None where there is no table or it lacks this one.
         meets_target: By count and measurement; None where that cannot be told.
+        met: The same of each metric that has a target, without those that cannot be told.
     """
 
     architecture: Architecture
@@ -31,6 +32,7 @@ class Sample:
     predicted: dict[str, dict[str, float]]
     measured: dict[str, float] | None
     meets_target: bool | None
+    met: dict[str, bool] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON form, with the architecture as its native string."""
@@ -40,6 +42,7 @@ class Sample:
             "predicted": self.predicted,
             "measured": self.measured,
             "meets_target": self.meets_target,
+            "met": self.met,
         }
 
 
@@ -67,6 +70,26 @@ class SampleResult:
         told = [entry.meets_target for entry in self.samples if entry.meets_target is not None]
         return bool(told) and not any(told)
 
+    def headline(self) -> str:
+        """Says in a sentence or two what was returned, and how that compares with chance."""
+        returned, target = len(self.samples), self.summary["target"]
+        told = [entry.meets_target for entry in self.samples if entry.meets_target is not None]
+        if not target:
+            return f"{returned} returned."
+        counted = [name for name, metric in self.metrics.items() if metric.exact]
+        by = "count" if len(counted) == len(self.metrics) else "measurement"
+        if told:
+            hits, base = sum(told), self.summary["base_rate"]
+            many = f"All {hits}" if hits == returned > 1 else f"{hits} of {len(told)}"
+            chance = "" if base is None else f", {base * len(told):.2g} expected by chance"
+            said = f"{many} meet {target} by {by}{chance}."
+        else:
+            said = f"{returned} returned; whether they meet {target} is not measured."
+        certain = [n for n in counted if all(entry.met.get(n) for entry in self.samples)]
+        if by == "measurement" and certain and not all(told or [False]):
+            said += f" The target of {' and '.join(certain)} is counted, and met by all."
+        return said
+
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON form that the command line prints."""
         return {
@@ -86,7 +109,9 @@ class SampleResult:
         drawings = []
         for entry in self.samples:
             values = {**entry.exact, **(entry.measured or {})}
-            shown = {name: values[name] for name in self.metrics if name in values}
-            caption = sheet_caption(shown, entry.meets_target)
+            shown = {m.head: values[name] for name, m in self.metrics.items() if name in values}
+            met = {self.metrics[name].head: met for name, met in entry.met.items()}
+            caption = sheet_caption(shown, met)
             drawings.append((draw(self.space, entry.architecture), caption))
-        return write_report(folder, self.to_json(), drawings)
+        share, chance = self.summary["hit_rate"], self.summary["base_rate"]
+        return write_report(folder, self.to_json(), drawings, Head(self.headline(), share, chance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from ..datasets.task import read_task
+from ..encoders.tasks.task_description import TaskDescription
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import EvaluatorLike, data_sets, evaluator as make_evaluator
 from ..evaluators.targets import Target, Targets
@@ -55,6 +57,8 @@ from .transfer_method import (
 )
 
 __all__ = ["BUILTIN", "TransferResult", "transfer"]
+
+_SAY = logging.getLogger(__name__)
 
 # What is asked for where no target names a value, and what the adapters learn from: the best of
 # this share, and in a small space at least so many.
@@ -231,6 +235,7 @@ def transfer(
     values: dict[str, Tensor] = {}
     failed = 0
     measured: list[dict[str, float]] = []
+    _SAY.info("Learning from earlier tasks: %s.", ", ".join(each.name for each in there) or "none")
     if labels + search:
         asked = _asked(source)
         method = WarmStart(tasks, metric, generator=base)
@@ -275,6 +280,7 @@ def transfer(
     predictors = fitted or {metric: Transferred(tasks, metric)}
     sampler.goal = _goal(sampler, metric, predictors, x, lower=lower)
     chance, top = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
+    _SAY.info("Adapting the generator %s.", base.name)
     adapted = adapt(base, found, x[top], chance.softmax(0), seed=derive_seed(seed, "adapt"))
     spent = round(time.process_time() - started, 1)
     sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
@@ -287,6 +293,12 @@ def transfer(
         sampled.notes.append(
             f"The generator was trained on the whole table of {new.name}: what it proposes there "
             "has cost more labels than are counted."
+        )
+    twins = [each.name for each in there if _same(each, tasks.description)]
+    if twins:
+        sampled.notes.append(
+            f"{new.name or 'The new data'} is described just as {' and '.join(twins)}: where it is "
+            "the same data, what is expected of it was measured there."
         )
     sampled.summary.update(labels_used=len(rows) + failed, labels_failed=failed)
     summary = {
@@ -317,6 +329,12 @@ def transfer(
     if out is not None:
         done.save(out)
     return done
+
+
+def _same(task: SourceTask, description: TaskDescription | None) -> bool:
+    if description is None or task.description is None:
+        return False
+    return description.is_of_the_same(task.description)
 
 
 def _asked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from functools import cached_property
@@ -28,6 +29,8 @@ from .candidate_sources import propose_candidates
 from .neighbourhood import fresh_draws, fresh_uniform
 
 __all__ = ["BayesianOptimization"]
+
+_SAY = logging.getLogger(__name__)
 
 # Observations before which a surrogate says nothing, and before which none can tell which earlier
 # tasks to believe.
@@ -125,6 +128,7 @@ class BayesianOptimization:
         fitted = self.fitted(history, warm_start=not ignores_sources)
         prepared = self._prepared(history.problem)
         if prepared.whole is not None:
+            self._say_what_has_no_effect()
             candidates, hashes = prepared.whole, prepared.hashes
             sources: Sequence[str] = ["exhaustive"] * len(hashes)
         else:
@@ -211,6 +215,13 @@ class BayesianOptimization:
                 for name, weights in fitted.weights.items()
             }
         }
+
+    def _say_what_has_no_effect(self) -> None:
+        if isinstance(self.generator, str) and self.generator != AUTO:
+            _SAY.warning(
+                "The generator %s has no effect: all that may be proposed is scored.",
+                self.generator,
+            )
 
     def _agreed(self, history: History, seed: int) -> Proposal | None:
         """The new architecture that earlier tasks lead to expect most of."""

@@ -21,6 +21,8 @@ Kind = Literal["graph", "image", "probes"]
 # A deviation below this share of the size of the values is rounding.
 ROUNDING = 1e-6
 STRANGERS = 2.0
+# Numbers that agree to this, where there are so many, are hardly those of different data.
+SAME, ENOUGH_SHARED = 1e-3, 3
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,27 @@ class TaskDescription:
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON form."""
         return {"kind": self.kind, "values": dict(self.values)}
+
+    def is_of_the_same(self, other: TaskDescription) -> bool:
+        """Whether it may well describe the same data: no number that both have differs.
+
+        Args:
+            other: Another description.
+
+        Example:
+            >>> values = {"log nodes": 7.9, "log classes": 1.95, "log degree": 1.59}
+            >>> cora = TaskDescription("graph", values)
+            >>> cora.is_of_the_same(TaskDescription("graph", {**values, "clustering": 0.24}))
+            True
+            >>> cora.is_of_the_same(TaskDescription("graph", {"log nodes": 7.9}))
+            False
+        """
+        shared = self.values.keys() & other.values.keys()
+        return (
+            self.kind == other.kind
+            and len(shared) >= ENOUGH_SHARED
+            and all(math.isclose(self.values[n], other.values[n], abs_tol=SAME) for n in shared)
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TaskDescription:
