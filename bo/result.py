@@ -32,7 +32,7 @@ THREADS = "threads"
 
 @dataclass(frozen=True, repr=False)
 class SearchResult:
-    """What a search returns; a notebook shows the best as a table and drawings.
+    """What a search returns; a notebook shows the best (else the trials) as a table, and drawings.
 
     Args:
         problem: What was searched for.
@@ -55,7 +55,9 @@ class SearchResult:
         return f"SearchResult({self.problem.space.name}: {self.headline()})"
 
     def _repr_html_(self) -> str:
-        frame = self._frame(self.best).drop(columns=["status", "reason"])
+        frame = self._frame(self.best or self.trials)
+        if self.best:
+            frame = frame.drop(columns=["status", "reason"])
         heads = {name: metric.head for name, metric in self.problem.metrics.items()}
         return notebook_html(
             f"{self.problem.space.name}: {self.headline()}",
@@ -71,7 +73,8 @@ class SearchResult:
         said = [f"{told['evaluated']} evaluated"]
         said += [f"{count} {name}" for name, count in counts.items() if count]
         if not self.best:
-            said.append("none feasible" if self.missed else "none measured")
+            measured = any(trial.status == "ok" for trial in self.trials)
+            said.append("none feasible" if measured else "none measured")
         elif self.problem.multiple:
             said.append(f"front of {len(self.best)}")
         else:

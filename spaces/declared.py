@@ -64,7 +64,7 @@ class DeclaredSpace(Space):
 
     buildable = False
 
-    def __init__(self, declaration: dict[str, Any]) -> None:
+    def __init__(self, declaration: Any) -> None:
         said = read_declaration(declaration)
         self.name = said.name
         self.nodes = tuple(said.nodes)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.errors import UnknownNameError, UsageError
-from .variable import Variable
+from .variable import Choice, Variable
 
 __all__ = ["Formula"]
 
@@ -161,7 +161,7 @@ class Formula:
         return UsageError(f"The formula of {self.name}, {shown!r}, is none: {why}.", GRAMMAR)
 
 
-def _number(value: str | float, label: str) -> float:
+def _number(value: Choice, label: str) -> float:
     """A choice as a number, NaN where it is none."""
     try:
         return float(label if isinstance(value, str) else value)

@@ -118,7 +118,7 @@ class SampleResult:
         """
         import pandas as pd
 
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "architecture": str(entry.architecture),
                 **entry.exact,
@@ -132,8 +132,9 @@ class SampleResult:
             for entry in self.samples
         ]
         names = dict.fromkeys(["architecture", *(name for row in rows for name in row)])
-        frame = pd.DataFrame(rows, columns=list(names))
-        return frame.assign(meets_target=[entry.meets_target for entry in self.samples])
+        for row, entry in zip(rows, self.samples, strict=True):
+            row["meets_target"] = entry.meets_target
+        return pd.DataFrame(rows, columns=[*names, "meets_target"])
 
     def save(self, folder: str | Path) -> list[Path]:
         """Writes ``result.json``, ``architectures.csv``, drawings and a contact sheet.

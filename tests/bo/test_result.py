@@ -78,6 +78,20 @@ def test_a_result_of_nothing_shows_itself() -> None:
     assert len(result.to_dataframe()) == 0
 
 
+def test_where_nothing_is_feasible_a_notebook_shows_the_trials() -> None:
+    result = told(maximize="top1", where="top1>=95")
+    page = result._repr_html_()
+    assert all(each in page for each in result.to_dataframe()["architecture"])
+    assert "&lt;out of memory&gt;" in page
+    assert "<svg" not in page
+
+
+def test_failures_alone_are_not_called_infeasible() -> None:
+    made = new_search("nasbench201", maximize="top1")
+    made.tell(Evaluation(CELLS.architecture(ROWS[0]), status="failed", reason="nan"))
+    assert repr(made.result()).endswith("none measured)")
+
+
 def test_a_notebook_shows_the_best_with_its_drawing() -> None:
     page = told()._repr_html_()
     assert CELLS.to_string(ROWS[0]) in page
