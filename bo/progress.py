@@ -6,14 +6,13 @@ import sys
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..core.progress import in_notebook
+from ..core.progress import Cell, in_notebook
 from .problem import Problem
 from .trial import History, Trial
 
@@ -172,17 +171,11 @@ class NotebookProgress(Progress):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: Any = None
+        self._cell = Cell()
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
-        table = _table(self, snapshot)
-        if self._shown is not None:
-            self._shown.update(table)
-            return
-        from IPython.display import display
-
-        self._shown = display(table, display_id=True)
+        self._cell.show(_table(self, snapshot))
 
 
 def default_progress() -> Progress:

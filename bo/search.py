@@ -325,6 +325,10 @@ class Search:
         return result
 
     @own_torch_state()
+    def __repr__(self) -> str:
+        where = self.log.run.location or "in memory"
+        return f"Search({self.problem.space.name}, {where}, method {self.method.name})"
+
     def result(self) -> SearchResult:
         """Sums up what the log holds."""
         entries = self.log.read()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 import io
-import sys
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -113,58 +110,28 @@ def test_who_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Progress().wants()
 
 
-class ZMQInteractiveShell:
-    """Called as the shell of Jupyter's kernels."""
-
-
-class Cell:
-    """What stands below a cell."""
-
-    def __init__(self) -> None:
-        self.shown: list[Any] = []
-
-    def display(self, what: Any, display_id: bool = False) -> Cell:
-        assert display_id
-        self.update(what)
-        return self
-
-    def update(self, what: Any) -> None:
-        self.shown.append(what)
-
-
 def html(shown: Any) -> str:
     return str(shown._repr_mimebundle_([], [])["text/html"])
 
 
-@pytest.fixture
-def cell(monkeypatch: pytest.MonkeyPatch) -> Cell:
-    found = Cell()
-    library = ModuleType("IPython.display")
-    library.display = found.display  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
-    monkeypatch.setitem(sys.modules, "IPython.display", library)
-    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
-    return found
-
-
-def test_a_notebook_keeps_one_table_below_the_cell(clock: Clock, cell: Cell) -> None:
+def test_a_notebook_keeps_one_table_below_the_cell(clock: Clock, notebook: list[Any]) -> None:
     with default_progress() as shown:
-        assert cell.shown == []
+        assert notebook == []
         shown.show(snapshot(10))
         clock.now += 10
         shown.show(snapshot(30, minimize="params"))
-    assert len(cell.shown) == 2
-    assert "10/100" in html(cell.shown[0])
-    assert "30/100" in html(cell.shown[1])
+    assert len(notebook) == 2
+    assert "10/100" in html(notebook[0])
+    assert "30/100" in html(notebook[1])
 
 
-def test_a_search_in_a_notebook_shows_its_progress_unasked(cell: Cell) -> None:
+def test_a_search_in_a_notebook_shows_its_progress_unasked(notebook: list[Any]) -> None:
     def evaluate(architecture: Architecture) -> dict[str, float]:
         return {"accuracy": 1.0}
 
     asked = {"maximize": "accuracy", "budget": 3, "method": "random", "executor": "serial"}
     search("nasbench201", evaluator=evaluate, **asked)  # type: ignore[arg-type]
-    assert "3/3" in html(cell.shown[-1])
+    assert "3/3" in html(notebook[-1])
 
 
 def test_a_script_shows_nothing_unasked(capsys: pytest.CaptureFixture[str]) -> None:

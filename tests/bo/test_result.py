@@ -128,3 +128,11 @@ def test_a_result_is_saved_and_can_be_told_to_another(tmp_path: Path) -> None:
         ("failed", None),
         ("ok", 12),
     ]
+
+
+def test_a_search_and_its_evaluator_show_their_names() -> None:
+    made = new_search("nas-bench-graph", evaluator="cora", maximize="valid_perf", method="random")
+    assert repr(made) == "Search(nas-bench-graph, in memory, method random)"
+    assert "metrics=['latency', 'params', 'test_perf', 'valid_perf']" in repr(
+        made.problem.evaluator
+    )

@@ -1,9 +1,9 @@
-import builtins
-import importlib.util
 import sys
+from typing import Any
 
 import pytest
 
+from vitruvius.core import progress as module
 from vitruvius.core.progress import in_notebook, progress_bar
 
 
@@ -29,19 +29,29 @@ def test_on_a_terminal_it_writes_to_stderr(
     assert "1/1" in err
 
 
-class ZMQInteractiveShell:
-    """Called as the shell of Jupyter's kernels, which is what rich goes by."""
-
-
-def test_notebooks_are_known_by_their_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not in_notebook()
-    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+def test_notebooks_are_known(notebook: list[Any]) -> None:
     assert in_notebook()
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_in_notebooks_a_bar_needs_widgets(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
-    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if installed else None)
-    assert progress_bar().disable != installed
-    assert progress_bar(show=False).disable
+def test_scripts_are_no_notebooks() -> None:
+    assert not in_notebook()
+
+
+def test_a_notebook_keeps_one_bar_below_the_cell(
+    notebook: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "REDRAW", 0.0)
+    with progress_bar() as bar:
+        task = bar.add_task("Training [x]", total=2)
+        bar.update(task, advance=1)
+        bar.update(task, advance=1)
+    drawn = [str(each._repr_mimebundle_([], [])["text/html"]) for each in notebook]
+    assert ["1/2" in each for each in drawn].count(True) == 1
+    assert "2/2" in drawn[-1]
+    assert "Training [x]" in drawn[-1]
+
+
+def test_a_bar_that_is_not_asked_for_is_silent_in_notebooks(notebook: list[Any]) -> None:
+    with progress_bar(show=False) as bar:
+        bar.update(bar.add_task("Training", total=2), advance=1)
+    assert notebook == []
