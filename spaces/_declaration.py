@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 from ..core.errors import UnknownNameError, UsageError
 from .variable import KINDS, ROLES, Choice, Kind, Role
 
+__all__ = ["COUNTS", "Declaration", "DeclaredVariable", "read_declaration"]
+
 COUNTS = ("params", "macs")
 # How each key is written, by level.
 _OF_VARIABLE = {
