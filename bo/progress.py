@@ -1,4 +1,4 @@
-"""Progress of a search: a live table on a terminal, a plain line now and then elsewhere."""
+"""Progress of a search: a live table on a terminal or in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from types import TracebackType
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
+from ..core.progress import Cell, in_notebook
 from .problem import Problem
 from .trial import History, Trial
 
-__all__ = ["LiveProgress", "PlainProgress", "Progress", "Silent", "Snapshot", "progress"]
+__all__ = [
+    "LiveProgress",
+    "NotebookProgress",
+    "PlainProgress",
+    "Progress",
+    "Silent",
+    "Snapshot",
+    "default_progress",
+    "progress",
+]
 
 # Seconds between redraws of the table, and between plain lines.
 REDRAW, LINE = 0.25, 5.0
@@ -138,16 +149,7 @@ class LiveProgress(Progress):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
-        table = Table("best so far", "evaluated", "running", "failed", "pace", "to go")
-        table.add_row(
-            snapshot.headline(),
-            f"{snapshot.evaluated}/{snapshot.budget}",
-            str(snapshot.running),
-            str(snapshot.failed),
-            _pace(self.rate(snapshot)),
-            self.left(snapshot),
-        )
-        self._live.update(table, refresh=True)
+        self._live.update(_table(self, snapshot), refresh=True)
 
     def __enter__(self) -> Progress:
         self._live.start()
@@ -162,10 +164,42 @@ class LiveProgress(Progress):
         self._live.stop()
 
 
+class NotebookProgress(Progress):
+    """Keeps a table below the cell of a notebook."""
+
+    interval = REDRAW
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cell = Cell()
+
+    def show(self, snapshot: Snapshot) -> None:
+        super().show(snapshot)
+        self._cell.show(_table(self, snapshot))
+
+
+def default_progress() -> Progress:
+    """Returns what Python shows where nothing is asked for: a table in notebooks, else nothing."""
+    return NotebookProgress() if in_notebook() else Silent()
+
+
 def progress() -> Progress:
     """Returns a live table where stderr is a terminal, plain lines elsewhere."""
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     return LiveProgress(console) if console.is_terminal else PlainProgress()
+
+
+def _table(progress: Progress, snapshot: Snapshot) -> Table:
+    table = Table("best so far", "evaluated", "running", "failed", "pace", "to go")
+    table.add_row(
+        Text(snapshot.headline()),
+        f"{snapshot.evaluated}/{snapshot.budget}",
+        str(snapshot.running),
+        str(snapshot.failed),
+        _pace(progress.rate(snapshot)),
+        progress.left(snapshot),
+    )
+    return table
 
 
 def _clock(seconds: float) -> str:

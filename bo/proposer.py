@@ -119,8 +119,8 @@ class Proposer:
 
     def _initial_left(self, entries: Sequence[Entry]) -> bool:
         known = [entry.trial for entry in entries if entry.prior]
-        prior = sum(t.status == "ok" and t.proposal.fidelity is None for t in known)
-        placed = sum(entry.trial.proposal.source == INITIAL for entry in entries)
+        prior = sum(t.status == "ok" and t.fidelity is None for t in known)
+        placed = sum(entry.trial.source == INITIAL for entry in entries)
         return placed < self.initial - prior
 
     @cached_property

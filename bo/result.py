@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..reports import draw, notebook_html, sheet_caption, write_report
 from ..spaces import Architecture
 from .first_failures import commonest
 from .problem import Problem
 from .store import Entry, Run
 from .trial import History, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["THREADS", "SearchResult", "best_trials", "front", "result_of", "summarise"]
 
@@ -25,9 +30,9 @@ __all__ = ["THREADS", "SearchResult", "best_trials", "front", "result_of", "summ
 THREADS = "threads"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
-    """What a search returns.
+    """What a search returns; a notebook shows the best (else the trials) as a table, and drawings.
 
     Args:
         problem: What was searched for.
@@ -45,6 +50,37 @@ class SearchResult:
     summary: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     mistake: str = ""
+
+    def __repr__(self) -> str:
+        return f"SearchResult({self.problem.space.name}: {self.headline()})"
+
+    def _repr_html_(self) -> str:
+        frame = self._frame(self.best or self.trials)
+        if self.best:
+            frame = frame.drop(columns=["status", "reason"])
+        heads = {name: metric.head for name, metric in self.problem.metrics.items()}
+        return notebook_html(
+            f"{self.problem.space.name}: {self.headline()}",
+            frame.dropna(axis="columns", how="all").rename(columns=heads),
+            self._drawings(),
+            self.notes,
+        )
+
+    def headline(self) -> str:
+        """Says in a few words how many were evaluated, and what the best is."""
+        told = self.summary
+        counts = {"failed": told["failed"], "running": told["running"], "prior": told["prior"]}
+        said = [f"{told['evaluated']} evaluated"]
+        said += [f"{count} {name}" for name, count in counts.items() if count]
+        if not self.best:
+            measured = any(trial.status == "ok" for trial in self.trials)
+            said.append("none feasible" if measured else "none measured")
+        elif self.problem.multiple:
+            said.append(f"front of {len(self.best)}")
+        else:
+            name = self.problem.objectives[0].metric
+            said.append(f"best {name} {self.metrics(self.best[0])[name]:.6g}")
+        return ", ".join(said)
 
     @property
     def missed(self) -> bool:
@@ -98,15 +134,62 @@ class SearchResult:
             "summary": self.summary,
         }
 
+    def to_dataframe(self) -> pd.DataFrame:
+        """Returns the trials in order, with the names of the JSON form and one column a metric.
+
+        A metric that is called as another column has ``metrics.`` before its name.
+        """
+        return self._frame(self.trials)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Writes ``result.json``, ``trials.csv``, drawings of the best and a contact sheet.
+
+        What is in ``trials.csv`` can be told to another run (``vitruvius tell``).
+
+        Args:
+            folder: Made where it does not exist.
+
+        Raises:
+            OutputError: Where it cannot be written to.
+        """
+        trials = self.to_dataframe().to_csv(index=False, lineterminator="\n")
+        tables = {"trials.csv": trials}
+        return write_report(folder, self.to_json(), self._drawings(), tables=tables)
+
+    def _frame(self, trials: Sequence[Trial]) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = []
+        for trial in trials:
+            told = {**self._trial(trial), "reason": trial.reason}
+            measured = told.pop("metrics")
+            told |= {f"metrics.{k}" if k in told else k: value for k, value in measured.items()}
+            rows.append(told)
+        first = ("number", "architecture", "status", "source", "seconds", "fidelity", "reason")
+        metrics = dict.fromkeys(name for row in rows for name in row if name not in first)
+        frame = pd.DataFrame(rows, columns=[*first[:2], *metrics, *first[2:]])
+        # Whole numbers, where some have none.
+        return frame.astype({"fidelity": "Int64"})
+
+    def _drawings(self) -> list[tuple[str, str]]:
+        heads = {name: metric.head for name, metric in self.problem.metrics.items()}
+        return [
+            (
+                draw(self.problem.space, trial.proposal.row),
+                sheet_caption({heads.get(n, n): float(v) for n, v in self.metrics(trial).items()}),
+            )
+            for trial in self.best
+        ]
+
     def _trial(self, trial: Trial) -> dict[str, Any]:
         told = {
             "number": trial.number,
             "architecture": str(self.architecture(trial)),
             "metrics": self.metrics(trial) if trial.done else {},
             "status": trial.status,
-            "source": trial.proposal.source,
+            "source": trial.source,
             "seconds": trial.seconds,
-            "fidelity": trial.proposal.fidelity,
+            "fidelity": trial.fidelity,
         }
         return {**told, "reason": trial.reason} if trial.reason else told
 

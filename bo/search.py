@@ -22,7 +22,7 @@ from .executors import Executor, Finished, Task, executor as make_executor
 from .first_failures import ALIKE, FirstFailures
 from .method import Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
-from .progress import Progress, Silent, Snapshot
+from .progress import Progress, Snapshot, default_progress
 from .proposer import Proposer
 from .pruners import pruner
 from .result import THREADS, SearchResult, best_trials, result_of
@@ -281,7 +281,7 @@ class Search:
             executor: ``"serial"``, ``"process"``, ``"ray"``, or one that is made.
             timeout: Seconds after which an evaluation has failed.
             retry_failed: Whether to evaluate again what has failed.
-            progress: The display that is reported to.
+            progress: The display that is reported to; by default a table in notebooks, else none.
 
         Returns:
             What the run holds. Where the first evaluations all failed alike, before there was any
@@ -306,7 +306,7 @@ class Search:
         if retry_failed:
             self.retry_failed()
         cpu, wall = time.process_time(), time.monotonic()
-        with self.log.alive(), executor, progress or Silent() as shown:
+        with self.log.alive(), executor, progress or default_progress() as shown:
             try:
                 self._loop(executor, shown)
             except BaseException:
@@ -325,6 +325,10 @@ class Search:
         return result
 
     @own_torch_state()
+    def __repr__(self) -> str:
+        where = self.log.run.location or "in memory"
+        return f"Search({self.problem.space.name}, {where}, method {self.method.name})"
+
     def result(self) -> SearchResult:
         """Sums up what the log holds."""
         entries = self.log.read()

@@ -33,7 +33,7 @@ class Proposal:
     fidelity: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trial:
     """A proposal in the order of proposals, and its evaluation once that is in.
 
@@ -49,6 +49,8 @@ class Trial:
         >>> done = trial.finish(Evaluation(cells.architecture((3,) * 6), {"accuracy": 93.0}))
         >>> trial.status, done.status, done.metrics
         ('running', 'ok', {'accuracy': 93.0})
+        >>> trial
+        Trial(number=0, row=(3, 3, 3, 3, 3, 3), status='running', source='initial')
     """
 
     number: int
@@ -66,6 +68,25 @@ class Trial:
         """
         proposal = Proposal(evaluation.architecture.canonical, source, evaluation.fidelity)
         return cls(number, proposal, evaluation)
+
+    def __repr__(self) -> str:
+        what = f"row={self.proposal.row}"
+        if self.evaluation is not None:
+            what = f"architecture={str(self.evaluation.architecture)!r}, metrics={self.metrics}"
+        said = {"status": self.status, "source": self.source, "fidelity": self.fidelity}
+        told = {key: value for key, value in said.items() if value is not None}
+        rest = ", ".join(f"{key}={value!r}" for key, value in told.items())
+        return f"Trial(number={self.number}, {what}, {rest})"
+
+    @property
+    def source(self) -> str:
+        """Who thought of it (see `Proposal`)."""
+        return self.proposal.source
+
+    @property
+    def fidelity(self) -> int | None:
+        """The fidelity that was proposed; None for the full one."""
+        return self.proposal.fidelity
 
     @property
     def done(self) -> bool:
@@ -126,7 +147,7 @@ class History:
     def __init__(self, problem: Problem, trials: Sequence[Trial]) -> None:
         self.problem, self.trials = problem, tuple(trials)
         # Measured in full: what objectives are told by.
-        self.ok = tuple(t for t in trials if t.status == "ok" and t.proposal.fidelity is None)
+        self.ok = tuple(t for t in trials if t.status == "ok" and t.fidelity is None)
         self.running = tuple(t for t in trials if not t.done)
 
     def __len__(self) -> int:
@@ -182,7 +203,7 @@ class History:
         Args:
             fidelity: One of the evaluator's; None is the full one.
         """
-        there = [trial.proposal.fidelity == fidelity for trial in self.trials]
+        there = [trial.fidelity == fidelity for trial in self.trials]
         return self.hashes[torch.tensor(there, dtype=torch.bool)]
 
     def at(self, fidelity: int) -> History:
@@ -191,7 +212,7 @@ class History:
         Args:
             fidelity: One of the evaluator's.
         """
-        there = (trial for trial in self.trials if trial.proposal.fidelity == fidelity)
+        there = (trial for trial in self.trials if trial.fidelity == fidelity)
         return History(
             self.problem,
             [

@@ -64,6 +64,9 @@ class Evaluator(ABC):
         self.metrics = metrics
         self.task = task or space.task
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.space.name!r}, metrics={sorted(self.metrics)})"
+
     @abstractmethod
     def evaluate(
         self,

@@ -23,6 +23,7 @@ def write_report(
     result_json: Mapping[str, Any],
     drawings: Sequence[tuple[str, str]],
     head: Head | None = None,
+    tables: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Writes ``result.json``, ``architecture_001.svg`` and so on, and ``contact_sheet.svg``.
 
@@ -34,6 +35,7 @@ def write_report(
         result_json: The result; numbers that are not finite become null.
         drawings: Pairs of a drawing made by `draw` and its caption on the contact sheet.
         head: What stands above them there.
+        tables: Further files, text by name.
 
     Returns:
         The files, the result first.
@@ -49,6 +51,7 @@ def write_report(
     folder = Path(folder)
     digits = max(3, len(str(len(drawings))))
     texts = {"result.json": json.dumps(_finite(result_json), indent=2, ensure_ascii=False) + "\n"}
+    texts |= tables or {}
     for number, (drawing, _) in enumerate(drawings, start=1):
         texts[f"architecture_{number:0{digits}}.svg"] = drawing
     texts["contact_sheet.svg"] = contact_sheet(drawings, head)

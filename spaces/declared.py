@@ -5,55 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 import yaml
 from jaxtyping import Int
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from ..core.errors import UnknownNameError, UsageError
+from ..core.errors import UsageError
 from ..core.seeding import Seed, make_generator
 from ..core.texts import read_text
+from ._declaration import COUNTS, DeclaredVariable, read_declaration
+from .formula import Formula
 from .space import Space
 from .task import Task
-from .variable import Kind, Role, Variable
+from .variable import Variable
 
 __all__ = ["DeclaredSpace"]
 
-COUNTS = ("params", "macs")
-
-
-def _label(value: object) -> object:
-    """Takes numbers for labels; YAML's ``on`` and ``no`` are booleans and stay rejected."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Label = Annotated[str, BeforeValidator(_label)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _DeclaredVariable(_Strict):
-    name: str
-    choices: list[Label] = Field(min_length=1)
-    kind: Kind
-    place: list[int] = []
-    roles: dict[Label, Role] = {}
-    params: dict[Label, float] = {}
-    macs: dict[Label, float] = {}
-
-
-class _Declaration(_Strict):
-    name: str
-    nodes: list[str] = Field(min_length=1)
-    skeleton: list[tuple[int, int]] = []
-    inputs: list[int] = []
-    outputs: list[int] = []
-    variables: list[_DeclaredVariable] = Field(min_length=1)
+# Up to this many encodings, formulas are tried on every one; beyond, on as many that are drawn.
+TRIED = 20_000
 
 
 class DeclaredSpace(Space):
@@ -68,11 +39,12 @@ class DeclaredSpace(Space):
             needed, ``skeleton`` (pairs of node numbers), ``inputs`` and ``outputs`` (node numbers)
             are optional. A variable has ``name``, ``choices``, ``kind``, optionally ``place`` (node
             numbers, none for the whole graph), ``roles`` (of the choices that are ``identity`` or
-            ``absent``) and tables ``params`` and ``macs`` that give every choice a count; counts
-            add up.
+            ``absent``) and tables ``params`` and ``macs`` that give every choice a count. The space
+            may have ``params`` and ``macs`` too, as formulas over its variables (see `Formula`).
+            Counts add up. A choice that is declared as a number is one for evaluators, too.
 
     Raises:
-        UnknownNameError: For an unknown key.
+        UnknownNameError: For an unknown key, or a variable of a formula that there is not.
         UsageError: For anything else that does not fit.
 
     Example:
@@ -92,13 +64,13 @@ class DeclaredSpace(Space):
 
     buildable = False
 
-    def __init__(self, declaration: dict[str, Any]) -> None:
-        said = _validated(declaration)
+    def __init__(self, declaration: Any) -> None:
+        said = read_declaration(declaration)
         self.name = said.name
         self.nodes = tuple(said.nodes)
         self.skeleton = tuple(said.skeleton)
         self.variables = tuple(
-            Variable(v.name, tuple(v.choices), v.kind, tuple(v.place), _roles(v))
+            Variable(v.name, v.labels, v.kind, tuple(v.place), v.role_of_each(), v.values())
             for v in said.variables
         )
         if said.inputs:
@@ -111,6 +83,14 @@ class DeclaredSpace(Space):
             for count in COUNTS
             if any(getattr(v, count) for v in said.variables)
         }
+        self._formulas = {
+            count: Formula(str(text), self.variables, count)
+            for count in COUNTS
+            if (text := getattr(said, count)) is not None
+        }
+        if self._formulas:
+            few = self.encoding_count <= TRIED
+            self.statistics(self.enumerate() if few else self.sample(TRIED, 0))
 
     @classmethod
     def from_file(cls, path: str | Path) -> DeclaredSpace:
@@ -141,11 +121,14 @@ class DeclaredSpace(Space):
         return (draw * sizes).long()
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
-        """Adds up the tables that were declared, if any."""
+        """Adds up the tables and formulas that were declared, if any."""
         found = {}
-        for count, tables in self._tables.items():
-            columns = [table[x[:, v]] for v, table in enumerate(tables)]
-            found[count] = torch.stack(columns).sum(0)
+        for count in COUNTS:
+            columns = [table[x[:, v]] for v, table in enumerate(self._tables.get(count, ()))]
+            if count in self._formulas:
+                columns.append(self._formulas[count](x))
+            if columns:
+                found[count] = torch.stack(columns).sum(0)
         return found
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
@@ -178,36 +161,13 @@ class DeclaredSpace(Space):
         if problem:
             raise UsageError(f"In the space {self.name!r}, {problem}.", "Nodes count from 0.")
 
-    def _table(self, variable: _DeclaredVariable, counts: dict[str, float]) -> Tensor:
-        if counts and set(counts) != set(variable.choices):
+    def _table(self, variable: DeclaredVariable, counts: dict[str, float]) -> Tensor:
+        if counts and set(counts) != set(variable.labels):
             raise UsageError(
                 f"A table of {variable.name!r} lists {sorted(counts)}, its choices are "
-                f"{sorted(variable.choices)}.",
+                f"{sorted(variable.labels)}.",
                 "Give every choice a count.",
             )
         if any(not math.isfinite(count) or count < 0 for count in counts.values()):
             raise UsageError(f"Counts of {variable.name!r} must be finite and not negative.")
-        return torch.tensor([counts.get(c, 0.0) for c in variable.choices], dtype=torch.float64)
-
-
-def _roles(variable: _DeclaredVariable) -> tuple[Role, ...]:
-    for choice in variable.roles:
-        if choice not in variable.choices:
-            raise UnknownNameError.of(f"choice of {variable.name}", choice, variable.choices)
-    return tuple(variable.roles.get(choice, "op") for choice in variable.choices)
-
-
-def _validated(declaration: dict[str, Any]) -> _Declaration:
-    try:
-        return _Declaration.model_validate(declaration)
-    except ValidationError as error:
-        first = error.errors()[0]
-        *where, last = first["loc"] or ("file",)
-        if first["type"] == "extra_forbidden":
-            model = _DeclaredVariable if "variables" in where else _Declaration
-            raise UnknownNameError.of("key", str(last), model.model_fields) from error
-        place = ".".join(str(part) for part in (*where, last))
-        raise UsageError(
-            f"The declaration of a space is wrong at {place}: {first['msg']}.",
-            "Quote labels such as 'on' or 'no', which YAML reads as booleans.",
-        ) from error
+        return torch.tensor([counts.get(c, 0.0) for c in variable.labels], dtype=torch.float64)

@@ -81,6 +81,9 @@ class Space(ABC):
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         """Builds the trainable module of one valid row of choices."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     # -- what a space may refine ----------------------------------------------------------------
 
     def is_valid(self, x: Int[Tensor, "B V"]) -> Bool[Tensor, " B"]:

@@ -34,10 +34,12 @@ class Variable:
         kind: What is decided.
         place: Where it sits.
         roles: One per choice; all are ``op`` by default.
+        values: What `value` gives, one per choice; by default as kind and labels say.
 
     Raises:
         UsageError: For an empty or repeating choice set, an unknown kind or role, an impossible
-            place, or roles where there is nothing at the place to have one.
+            place, roles where there is nothing at the place to have one, or another number of
+            values than of choices.
 
     Example:
         >>> variable = Variable("op", ("conv", "zero"), "op", (1,), ("op", "absent"))
@@ -50,6 +52,7 @@ class Variable:
     kind: Kind
     place: tuple[int, ...] = ()
     roles: tuple[Role, ...] = ()
+    values: tuple[Choice, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "roles", self.roles or ("op",) * len(self.choices))
@@ -87,6 +90,13 @@ class Variable:
                 f"got {list(self.roles)}.",
                 "Roles are of what stands on a node or on an edge.",
             )
+        object.__setattr__(self, "values", self.values or self._told())
+        if len(self.values) != self.size:
+            raise UsageError(
+                f"Variable {self.name!r} needs a value for each of its {self.size} choices, "
+                f"got {list(self.values)}.",
+                "Leave them out, or give one per choice.",
+            )
 
     @property
     def size(self) -> int:
@@ -104,9 +114,9 @@ class Variable:
     def value(self, index: int) -> Choice:
         """Returns a choice as what it is.
 
-        An ``edge`` is a bool, a ``parent`` the number of a node, an ``op`` its label. Any other
-        variable whose labels are all numbers has whole numbers where all are, and floats where some
-        are not.
+        It is one of `values`. Where these were not given, an ``edge`` is a bool, a ``parent`` the
+        number of a node, an ``op`` its label. Any other variable whose labels are all numbers has
+        whole numbers where all are, and floats where some are not.
 
         Args:
             index: Index of the choice.
@@ -115,10 +125,9 @@ class Variable:
             >>> Variable("width", ("8", "16"), "size").value(1)
             16
         """
-        return self._values[index]
+        return self.values[index]
 
-    @property
-    def _values(self) -> tuple[Choice, ...]:
+    def _told(self) -> tuple[Choice, ...]:
         if self.kind == "edge":
             return (False, True)
         if self.kind != "op":

@@ -1,7 +1,11 @@
+import builtins
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from beartype import BeartypeConf
@@ -68,3 +72,27 @@ def published() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """A notebook, as rich knows it and IPython displays in it: what its cell was made to show."""
+
+    class ZMQInteractiveShell:
+        """Called as the shell of Jupyter's kernels."""
+
+    class Handle:
+        def update(self, what: Any) -> None:
+            shown.append(what)
+
+    def display(what: Any, *, display_id: bool) -> Handle:
+        shown.append(what)
+        return Handle()
+
+    shown: list[Any] = []
+    library = ModuleType("IPython.display")
+    library.display = display  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", library)
+    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+    return shown

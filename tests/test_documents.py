@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# Pages that Sphinx makes of its own, over whatever has their name.
+TAKEN = {"genindex", "modindex", "py-modindex", "search"}
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -38,5 +40,12 @@ def test_every_document_is_in_the_table_of_contents() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     listed = re.search(r"```\{toctree\}(.*?)```", index, re.S)
     assert listed
-    names = {path.stem for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".rst")}
-    assert names - {"index"} <= set(listed[1].split())
+    assert _pages() - {"index"} <= set(listed[1].split())
+
+
+def test_no_document_has_the_name_of_a_page_that_sphinx_makes() -> None:
+    assert {name for name in _pages() if name.lower() in TAKEN} == set()
+
+
+def _pages() -> set[str]:
+    return {path.stem for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".rst")}

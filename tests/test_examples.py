@@ -26,7 +26,7 @@ SLOW = {
     "vitruvius.predictors.source_tasks",
     "vitruvius.verbs.transfer",
     "sample.md",
-    "search.md",
+    "searching.md",
     "transfer.md",
 }
 

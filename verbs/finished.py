@@ -94,7 +94,7 @@ def finished_trials(space: Space, run: str | Path, storage: str | None = None) -
     config = config.model_copy(update={"where": ""})
     problem = named_problem(config, space)
     trials = [entry.trial for entry in TrialLog(opened, problem).read()]
-    return [t for t in trials if t.status == "ok" and t.proposal.fidelity is None]
+    return [t for t in trials if t.status == "ok" and t.fidelity is None]
 
 
 def named_problem(config: RunConfig, space: Space) -> Problem:

@@ -117,7 +117,8 @@ def sample(
         storage: As for `vitruvius.search`.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
         batch_size: Proposals computed together; by default as suits the device.
-        progress: Where to report the evaluation of labels to.
+        progress: Where to report the evaluation of labels to; by default a table in notebooks,
+            else nothing.
 
     Raises:
         UsageError: For ``n``, ``labels``, ``steps`` or ``batch_size`` out of range, or for guidance

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluators.metric import Metric
-from ..reports import Head, draw, sheet_caption, write_report
+from ..reports import Head, draw, notebook_html, sheet_caption, write_report
 from ..spaces import Architecture, Space
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Sample", "SampleResult"]
 
@@ -46,9 +49,9 @@ class Sample:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SampleResult:
-    """What `sample` returns.
+    """What `sample` returns; a notebook shows it as a table and drawings.
 
     Args:
         space: The space of the architectures.
@@ -63,6 +66,17 @@ class SampleResult:
     summary: dict[str, Any]
     metrics: dict[str, Metric] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"SampleResult({self.space.name}: {self.headline()})"
+
+    def _repr_html_(self) -> str:
+        return notebook_html(
+            f"{self.space.name}: {self.headline()}",
+            self.to_dataframe().rename(columns={n: m.head for n, m in self.metrics.items()}),
+            self._drawings(),
+            self.notes,
+        )
 
     @property
     def missed(self) -> bool:
@@ -97,8 +111,33 @@ class SampleResult:
             "summary": self.summary,
         }
 
+    def to_dataframe(self) -> pd.DataFrame:
+        """Returns a row per architecture: what was counted and measured, by name.
+
+        What was predicted is in columns as ``predicted.latency.mean``, the names of the JSON form.
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = [
+            {
+                "architecture": str(entry.architecture),
+                **entry.exact,
+                **(entry.measured or {}),
+                **{
+                    f"predicted.{metric}.{key}": value
+                    for metric, told in entry.predicted.items()
+                    for key, value in told.items()
+                },
+            }
+            for entry in self.samples
+        ]
+        names = dict.fromkeys(["architecture", *(name for row in rows for name in row)])
+        for row, entry in zip(rows, self.samples, strict=True):
+            row["meets_target"] = entry.meets_target
+        return pd.DataFrame(rows, columns=[*names, "meets_target"])
+
     def save(self, folder: str | Path) -> list[Path]:
-        """Writes ``result.json``, a drawing of each architecture and a contact sheet.
+        """Writes ``result.json``, ``architectures.csv``, drawings and a contact sheet.
 
         Args:
             folder: Made where it does not exist.
@@ -106,6 +145,17 @@ class SampleResult:
         Raises:
             OutputError: Where it cannot be written to.
         """
+        share, chance = self.summary["hit_rate"], self.summary["base_rate"]
+        table = self.to_dataframe().to_csv(index=False, lineterminator="\n")
+        return write_report(
+            folder,
+            self.to_json(),
+            self._drawings(),
+            Head(self.headline(), share, chance),
+            {"architectures.csv": table},
+        )
+
+    def _drawings(self) -> list[tuple[str, str]]:
         drawings = []
         for entry in self.samples:
             values = {**entry.exact, **(entry.measured or {})}
@@ -113,5 +163,4 @@ class SampleResult:
             met = {self.metrics[name].head: met for name, met in entry.met.items()}
             caption = sheet_caption(shown, met)
             drawings.append((draw(self.space, entry.architecture), caption))
-        share, chance = self.summary["hit_rate"], self.summary["base_rate"]
-        return write_report(folder, self.to_json(), drawings, Head(self.headline(), share, chance))
+        return drawings

@@ -120,7 +120,7 @@ def search(
         tables: Further files to join to a user's table.
         task: What architectures are built and counted for, ``"classes=6, features=3703"`` or the
             path of raw data, where neither the space nor the evaluator says it.
-        progress: The display that is reported to.
+        progress: The display that is reported to; by default a table in notebooks, else none.
 
     Raises:
         UsageError: For arguments out of range, or a run that is there with other settings.
@@ -356,7 +356,7 @@ def resume(
         evaluator: As for `open_search`.
         method: As for `open_search`.
         retry_failed: Whether to evaluate again what has failed.
-        progress: The display that is reported to.
+        progress: The display that is reported to; by default a table in notebooks, else none.
 
     Raises:
         UsageError: As for `open_search`, for a budget below that of the run, or other arguments out

@@ -8,8 +8,9 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +22,7 @@ from ..bo.trial import History
 from ..core.device import resolve_device
 from ..core.errors import UnknownNameError, UsageError
 from ..core.output import check_writable, writing
+from ..core.progress import in_notebook
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
@@ -56,6 +58,9 @@ from .transfer_method import (
     source_tasks,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["BUILTIN", "TransferResult", "transfer"]
 
 _SAY = logging.getLogger(__name__)
@@ -66,9 +71,9 @@ BEST, ENOUGH = 0.05, 256
 PREDICTORS: Mapping[str, type[Transferred]] = {each.name: each for each in (Transferred, MultiTask)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TransferResult:
-    """What `transfer` returns.
+    """What `transfer` returns; a notebook shows what is proposed as a table and drawings.
 
     Args:
         generator: Adapted to the new task.
@@ -79,6 +84,19 @@ class TransferResult:
     generator: GraphDiffusion
     sampled: SampleResult
     summary: dict[str, Any]
+
+    def __repr__(self) -> str:
+        told = self.summary
+        data = f" for {told['data']}" if told["data"] else ""
+        best = f", best {told['metric']} {told['best_value']:.6g}" if told["best"] else ""
+        return f"TransferResult({told['space']}{data}: {told['labels']} labels{best})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>\n{self.sampled._repr_html_()}"
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Returns what is proposed, as `SampleResult.to_dataframe` does."""
+        return self.sampled.to_dataframe()
 
     def to_json(self) -> dict[str, Any]:
         """Returns the JSON form that the command line prints."""
@@ -169,7 +187,7 @@ def transfer(
         out: Folder to save the result in.
         seed: Seed of everything random.
         device: Where the generator computes: ``auto``, ``cpu`` or ``cuda``.
-        progress: The display that is reported to.
+        progress: The display that is reported to; by default a table in notebooks, else none.
 
     Raises:
         UsageError: For counts out of range, a generator that cannot be adapted, or nothing to
@@ -281,7 +299,9 @@ def transfer(
     sampler.goal = _goal(sampler, metric, predictors, x, lower=lower)
     chance, top = sampler.goal.log_value(x).topk(max(round(BEST * len(x)), min(ENOUGH, len(x))))
     _SAY.info("Adapting the generator %s.", base.name)
-    adapted = adapt(base, found, x[top], chance.softmax(0), seed=derive_seed(seed, "adapt"))
+    adapted = adapt(
+        base, found, x[top], chance.softmax(0), seed=derive_seed(seed, "adapt"), show=in_notebook()
+    )
     spent = round(time.process_time() - started, 1)
     sampled = sampler.sample(n, generator=adapted, seed=derive_seed(seed, "sample"))
     if not fitted:

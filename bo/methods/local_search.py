@@ -52,7 +52,7 @@ class LocalSearch:
         current = None
         ranks = rank(history).tolist()
         for i, trial in enumerate(history.ok):
-            restarts = trial.proposal.source == RESTART
+            restarts = trial.source == RESTART
             if current is None or restarts or ranks[i] < ranks[current]:
                 current = i
         return None if current is None else history.x[current]

@@ -68,7 +68,7 @@ class Entry:
     @property
     def prior(self) -> bool:
         """Whether it is a result from elsewhere, which the budget does not count."""
-        return self.trial.proposal.source == PRIOR
+        return self.trial.source == PRIOR
 
     @property
     def asked(self) -> bool:
@@ -444,7 +444,7 @@ class TrialLog:
                 result.get("metrics", {}),
                 result["status"],
                 result.get("reason", ""),
-                trial.proposal.fidelity,
+                trial.fidelity,
                 result.get("seed", 0),
                 result.get("seconds", 0.0),
             )

@@ -15,7 +15,11 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import sqlalchemy
-from optuna.distributions import CategoricalDistribution, distribution_to_json
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    distribution_to_json,
+)
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
@@ -118,7 +122,7 @@ def trial_table(storage: BaseStorage, study: int, space: Space) -> TrialTable:
     """
     backend = getattr(storage, "_backend", storage)
     if isinstance(backend, RDBStorage):
-        return _SQLTrials(backend.engine, study, space)
+        return _SQLTrials(backend.engine, study, space, _distributions(storage, study, space))
     return _OptunaTrials(storage, study, space)
 
 
@@ -127,7 +131,7 @@ class _OptunaTrials:
 
     def __init__(self, storage: BaseStorage, study: int, space: Space) -> None:
         self._storage, self._study, self._space = storage, study, space
-        self._distributions = _distributions(space)
+        self._distributions = _distributions(storage, study, space)
         self._known = 0
         self._running: dict[int, TrialState] = {}
 
@@ -162,7 +166,7 @@ class _OptunaTrials:
 
     def _create(self, trial: NewTrial) -> int:
         start, end = trial.times()
-        pairs = zip(self._space.variables, trial.row, strict=True)
+        pairs = zip(self._distributions.items(), trial.row, strict=True)
         template = FrozenTrial(
             number=-1,
             trial_id=-1,
@@ -171,7 +175,7 @@ class _OptunaTrials:
             values=trial.values,
             datetime_start=start,
             datetime_complete=end,
-            params={variable.name: variable.choices[index] for variable, index in pairs},
+            params={name: each.choices[index] for (name, each), index in pairs},
             distributions=dict(self._distributions),
             user_attrs={**trial.attributes, ROW: list(trial.row)},
             system_attrs={},
@@ -214,12 +218,18 @@ _VALUES = table("trial_values", *map(column, ("trial_id", "objective", "value", 
 class _SQLTrials:
     """By statements on the tables of Optuna's relational storage."""
 
-    def __init__(self, engine: sqlalchemy.Engine, study: int, space: Space) -> None:
+    def __init__(
+        self,
+        engine: sqlalchemy.Engine,
+        study: int,
+        space: Space,
+        distributions: Mapping[str, CategoricalDistribution],
+    ) -> None:
         self._engine, self._study, self._space = engine, study, space
         self._last = -1
         self._running: dict[int, str] = {}
         self._distributions = {
-            name: distribution_to_json(each) for name, each in _distributions(space).items()
+            name: distribution_to_json(each) for name, each in distributions.items()
         }
         mine = _TRIALS.c.study_id == study
         self._lock = select(_STUDIES.c.study_id).where(_STUDIES.c.study_id == study)
@@ -375,8 +385,19 @@ class _SQLTrials:
         return True
 
 
-def _distributions(space: Space) -> dict[str, CategoricalDistribution]:
-    return {v.name: CategoricalDistribution(v.choices) for v in space.variables}
+def _distributions(
+    storage: BaseStorage, study: int, space: Space
+) -> dict[str, CategoricalDistribution]:
+    """Choices with their types; in a study that began with labels, as it began."""
+    try:
+        first = storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study, 0))
+        known: Mapping[str, BaseDistribution] = first.distributions
+    except KeyError:
+        known = {}
+    labels = {v.name: CategoricalDistribution(v.choices) for v in space.variables}
+    if known and all(known.get(name) == each for name, each in labels.items()):
+        return labels
+    return {v.name: CategoricalDistribution(v.values) for v in space.variables}
 
 
 def _row(space: Space, attributes: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[int, ...]:

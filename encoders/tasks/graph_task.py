@@ -44,8 +44,8 @@ def describe_graph(graph: RawGraph) -> TaskDescription:
                                     ``D^-1/2 A D^-1/2``, in a component of more than half of the
                                     nodes
     ``smallest eigenvalue``         of the same; -1 where that component is bipartite
-    ``log features``, ``feature     number of features, and share of values that are not 0
-    density``
+    ``log features``                number of features, on a logarithmic scale
+    ``feature density``             share of their values that are not 0
     ``feature homophily``           mean cosine of neighbours' features less that of all pairs
     ``log classes``, ``balance``    number of classes, and the entropy of labels over its maximum
     ``label rate``                  share of nodes whose labels may be learned from

@@ -224,11 +224,12 @@ def describe_images(images: RawImages, encoder: ImageSetEncoder | None = None) -
     (separability with a single class) is left out.
 
     ===============================  ===========================================================
-    ``log images``, ``log classes``  sizes
-    ``log resolution``, ``channels`` of an image
+    ``log images``, ``log classes``  sizes, on a logarithmic scale
+    ``log resolution``               of an image, on a logarithmic scale
+    ``channels``                     of an image
     ``balance``                      entropy of labels over its maximum
     ``mean 0`` to ``mean 2``,        of red, green and blue, from 0 to 1, at 16 × 16 pixels
-    ``deviation 0`` to …
+    ``deviation 0`` to …             standard deviations of the same
     ``colour``                       mean standard deviation of a pixel over its channels
     ``smoothness``,                  correlation of neighbouring pixels within an image, as it is
     ``coarse smoothness``            and at 16 × 16 pixels

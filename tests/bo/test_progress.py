@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,20 @@ from rich.console import Console
 
 from vitruvius.bo import progress as module
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.progress import LiveProgress, PlainProgress, Progress, Silent, Snapshot, progress
+from vitruvius.bo.progress import (
+    LiveProgress,
+    PlainProgress,
+    Progress,
+    Silent,
+    Snapshot,
+    default_progress,
+    progress,
+)
 from vitruvius.bo.trial import Trial
 from vitruvius.evaluators.evaluation import Evaluation
-from vitruvius.spaces import space
+from vitruvius.evaluators.metric import Metric
+from vitruvius.spaces import Architecture, space
+from vitruvius.verbs.search import search
 
 CELLS = space("nasbench201")
 ROW = tuple(CELLS.sample(1, 0)[0].tolist())
@@ -97,3 +108,47 @@ def test_who_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(progress(), LiveProgress)
     assert not Silent().wants(last=True)
     assert Progress().wants()
+
+
+def html(shown: Any) -> str:
+    return str(shown._repr_mimebundle_([], [])["text/html"])
+
+
+def test_a_notebook_keeps_one_table_below_the_cell(clock: Clock, notebook: list[Any]) -> None:
+    with default_progress() as shown:
+        assert notebook == []
+        shown.show(snapshot(10))
+        clock.now += 10
+        shown.show(snapshot(30, minimize="params"))
+    assert len(notebook) == 2
+    assert "10/100" in html(notebook[0])
+    assert "30/100" in html(notebook[1])
+
+
+def test_a_search_in_a_notebook_shows_its_progress_unasked(notebook: list[Any]) -> None:
+    def evaluate(architecture: Architecture) -> dict[str, float]:
+        return {"accuracy": 1.0}
+
+    asked = {"maximize": "accuracy", "budget": 3, "method": "random", "executor": "serial"}
+    search("nasbench201", evaluator=evaluate, **asked)  # type: ignore[arg-type]
+    assert "3/3" in html(notebook[-1])
+
+
+def test_a_script_shows_nothing_unasked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert isinstance(default_progress(), Silent)
+    search("nas-bench-graph", evaluator="cora", maximize="valid_perf", budget=2, method="random")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_names_of_users_are_no_markup(clock: Clock) -> None:
+    screen = io.StringIO()
+    with LiveProgress(Console(file=screen, force_terminal=True, width=100)) as live:
+        taken = snapshot(10)
+        live.show(taken)
+        named = Snapshot(
+            Problem(CELLS, {"a[/b]": Metric("a[/b]", "", "higher")}, maximize="a[/b]"),
+            [Trial.of(0, Evaluation(CELLS.architecture(ROW), {"a[/b]": 1.0}))],
+            *(1, 0, 0, 2),
+        )
+        live.show(named)
+    assert "a[/b] 1" in screen.getvalue()

@@ -133,3 +133,78 @@ def cells_like() -> dict[str, Any]:
             }
         ],
     }
+
+
+def test_formulas_join_tables() -> None:
+    said = declaration() | {"params": "100 * bits", "macs": 7}
+    counts = DeclaredSpace(said).statistics(torch.tensor([[0], [1]]))
+    assert {name: values.tolist() for name, values in counts.items()} == {
+        "params": [401.5, 803.0],
+        "macs": [7.0, 7.0],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"params": [100, 200]}, "params: {4: 100, 8: 200}"),
+        ({"macs": [100]}, "macs: {3: 9, 5: 25}"),
+        ({"params": "bits * 9"}, "a formula goes beside `variables`"),
+        ({"roles": ["absent"]}, "roles: {zero: absent}"),
+        ({"choices": 4}, "choices: [3, 5]"),
+        ({"choices": {4: 1}}, "choices: [3, 5]"),
+        ({"choices": [4, True]}, "Quote labels"),
+        ({"params": {True: 4}}, "Quote labels"),
+        ({"place": 0}, "place: [0]"),
+        ({"kind": None}, "kind: one of op"),
+    ],
+)
+def test_another_form_is_answered_with_the_right_one(changes: dict[str, Any], hint: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        DeclaredSpace(declaration(**changes))
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"nodes": 3}, "nodes: [input, output]"),
+        ({"skeleton": [0, 1]}, "skeleton: [[0, 1]]"),
+        ({"variables": {"bits": {}}}, "variables: [{name: kernel"),
+        ({"variables": ["bits"]}, "variables: [{name: kernel"),
+        ({"params": {"bits": 4}}, "params: kernel**2 * width"),
+        ({"params": "bits^2"}, "A formula is made of"),
+    ],
+)
+def test_spaces_of_another_form_are_answered_with_the_right_one(
+    changes: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        DeclaredSpace(declaration() | changes)
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("said", [None, "chip", [declaration()]])
+def test_what_is_no_declaration_is_answered_with_the_keys(said: Any) -> None:
+    with pytest.raises(UsageError, match="declared by keys"):
+        DeclaredSpace(said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices", "values"),
+    [
+        ("op", [3, 5], [3, 5]),
+        ("op", ["3", "5"], ["3", "5"]),
+        ("size", ["3", "5"], [3, 5]),
+        ("size", [1, 2.5], [1, 2.5]),
+        ("recipe", [0.1, "1e-5"], [0.1, 1e-5]),
+        ("recipe", ["none", 2], ["none", 2]),
+    ],
+)
+def test_choices_have_the_type_they_were_declared_with(
+    kind: str, choices: list[Any], values: list[Any]
+) -> None:
+    declared = DeclaredSpace(declaration(kind=kind, choices=choices, params={}))
+    found = [declared.architecture((i,))["bits"] for i in range(2)]
+    assert found == values
+    assert list(map(type, found)) == list(map(type, values))

@@ -52,3 +52,7 @@ def test_statistics_follow_the_task() -> None:
     x = cells.sample(4, 0)
     small, large = (cells.statistics(x, ImageTask(classes=n))["params"] for n in (10, 11))
     assert torch.equal(large - small, torch.full((4,), 65.0, dtype=torch.float64))
+
+
+def test_a_space_shows_its_name() -> None:
+    assert repr(space("nasbench201")) == "NASBench201('nasbench201')"

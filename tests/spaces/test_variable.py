@@ -67,3 +67,9 @@ def test_unknown_roles_are_refused() -> None:
             Variable("v", ("0", "1"), "op", (0,), ("op", "zero"))  # type: ignore[arg-type]
     finally:
         config.update("jaxtyping_disable", checked)
+
+
+def test_values_are_given_for_every_choice_or_none() -> None:
+    assert Variable("v", ("3", "5"), "op", (0,), values=(3, 5)).value(1) == 5
+    with pytest.raises(UsageError, match="a value for each of its 2 choices"):
+        Variable("v", ("3", "5"), "op", (0,), values=(3,))

@@ -177,8 +177,12 @@ def test_the_command_of_the_documents_saves_what_it_returned(tmp_path: object) -
     result = sample("nasbench201", target="params<=0.3M", n=2)
     files = result.save(f"{tmp_path}/out")
     assert [file.name for file in files] == [
-        "result.json", "architecture_001.svg", "architecture_002.svg", "contact_sheet.svg",
-    ]  # fmt: skip
+        "result.json",
+        "architectures.csv",
+        "architecture_001.svg",
+        "architecture_002.svg",
+        "contact_sheet.svg",
+    ]
 
 
 def own_table(folder: Path, rows: int) -> Path:

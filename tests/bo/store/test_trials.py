@@ -13,7 +13,7 @@ from optuna.trial import TrialState, create_trial
 
 from vitruvius.bo.store.storage import open_storage
 from vitruvius.bo.store.trials import NewTrial, TrialTable, trial_table
-from vitruvius.spaces import space
+from vitruvius.spaces import DeclaredSpace, space
 
 CELLS = space("nasbench201")
 ROWS = [(3, 3, 3, 3, 3, 3), (0, 1, 2, 3, 4, 0)]
@@ -77,3 +77,40 @@ def test_trials_of_version_0_1_0_and_of_others(storage: BaseStorage) -> None:
     table: TrialTable = trial_table(storage, study, CELLS)
     assert [record.row for record in table.changes()] == [ROWS[1]]
     assert table.changes() == []
+
+
+SIZES = DeclaredSpace(
+    {
+        "name": "sizes",
+        "nodes": ["a", "b"],
+        "variables": [
+            {"name": "kernel", "choices": [3, 5], "kind": "op", "place": [0]},
+            {"name": "rate", "choices": [0.1, 0.01], "kind": "recipe"},
+            {"name": "skip", "choices": [0, 1], "kind": "edge", "place": [0, 1]},
+        ],
+    }
+)
+
+
+def test_choices_are_kept_with_their_types(storage: BaseStorage) -> None:
+    study = study_in(storage)
+    trial_table(storage, study, SIZES).create([NewTrial((1, 0, 1), {"position": 0, "attempt": 0})])
+    params = storage.get_all_trials(study)[0].params
+    assert params == {"kernel": 5, "rate": 0.1, "skip": True}
+    assert [type(value) for value in params.values()] == [int, float, bool]
+
+
+def test_a_run_that_began_with_labels_goes_on_with_them(storage: BaseStorage) -> None:
+    """As those of version 0.2.0: Optuna wants the same choices in all trials of a study."""
+    study = study_in(storage)
+    first = create_trial(
+        value=1.0,
+        params={"kernel": "3", "rate": "0.1", "skip": "0"},
+        distributions={v.name: CategoricalDistribution(v.choices) for v in SIZES.variables},
+        user_attrs={"position": 0, "attempt": 0, "row": [0, 0, 0]},
+    )
+    storage.create_new_trial(study, first)
+    table = trial_table(storage, study, SIZES)
+    table.create([NewTrial((1, 0, 1), {"position": 1, "attempt": 0})])
+    assert storage.get_all_trials(study)[1].params == {"kernel": "5", "rate": "0.1", "skip": "1"}
+    assert trial_table(storage, study, SIZES).changes()[1].row == (1, 0, 1)
