@@ -126,9 +126,14 @@ def sample(
     if out is not None:
         say(f"Written to {out}: result.json, contact_sheet.svg, one SVG an architecture.")
     if result.samples and output is Format.table:
+        from ..spaces import names
+
         best, named = str(result.samples[0].architecture), result.space.name
-        sheet = f"open {out / 'contact_sheet.svg'}; " if out else ""
-        say(f"Next: {sheet}vitruvius.space({named!r}).build({best!r}) is a torch module.", "dim")
+        following = [f"open {out / 'contact_sheet.svg'}"] if out else []
+        if named in names():
+            following += [f"vitruvius.space({named!r}).build({best!r}) is a torch module"]
+        if following:
+            say(f"Next: {'; '.join(following)}.", "dim")
     if result.missed:
         say("None of these meets the target.", "yellow")
         raise typer.Exit(3)
