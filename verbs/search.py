@@ -364,12 +364,8 @@ def resume(
     """
     opened = open_search(run, storage, space=space, evaluator=evaluator, method=method)
     config = opened.config
-    if budget is not None and budget < config.budget:
-        raise UsageError(
-            f"The budget of {opened.log.run.location} is {config.budget} and can only grow, got "
-            f"{budget}.",
-            "Leave it out, or give more.",
-        )
+    if budget is not None:
+        opened.log.run.check_budget(budget)
     if opened.problem.evaluator is None:
         raise no_evaluator(opened.log.run.location)
     workers = config.workers if workers is None else workers

@@ -5,14 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from ...core.evaluator_config import EvaluatorConfig
 
 __all__ = ["RunConfig", "SourceConfig"]
 
+# What version 0.2.0 did not know and refuses: kept only where it says something.
+_LATER = ("lower", "transfer")
 
-class SourceConfig(BaseModel):
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _known_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = serialize(self)
+        return {key: value for key, value in told.items() if value or key not in _LATER}
+
+
+class SourceConfig(_Kept):
     """The labels of an earlier task, kept with the run, which the earlier one may not outlive.
 
     Args:
@@ -22,15 +41,13 @@ class SourceConfig(BaseModel):
         lower: Metrics of which less is better.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str
     rows: tuple[tuple[int, ...], ...]
     values: dict[str, tuple[float, ...]]
     lower: tuple[str, ...] = ()
 
 
-class RunConfig(BaseModel):
+class RunConfig(_Kept):
     """What defines a run.
 
     Args:
@@ -61,8 +78,6 @@ class RunConfig(BaseModel):
         >>> config.differences(RunConfig(space="nasbench201", maximize="top1", seed=1))
         {'maximize': ('accuracy', 'top1')}
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: str
     declaration: dict[str, Any] | None = None

@@ -10,14 +10,17 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, field_validator
 
 from ...core.cells import NotANumberError, decimal_marks, is_missing, read_numbers
+from ...core.compressed import suffix_of
 from ...core.errors import UsageError
-from ...core.frames import SUFFIXES, Frame, parse_delimited, read_frame
+from ...core.frames import Frame, is_table, parse_delimited, read_frame
 from ...core.texts import numbered_lines, read_text
 from ...evaluators.evaluation import Evaluation, Status
 from ...spaces import Architecture
 
 __all__ = ["ExternalResult", "parse_results", "read_results"]
 
+# What `parse_results` tells apart.
+_TEXTS = (".json", ".jsonl", ".ndjson", ".txt")
 HINT = (
     'Write e.g. [{"architecture": "…", "metrics": {"accuracy": 93.1}}], or CSV with a header: '
     "architecture,accuracy."
@@ -73,6 +76,9 @@ class ExternalResult(BaseModel):
         )
 
 
+_FIELDS = frozenset(ExternalResult.model_fields) - {"metrics"}
+
+
 def read_results(path: str | Path) -> list[ExternalResult]:
     """Reads a file of results.
 
@@ -85,7 +91,7 @@ def read_results(path: str | Path) -> list[ExternalResult]:
         MissingExtraError: Where the package that reads it is not installed.
     """
     path = Path(path)
-    if path.suffix.lower() in set(SUFFIXES) - {".json", ".txt"} and path.is_file():
+    if is_table(path) and suffix_of(path) not in _TEXTS and path.is_file():
         return _validated(_rows(read_frame(path)))
     return parse_results(read_text(path), path.name)
 
@@ -95,7 +101,8 @@ def parse_results(text: str, name: str = "This") -> list[ExternalResult]:
 
     Args:
         text: JSON: one result, a list of them, one a line, or an object with a list ``trials``,
-            such as another search printed. Or a table of text with a header, where each column is a
+            such as another search printed; what is no field of `ExternalResult` is a metric where an
+            object has no ``metrics``. Or a table of text with a header, where each column is a
             field of `ExternalResult` or a metric; missing cells say nothing.
         name: What the text is called in errors.
 
@@ -140,6 +147,9 @@ def _validated(read: list[Any]) -> list[ExternalResult]:
     for number, entry in enumerate(read):
         if isinstance(entry, dict) and entry.get("status") == "running":
             continue
+        if isinstance(entry, dict) and "metrics" not in entry:
+            others = {k: v for k, v in entry.items() if k not in _FIELDS and _is_number(v)}
+            entry = {**entry, "metrics": others}
         try:
             result = ExternalResult.model_validate(entry)
         except ValidationError as error:
@@ -168,16 +178,15 @@ def _is_number(value: object) -> bool:
 
 def _rows(frame: Frame) -> list[dict[str, Any]]:
     """Rows of a table, every column that is no field of a result as a metric."""
-    fields = set(ExternalResult.model_fields) - {"metrics"}
-    if not fields & set(frame.columns):
+    if not _FIELDS & set(frame.columns):
         raise UsageError(
             f"{frame.name} is neither JSON nor a table with one of the columns "
-            f"{', '.join(sorted(fields))}.",
+            f"{', '.join(sorted(_FIELDS))}.",
             HINT,
         )
     rows: list[dict[str, Any]] = [{"metrics": {}} for _ in range(len(frame))]
     for header, column in frame.columns.items():
-        if header in fields:
+        if header in _FIELDS:
             for row, cell in zip(rows, column.tolist(), strict=True):
                 absent = not cell if header == "reason" else is_missing(str(cell))
                 if not absent:
