@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, PrivateAttr, ValidationError, field_validator
 
 from ...core.cells import NotANumberError, decimal_marks, is_missing, read_numbers
 from ...core.compressed import suffix_of
-from ...core.errors import UsageError
+from ...core.errors import UsageError, VitruviusError
 from ...core.frames import Frame, is_table, parse_delimited, read_frame
 from ...core.texts import numbered_lines, read_text
 from ...evaluators.evaluation import Evaluation, Status
@@ -49,6 +51,7 @@ class ExternalResult(BaseModel):
     fidelity: int | None = None
     seed: int = 0
     seconds: float = 0.0
+    _position: int | None = PrivateAttr(default=None)
 
     @field_validator("metrics", mode="before")
     @classmethod
@@ -74,6 +77,25 @@ class ExternalResult(BaseModel):
             self.seed,
             self.seconds,
         )
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, wherever that was read."""
+        return isinstance(other, ExternalResult) and self.model_dump() == other.model_dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @contextmanager
+    def named(self, position: int) -> Iterator[None]:
+        """Says in errors of which result they are.
+
+        Args:
+            position: Among the results at hand, where it was not read from a file.
+        """
+        try:
+            yield
+        except VitruviusError as error:
+            number = position if self._position is None else self._position
+            raise type(error)(f"Result {number}: {error.message}", error.hint) from None
 
 
 _FIELDS = frozenset(ExternalResult.model_fields) - {"metrics"}
@@ -101,9 +123,9 @@ def parse_results(text: str, name: str = "This") -> list[ExternalResult]:
 
     Args:
         text: JSON: one result, a list of them, one a line, or an object with a list ``trials``,
-            such as another search printed; what is no field of `ExternalResult` is a metric where an
-            object has no ``metrics``. Or a table of text with a header, where each column is a
-            field of `ExternalResult` or a metric; missing cells say nothing.
+            such as another search printed. Or a table of text with a header; missing cells say
+            nothing. Columns, and what an object without ``metrics`` has, are fields of
+            `ExternalResult` or metrics.
         name: What the text is called in errors.
 
     Raises:
@@ -162,6 +184,7 @@ def _validated(read: list[Any]) -> list[ExternalResult]:
             raise UsageError(f"Result {number} names no architecture.", HINT)
         if result.status == "ok" and not result.metrics:
             raise UsageError(f"Result {number} has no metrics.", HINT)
+        result._position = number
         told.append(result)
     return told
 
