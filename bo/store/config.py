@@ -120,10 +120,19 @@ class RunConfig(_Kept):
             free |= {"evaluators"}  # what only Python has cannot be compared
         here, there = self.model_dump(), other.model_dump()
         return {
-            name: (here[name], there[name])
+            name: (_brief(here[name]), _brief(there[name]))
             for name in here
             if name not in free and _placeless(here[name]) != _placeless(there[name])
         }
+
+
+def _brief(value: Any) -> Any:
+    """A setting with the number of labels in the place of labels."""
+    if isinstance(value, dict) and "rows" in value:
+        return f"{value['name']} with {len(value['rows'])} labels"
+    if isinstance(value, list | tuple):
+        return [_brief(each) for each in value]
+    return value
 
 
 def _placeless(value: Any) -> Any:
