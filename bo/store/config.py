@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
@@ -26,9 +26,8 @@ class _Kept(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @model_serializer(mode="wrap")
-    def _known_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        told: dict[str, Any] = serialize(self)
-        return {key: value for key, value in told.items() if value or key not in _LATER}
+    def _known_before(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if value or key not in _LATER}
 
 
 class SourceConfig(_Kept):
