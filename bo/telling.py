@@ -75,31 +75,20 @@ class Teller:
             Counts, as for `Search.tell_all`.
 
         Raises:
-            UsageError: As for `Search.tell_all`.
+            UsageError: As for `Search.tell_all`; then nothing of them is kept.
         """
         counts = {"told": 0, "failed": 0, "known": 0}
         entries = self.log.read()
-        numbered = [
-            self.numbered(entries, r.number).trial.proposal
-            for r in results
-            if r.architecture is None and r.number is not None
-        ]
-        named = self.problem.space.rows([r.architecture for r in results if r.architecture])
-        architectures = iter(self.problem.space.architectures(named))
-        proposals = iter(numbered)
+        evaluations = []
+        for position, result in enumerate(results):
+            with result.named(position):
+                told = self._told(result, entries)
+                check_metrics(self.problem, told)
+            evaluations.append(checked(self.problem, told))
         new: dict[tuple[tuple[int, ...], int | None], Evaluation] = {}
-        for result in results:
-            if result.architecture is None:
-                proposal = next(proposals)
-                architecture = self.problem.space.architecture(proposal.row)
-                fidelity = proposal.fidelity
-            else:
-                architecture, fidelity = next(architectures), result.fidelity
-            told = result.evaluation(architecture, fidelity)
-            check_metrics(self.problem, told)
-            known = self.log.of(architecture.canonical, fidelity)
-            key = architecture.canonical, fidelity
-            evaluation = checked(self.problem, told)
+        for evaluation in evaluations:
+            key = evaluation.architecture.canonical, evaluation.fidelity
+            known = self.log.of(*key)
             before = [new[key]] if key in new else [e.trial.evaluation for e in known]
             if any(each and not replaces(evaluation, each) for each in before):
                 counts["known"] += 1
@@ -114,6 +103,15 @@ class Teller:
         counts["failed"] += sum(each.status == "failed" for each in new.values())
         self.log.append(list(new.values()))
         return counts
+
+    def _told(self, result: ExternalResult, entries: Sequence[Entry]) -> Evaluation:
+        """The record of a result, whose architecture and fidelity may be those of a trial."""
+        space = self.problem.space
+        if result.architecture is None:
+            assert result.number is not None
+            proposal = self.numbered(entries, result.number).trial.proposal
+            return result.evaluation(space.architecture(proposal.row), proposal.fidelity)
+        return result.evaluation(space.architecture(result.architecture), result.fidelity)
 
     @staticmethod
     def numbered(entries: Sequence[Entry], number: int) -> Entry:

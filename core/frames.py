@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .cells import is_missing
+from .compressed import ENDINGS, read_bytes, suffix_of
 from .errors import TableError, UsageError
 from .npz import Column, read_npz
 from .optional import optional_import
@@ -24,7 +25,7 @@ from .texts import decode, numbered_lines
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SUFFIXES", "Frame", "parse_delimited", "read_frame"]
+__all__ = ["KINDS", "SUFFIXES", "Frame", "is_table", "parse_delimited", "read_frame"]
 
 _SAY = logging.getLogger(__name__)
 # In order of preference, where several part all lines into as many cells.
@@ -54,6 +55,19 @@ class Frame:
         return len(next(iter(self.columns.values())))
 
 
+def is_table(path: str | Path) -> bool:
+    """Whether a path ends as those of tables do.
+
+    Args:
+        path: The path, whether it is there or not.
+
+    Example:
+        >>> is_table("results.csv.gz"), is_table("results.parquet.gz")
+        (True, False)
+    """
+    return str(path).lower().endswith(SUFFIXES)
+
+
 def read_frame(path: str | Path) -> Frame:
     r"""Reads a table; nothing in it is unpickled or run.
 
@@ -65,6 +79,8 @@ def read_frame(path: str | Path) -> Frame:
     ``.parquet``, ``.feather``    where pyarrow is installed
     ``.xlsx``                     its first sheet, where openpyxl is installed
     ============================  ================================================================
+
+    Text may be compressed: ``.csv.gz``, ``.csv.bz2``, ``.csv.xz``, and so on.
 
     Rows without any value are left out, and columns without header that only count the rows.
 
@@ -84,12 +100,12 @@ def read_frame(path: str | Path) -> Frame:
         ('semicolons', ['79,1'])
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
+    reader = _READERS[suffix_of(path)] if is_table(path) else None
     if not path.is_file():
         raise TableError(f"There is no file {str(path)!r}.", "Is the path right?")
     if reader is None:
         raise TableError(
-            f"{path.name} is no table that can be read.", f"Use one of {', '.join(SUFFIXES)}."
+            f"{path.name} is no table that can be read.", f"Use one of {', '.join(KINDS)}."
         )
     try:
         frame = reader(path)
@@ -267,7 +283,7 @@ def _checked(frame: Frame) -> Frame:
 
 
 def _read_delimited(path: Path) -> Frame:
-    return parse_delimited(decode(path.read_bytes(), path.name), path.name)
+    return parse_delimited(decode(read_bytes(path), path.name), path.name)
 
 
 def _read_npz(path: Path) -> Frame:
@@ -276,12 +292,12 @@ def _read_npz(path: Path) -> Frame:
 
 
 def _read_json(path: Path) -> Frame:
-    text = decode(path.read_bytes(), path.name)
+    text = decode(read_bytes(path), path.name)
     return _of_records(path.name, _loads(text, path.name))
 
 
 def _read_json_lines(path: Path) -> Frame:
-    text = decode(path.read_bytes(), path.name)
+    text = decode(read_bytes(path), path.name)
     lines = [_loads(line, f"Line {n} of {path.name}") for n, line in numbered_lines(text)]
     return _of_records(path.name, lines)
 
@@ -370,4 +386,10 @@ _READERS: dict[str, Callable[[Path], Frame]] = {
     ".feather": _read_arrow,
     ".xlsx": _read_excel,
 }
-SUFFIXES = tuple(_READERS)
+KINDS = tuple(_READERS)
+_TEXTS = (_read_delimited, _read_json, _read_json_lines)
+# Text may be compressed.
+SUFFIXES = (
+    *KINDS,
+    *(kind + end for kind, reader in _READERS.items() if reader in _TEXTS for end in ENDINGS),
+)

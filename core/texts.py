@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from .compressed import read_bytes
 from .errors import UsageError
 
 __all__ = ["decode", "numbered_lines", "read_text"]
@@ -48,7 +49,7 @@ def decode(content: bytes, name: str) -> str:
 
 
 def read_text(path: str | Path) -> str:
-    """Reads a text file; see `decode`.
+    """Reads a text file, compressed or not; see `decode`.
 
     Args:
         path: The file.
@@ -58,7 +59,7 @@ def read_text(path: str | Path) -> str:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path} cannot be read: {reason}.", "Is the path right?") from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import getpass
 import io
+import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache, partial, update_wrapper
@@ -31,6 +34,8 @@ from .function import FunctionEvaluator
 
 __all__ = ["code_of_files", "is_reference", "pickled", "referenced"]
 
+# Windows has no numbers of users.
+USER: Callable[[], object] = getattr(os, "getuid", getpass.getuser)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _FILES: list[ModuleType] = []
 _ALIASES: dict[Path, ModuleType] = {}
@@ -217,7 +222,9 @@ def _alias(path: Path) -> str:
     name = f"_evaluator_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}_{zlib.crc32(bytes(path)):x}"
     if find_spec(name) is None:  # else the process that started this one has written it
         home = _home_of_aliases()
-        (home / f"{name}.py").write_text(RUN.format(path=str(path)), encoding="utf-8")
+        written = home / f"{name}.{os.getpid()}"
+        written.write_text(RUN.format(path=str(path)), encoding="utf-8")
+        written.replace(home / f"{name}.py")  # another process may be about to import it
         if str(home) not in sys.path:
             sys.path.append(str(home))
         invalidate_caches()
@@ -226,9 +233,27 @@ def _alias(path: Path) -> str:
 
 @cache
 def _home_of_aliases() -> Path:
+    """A folder of the user's own, which every search uses again: one that is killed leaves nothing.
+
+    Its files say where others lie and nothing else, and are as many as these.
+    """
+    home = Path(tempfile.gettempdir()) / f"vitruvius-{USER()}"
+    with suppress(OSError):
+        home.mkdir(mode=0o700, exist_ok=True)
+        if _is_own(home):
+            return home
     home = Path(tempfile.mkdtemp(prefix="vitruvius-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     return home
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether nobody else can write there, so that what is imported from it is ours."""
+    found = folder.lstat()
+    if USER is getpass.getuser:
+        return stat.S_ISDIR(found.st_mode)
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == USER()
+    return own and not found.st_mode & 0o022
 
 
 def _is_of(module: ModuleType, path: Path) -> bool:

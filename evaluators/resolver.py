@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from ..core.errors import UnknownNameError, UsageError
 from ..core.evaluator_config import EvaluatorConfig
-from ..core.frames import SUFFIXES
+from ..core.frames import KINDS, SUFFIXES, is_table
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
@@ -44,7 +44,8 @@ EVALUATORS = Registry(
 # What may follow a table's name besides metrics.
 COLUMN, OTHERS = "column", "tables"
 _OF_TABLE = re.compile(
-    rf"(?P<file>.+?\.(?:{'|'.join(s[1:] for s in SUFFIXES)})):(?P<options>.*)", re.IGNORECASE
+    rf"(?P<file>.+?\.(?:{'|'.join(re.escape(s[1:]) for s in SUFFIXES)})):(?P<options>.*)",
+    re.IGNORECASE,
 )
 _WITH_OPTIONS = re.compile(r"(?P<source>.+):(?P<options>[A-Za-z_]\w*\s*=.*)")
 
@@ -182,7 +183,7 @@ def parse_evaluator(
     """
     text = str(text)
     of_table = _OF_TABLE.fullmatch(text)
-    if of_table or text.lower().endswith(SUFFIXES):
+    if of_table or is_table(text):
         given: dict[str, Any] = {COLUMN: architecture_column}
         given[OTHERS] = [str(Path(table).resolve()) for table in tables]
         options = {key: value for key, value in given.items() if value}
@@ -254,7 +255,7 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             f"data set of {space.name}",
             source,
             data_sets(space.name),
-            f"Or give the path of a table ({', '.join(SUFFIXES)}), or FILE.py:NAME.",
+            f"Or give the path of a table ({', '.join(KINDS)}), or FILE.py:NAME.",
         )
     from ..datasets.raw_data import is_raw
 

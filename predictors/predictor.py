@@ -27,6 +27,11 @@ FARTHEST = 1e4
 # Share of the labels at either end that may be no measurements, and how many times the range of the
 # others lies between. Costs of hardware that span orders of magnitude stay.
 TAIL, FAR_OFF = 0.1, 1e4
+# Nearer than that, values are no measurements (9999 among accuracies) where a gap parts them from
+# the others: so many times the range of the others, also on a logarithmic scale, beyond values so
+# many times smaller. Of the tables of our benchmarks none has such a gap that is real: costs that
+# are 300 ranges away are 4 on the logarithmic scale, and accuracies that collapse grow smaller.
+GAP, LOG_GAP, LARGER = 20, 5, 10
 # Architectures whose posterior is computed in one go.
 CHUNK = 4096
 
@@ -266,12 +271,31 @@ class Predictor(ABC):
 def _inner(values: Float[Tensor, " U"], rank: Float[Tensor, " U"]) -> slice:
     """Those of sorted values that do not lie far off from what is in the middle."""
     total = rank[-1] + rank[0]
-    middle = values[(rank >= TAIL * total) & (rank <= (1 - TAIL) * total)]
-    if len(middle) < 2:
+    inside = ((rank >= TAIL * total) & (rank <= (1 - TAIL) * total)).nonzero()[:, 0]
+    if len(inside) < 2:
         return slice(0, len(values))
-    reach = FAR_OFF * (middle[-1] - middle[0])
-    near = ((values >= middle[0] - reach) & (values <= middle[-1] + reach)).nonzero()[:, 0]
-    return slice(int(near[0]), int(near[-1]) + 1)
+    first, last = int(inside[0]), int(inside[-1])
+    low, high = values[first], values[last]
+    reach = FAR_OFF * (high - low)
+    near = ((values >= low - reach) & (values <= high + reach)).nonzero()[:, 0]
+    gaps = _gaps(values, low, high)
+    start = max([int(near[0]), *(gaps[gaps <= first].tolist()[-1:])])
+    stop = min([int(near[-1]) + 1, *(gaps[gaps > last].tolist()[:1])])
+    return slice(start, stop)
+
+
+def _gaps(
+    values: Float[Tensor, " U"], low: Float[Tensor, ""], high: Float[Tensor, ""]
+) -> Int[Tensor, " G"]:
+    """Where values from ``low`` to ``high``, all of one sign, part from much larger ones."""
+    if low * high <= 0:
+        return torch.zeros(0, dtype=torch.long)
+    sign = low.sign()
+    logs = sign * (sign * values).clamp(min=0).log()
+    wide = values.diff() >= GAP * (high - low)
+    wide &= logs.diff() >= LOG_GAP * (sign * high).log().sub((sign * low).log()).abs()
+    large = values.abs() >= LARGER * torch.maximum(low.abs(), high.abs())
+    return (wide & (large[1:] | large[:-1])).nonzero()[:, 0] + 1
 
 
 def _interpolate(x: Tensor, grid: Tensor, values: Tensor) -> Tensor:

@@ -16,7 +16,9 @@ __all__ = ["read_rows"]
 
 
 def read_rows(space: Space, path: str | Path) -> Int[Tensor, "B V"]:
-    """Reads a file with one architecture a line; blank lines are skipped.
+    """Reads a file with one architecture a line.
+
+    Blank lines are skipped, and those that begin with ``#``, which no architecture does.
 
     Args:
         space: The space of the architectures.
@@ -40,6 +42,8 @@ def read_rows(space: Space, path: str | Path) -> Int[Tensor, "B V"]:
     path = Path(path)
     rows = []
     for number, line in numbered_lines(read_text(path)):
+        if line.startswith("#"):
+            continue
         try:
             rows.append(space.architecture(line).indices)
         except ArchitectureError as error:

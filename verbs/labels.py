@@ -196,12 +196,12 @@ def finished_labels(space: Space, source: str | Path, metrics: Mapping[str, Metr
     if path.is_dir():
         told = [(t.proposal.row, t.metrics) for t in finished_trials(space, path)]
     else:
-        results = read_results(path)
-        told = [
-            (space.architecture(result.architecture).canonical, result.metrics)
-            for result in results
-            if result.architecture and result.status == "ok" and result.fidelity is None
-        ]
+        told = []
+        for position, result in enumerate(read_results(path)):
+            if result.architecture and result.status == "ok" and result.fidelity is None:
+                with result.named(position):
+                    row = space.architecture(result.architecture).canonical
+                told.append((row, result.metrics))
     names = [name for name in metrics if any(name in values for _, values in told)]
     if not names:
         raise UsageError(

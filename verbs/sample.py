@@ -37,6 +37,7 @@ from ..spaces import Space, space as make_space
 from .checks import check_at_least, checked_executor
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
 from .sample_result import Sample, SampleResult
+from .small_spaces import unlabelled, whole_space
 
 if TYPE_CHECKING:
     from ..bo.progress import Progress
@@ -82,6 +83,7 @@ def sample(
     2. The generator proposes architectures, guided towards the targets.
     3. Exact metrics are counted; what misses them is not returned unless nothing better was found.
        The rest is ranked by the predicted probability of meeting the targets.
+       Labelled architectures are, only where the space holds too few others.
     4. Only then are the returned architectures looked up, where that costs nothing, to report how
        many did.
 
@@ -310,20 +312,30 @@ class Sampler:
         generator.to(resolve_device(device))
         units = self.data.metrics if self.data is not None else ()
         steering = steer(self.goal, generator, guidance, units=units, seed=seed)
-        pool = gather(
-            self.goal,
-            generator,
-            steering,
-            n,
-            exclude=torch.cat([self.labels.x, self._exclude]),
-            steps=steps,
-            batch_size=batch_size,
-            seed=seed,
-        )
+        known = torch.cat([self.labels.x, self._exclude])
+        left = unlabelled(self.space, known)
+        if left < n and len(self.labels):
+            pool = whole_space(self.labels, self.goal, self.targets, self._exclude)
+        else:
+            pool = gather(
+                self.goal,
+                generator,
+                steering,
+                n,
+                exclude=known,
+                steps=steps,
+                batch_size=batch_size,
+                seed=seed,
+            )
         feasible = self.goal.feasible(pool.x)
         x = pool.x[feasible][:n] if bool(feasible.any()) else pool.x[:n]
         samples = self.describe(x)
-        told = [entry.meets_target for entry in samples if entry.meets_target is not None]
+        new = ~torch.isin(self.space.hashes(x), self.space.hashes(self.labels.x))
+        told = [
+            entry.meets_target
+            for entry, is_new in zip(samples, new.tolist(), strict=True)
+            if is_new and entry.meets_target is not None
+        ]
         seen = generator.seen(self.space, x)
         summary = {
             "space": self.space.name,
@@ -331,9 +343,11 @@ class Sampler:
             "requested": n,
             "returned": len(samples),
             "proposals": pool.proposals,
-            "raw_validity": pool.valid / pool.proposals,
+            "raw_validity": pool.valid / pool.proposals if pool.proposals else None,
             "raw_unique": pool.unique / max(pool.valid, 1),
-            "raw_yield": pool.feasible / pool.proposals if self.goal.exact_targets else None,
+            "raw_yield": pool.feasible / pool.proposals
+            if self.goal.exact_targets and pool.proposals
+            else None,
             "novel": None if seen is None else float((~seen).double().mean()),
             "labels_used": len(self.labels) + self.labels.failed,
             "labels_failed": self.labels.failed,
@@ -355,7 +369,7 @@ class Sampler:
             samples,
             summary,
             metrics,
-            self._notes(feasible, pool, n, samples, generator, chosen),
+            self._notes(feasible, pool, n, samples, generator, chosen, left),
         )
 
     def exact(self, x: Int[Tensor, "B V"]) -> Mapping[str, Tensor]:
@@ -447,8 +461,14 @@ class Sampler:
         samples: list[Sample],
         generator: Generator,
         chosen: str | Generator,
+        left: int,
     ) -> list[str]:
         notes = []
+        if left < n and len(self.labels):
+            notes.append(
+                f"Of the {self.space.architecture_count:,} architectures of {self.space.name} "
+                f"{left} have no label, so those with labels are among these, by what was measured."
+            )
         if self._finished:
             taken = min(len(self.labels), self._finished)
             share = "all" if taken == self._finished else f"{taken:,} of"
@@ -456,7 +476,7 @@ class Sampler:
                 f"Learned from {share} {self._finished:,} architectures of the table, which cost "
                 "nothing; `labels` takes another number."
             )
-        if chosen == "auto" and not generator.guidable:
+        if chosen == "auto" and not generator.guidable and pool.proposals:
             notes.append(
                 f"No generator ships for {self.space.name}, so these were drawn uniformly and "
                 "sorted. To train one: vitruvius train SPACE --out FOLDER"
@@ -469,7 +489,7 @@ class Sampler:
             )
         if self.goal.exact_targets and not bool(feasible.any()):
             notes.append(f"Nothing found meets {self.goal.exact_targets}; these come closest.")
-        elif self.goal.exact_targets and not pool.feasible:
+        elif self.goal.exact_targets and pool.proposals and not pool.feasible:
             notes.append(
                 f"The generator proposed nothing that meets {self.goal.exact_targets}; these were "
                 "found from its space by changing one variable after another."

@@ -55,6 +55,11 @@ __all__ = [
     "warm_start_task",
 ]
 
+_AGAIN = (
+    "Repeat what made it, which goes on with it, or resume it from Python with the same `{}`; "
+    "`vitruvius show` prints what it holds."
+)
+
 
 @own_torch_state()
 def search(
@@ -282,7 +287,7 @@ def open_search(
     elif evaluator is None and not all(each.source for each in config.evaluators):
         raise UsageError(
             f"{opened.location} was made with an evaluator that only Python has.",
-            "Resume it from Python, with the same `evaluator`.",
+            _AGAIN.format("evaluator"),
         )
     if config.task:
         found = found.for_task(read_task(config.task, found.task))
@@ -319,10 +324,13 @@ def show(run: str | Path, storage: str | None = None) -> SearchResult:
     if config.task:
         space = space.for_task(read_task(config.task, space.task))
     try:
+        if not all(each.source for each in config.evaluators):
+            raise UsageError("Only Python has it.")
         problem = _problem(config, space, ())
     except (VitruviusError, AttributeError) as error:
         problem = named_problem(config, space)
-        notes = [f"Its evaluator is not to be had here ({error}); counts are for: {space.task}."]
+        why = str(error).rstrip(".")
+        notes = [f"Its evaluator is not to be had here ({why}); counts are for: {space.task}."]
     more = {"method": config.method, "batch": config.batch, "seed": config.seed}
     told = result_of(problem, opened, TrialLog(opened, problem).read(), more)
     return replace(told, notes=[*told.notes, *notes])
@@ -364,14 +372,10 @@ def resume(
     """
     opened = open_search(run, storage, space=space, evaluator=evaluator, method=method)
     config = opened.config
-    if budget is not None and budget < config.budget:
-        raise UsageError(
-            f"The budget of {opened.log.run.location} is {config.budget} and can only grow, got "
-            f"{budget}.",
-            "Leave it out, or give more.",
-        )
     if opened.problem.evaluator is None:
         raise no_evaluator(opened.log.run.location)
+    if budget is not None:
+        opened.log.run.check_budget(budget)
     workers = config.workers if workers is None else workers
     timeout = config.timeout if timeout is None else timeout
     executor = checked_executor(executor or config.executor)
@@ -469,7 +473,7 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
         if given is None and config.method.partition(":")[0] not in names():
             raise UsageError(
                 f"The run was made with the method {config.method!r}, which only Python has.",
-                "Resume it from Python, with the same `method`.",
+                _AGAIN.format("method"),
             )
         chosen = method(config.method)
     if config.warm_start:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_serializer,
+    model_validator,
+)
 
 from ...core.evaluator_config import EvaluatorConfig
 
 __all__ = ["RunConfig", "SourceConfig"]
 
+# What version 0.2.0 did not know and refuses: kept only where it says something.
+_LATER = ("lower", "transfer")
 
-class SourceConfig(BaseModel):
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _known_before(self, serialize: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if value or key not in _LATER}
+
+
+class SourceConfig(_Kept):
     """The labels of an earlier task, kept with the run, which the earlier one may not outlive.
 
     Args:
@@ -22,15 +40,13 @@ class SourceConfig(BaseModel):
         lower: Metrics of which less is better.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     name: str
     rows: tuple[tuple[int, ...], ...]
     values: dict[str, tuple[float, ...]]
     lower: tuple[str, ...] = ()
 
 
-class RunConfig(BaseModel):
+class RunConfig(_Kept):
     """What defines a run.
 
     Args:
@@ -61,8 +77,6 @@ class RunConfig(BaseModel):
         >>> config.differences(RunConfig(space="nasbench201", maximize="top1", seed=1))
         {'maximize': ('accuracy', 'top1')}
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: str
     declaration: dict[str, Any] | None = None
@@ -105,10 +119,19 @@ class RunConfig(BaseModel):
             free |= {"evaluators"}  # what only Python has cannot be compared
         here, there = self.model_dump(), other.model_dump()
         return {
-            name: (here[name], there[name])
+            name: (_brief(here[name]), _brief(there[name]))
             for name in here
             if name not in free and _placeless(here[name]) != _placeless(there[name])
         }
+
+
+def _brief(value: Any) -> Any:
+    """A setting with the number of labels in the place of labels."""
+    if isinstance(value, dict) and "rows" in value:
+        return f"{value['name']} with {len(value['rows'])} labels"
+    if isinstance(value, list | tuple):
+        return [_brief(each) for each in value]
+    return value
 
 
 def _placeless(value: Any) -> Any:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, PrivateAttr, ValidationError, field_validator
 
 from ...core.cells import NotANumberError, decimal_marks, is_missing, read_numbers
-from ...core.errors import UsageError
-from ...core.frames import SUFFIXES, Frame, parse_delimited, read_frame
+from ...core.compressed import suffix_of
+from ...core.errors import UsageError, VitruviusError
+from ...core.frames import Frame, is_table, parse_delimited, read_frame
 from ...core.texts import numbered_lines, read_text
 from ...evaluators.evaluation import Evaluation, Status
 from ...spaces import Architecture
 
 __all__ = ["ExternalResult", "parse_results", "read_results"]
 
+# What `parse_results` tells apart.
+_TEXTS = (".json", ".jsonl", ".ndjson", ".txt")
 HINT = (
     'Write e.g. [{"architecture": "…", "metrics": {"accuracy": 93.1}}], or CSV with a header: '
     "architecture,accuracy."
@@ -46,6 +51,7 @@ class ExternalResult(BaseModel):
     fidelity: int | None = None
     seed: int = 0
     seconds: float = 0.0
+    _position: int | None = PrivateAttr(default=None)
 
     @field_validator("metrics", mode="before")
     @classmethod
@@ -72,6 +78,28 @@ class ExternalResult(BaseModel):
             self.seconds,
         )
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same, wherever that was read."""
+        return isinstance(other, ExternalResult) and self.model_dump() == other.model_dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @contextmanager
+    def named(self, position: int) -> Iterator[None]:
+        """Says in errors of which result they are.
+
+        Args:
+            position: Among the results at hand, where it was not read from a file.
+        """
+        try:
+            yield
+        except VitruviusError as error:
+            number = position if self._position is None else self._position
+            raise type(error)(f"Result {number}: {error.message}", error.hint) from None
+
+
+_FIELDS = frozenset(ExternalResult.model_fields) - {"metrics"}
+
 
 def read_results(path: str | Path) -> list[ExternalResult]:
     """Reads a file of results.
@@ -85,7 +113,7 @@ def read_results(path: str | Path) -> list[ExternalResult]:
         MissingExtraError: Where the package that reads it is not installed.
     """
     path = Path(path)
-    if path.suffix.lower() in set(SUFFIXES) - {".json", ".txt"} and path.is_file():
+    if is_table(path) and suffix_of(path) not in _TEXTS and path.is_file():
         return _validated(_rows(read_frame(path)))
     return parse_results(read_text(path), path.name)
 
@@ -95,8 +123,9 @@ def parse_results(text: str, name: str = "This") -> list[ExternalResult]:
 
     Args:
         text: JSON: one result, a list of them, one a line, or an object with a list ``trials``,
-            such as another search printed. Or a table of text with a header, where each column is a
-            field of `ExternalResult` or a metric; missing cells say nothing.
+            such as another search printed. Or a table of text with a header; missing cells say
+            nothing. Columns, and what an object without ``metrics`` has, are fields of
+            `ExternalResult` or metrics.
         name: What the text is called in errors.
 
     Raises:
@@ -140,6 +169,9 @@ def _validated(read: list[Any]) -> list[ExternalResult]:
     for number, entry in enumerate(read):
         if isinstance(entry, dict) and entry.get("status") == "running":
             continue
+        if isinstance(entry, dict) and "metrics" not in entry:
+            others = {k: v for k, v in entry.items() if k not in _FIELDS and _is_number(v)}
+            entry = {**entry, "metrics": others}
         try:
             result = ExternalResult.model_validate(entry)
         except ValidationError as error:
@@ -152,6 +184,7 @@ def _validated(read: list[Any]) -> list[ExternalResult]:
             raise UsageError(f"Result {number} names no architecture.", HINT)
         if result.status == "ok" and not result.metrics:
             raise UsageError(f"Result {number} has no metrics.", HINT)
+        result._position = number
         told.append(result)
     return told
 
@@ -168,16 +201,15 @@ def _is_number(value: object) -> bool:
 
 def _rows(frame: Frame) -> list[dict[str, Any]]:
     """Rows of a table, every column that is no field of a result as a metric."""
-    fields = set(ExternalResult.model_fields) - {"metrics"}
-    if not fields & set(frame.columns):
+    if not _FIELDS & set(frame.columns):
         raise UsageError(
             f"{frame.name} is neither JSON nor a table with one of the columns "
-            f"{', '.join(sorted(fields))}.",
+            f"{', '.join(sorted(_FIELDS))}.",
             HINT,
         )
     rows: list[dict[str, Any]] = [{"metrics": {}} for _ in range(len(frame))]
     for header, column in frame.columns.items():
-        if header in fields:
+        if header in _FIELDS:
             for row, cell in zip(rows, column.tolist(), strict=True):
                 absent = not cell if header == "reason" else is_missing(str(cell))
                 if not absent:

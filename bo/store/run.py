@@ -97,7 +97,8 @@ class Run:
             storage: As for `open_storage`.
 
         Raises:
-            UsageError: Where a run of another configuration is there, or no folder can be made.
+            UsageError: Where a run of another configuration or a larger budget is there, or no
+                folder can be made.
         """
         if storage is None:
             try:
@@ -114,7 +115,8 @@ class Run:
                 f"{location} is there already, made with other settings: {told}.",
                 "Resume it without them, or give the new search another --run.",
             )
-        made.extend(config.budget)
+        if config.budget:
+            made.extend(config.budget)
         return made
 
     @classmethod
@@ -198,12 +200,32 @@ class Run:
         made._write_config()
         return made
 
+    def check_budget(self, budget: int) -> None:
+        """Checks that a budget is no smaller than that of the run.
+
+        Args:
+            budget: Evaluations that the run shall have in the end.
+
+        Raises:
+            UsageError: Where it is smaller.
+        """
+        if budget < self.config.budget:
+            raise UsageError(
+                f"The budget of {self.location or 'this run'} is {self.config.budget} and can only "
+                f"grow, got {budget}.",
+                "Give as many or more; `vitruvius show` prints what there is so far.",
+            )
+
     def extend(self, budget: int) -> None:
         """Raises the budget, also of processes that are at work on the run.
 
         Args:
-            budget: Evaluations that the run shall have at least.
+            budget: Evaluations that the run shall have in the end.
+
+        Raises:
+            UsageError: As for `check_budget`.
         """
+        self.check_budget(budget)
         if budget > self.config.budget:
             self.config = self.config.model_copy(update={"budget": budget})
             self._write_config()

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cloudpickle
 import pytest
 
 from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.evaluators import reference
 from vitruvius.evaluators.reference import code_of_files, is_reference, pickled, referenced
 from vitruvius.spaces import space
 
@@ -115,3 +119,37 @@ def test_what_cannot_be_had_is_said(file: Path, tmp_path: Path) -> None:
     broken.write_text("import nowhere_to_be_found")
     with pytest.raises(UsageError, match=r"cannot be imported: ModuleNotFoundError"):
         referenced(CELLS, f"{broken}:evaluate", "ones")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    reference._home_of_aliases.cache_clear()
+    yield tmp_path
+    reference._home_of_aliases.cache_clear()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users have numbers there")
+def test_what_is_written_for_files_of_any_name_is_used_again(temporary: Path) -> None:
+    home = reference._home_of_aliases()
+    reference._home_of_aliases.cache_clear()  # as in another process
+    assert reference._home_of_aliases() == home
+    assert list(temporary.iterdir()) == [home]
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users have numbers there")
+@pytest.mark.parametrize("kind", ["link", "file", "writable"])
+def test_nothing_is_imported_from_a_folder_that_others_may_write_to(
+    temporary: Path, kind: str
+) -> None:
+    taken = temporary / f"vitruvius-{os.getuid()}"
+    if kind == "link":
+        (temporary / "other").mkdir()
+        taken.symlink_to(temporary / "other")
+    elif kind == "file":
+        taken.touch()
+    else:
+        taken.mkdir()
+        taken.chmod(0o777)
+    assert reference._home_of_aliases() != taken

@@ -65,3 +65,29 @@ def test_costs_that_span_orders_of_magnitude_come_back() -> None:
     values = torch.logspace(-3, 6, 30, dtype=torch.float64)
     scores = NormalScores(values)
     torch.testing.assert_close(scores.inverse(scores(values)), values)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01, -1.0])
+@pytest.mark.parametrize(
+    "sentinels", [[9999.0], [9999.0] * 4, [-9999.0], [999.0], [-9999.0, 9999.0]]
+)
+def test_what_stands_for_no_measurement_moves_no_accuracy(
+    sentinels: list[float], scale: float
+) -> None:
+    accuracies = scale * torch.linspace(55, 95, 60, dtype=torch.float64)
+    scores = NormalScores(torch.cat([accuracies, torch.tensor(sentinels).double()]))
+    reached = scores.inverse(torch.linspace(-3, 3, 20)) / scale
+    assert 30 < float(reached.min()) < float(reached.max()) < 120
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        torch.cat([torch.linspace(92, 95, 60), torch.tensor([10.0])]),  # one collapsed
+        torch.logspace(0, 4, 60),  # costs of hardware
+        torch.cat([torch.logspace(0, 1, 60), torch.tensor([1000.0])]),
+    ],
+)
+def test_values_of_heavy_tails_stay_within_reach(values: torch.Tensor) -> None:
+    scores = NormalScores(values)
+    torch.testing.assert_close(scores.inverse(scores(values)), values.double())

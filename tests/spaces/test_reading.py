@@ -26,3 +26,13 @@ def test_the_line_is_named(tmp_path: Path) -> None:
     file.write_text("\n")
     with pytest.raises(UsageError, match="no architectures"):
         read_rows(CELLS, file)
+
+
+def test_lines_that_begin_with_a_hash_are_remarks(tmp_path: Path) -> None:
+    cells = space("nasbench201")
+    file = tmp_path / "pool.txt"
+    file.write_text(f"# from the last run\n{cells.to_string(cells.example)}\n  # none\n")
+    assert read_rows(cells, file).tolist() == [list(cells.example)]
+    file.write_text("# nothing yet\n")
+    with pytest.raises(UsageError, match="holds no architectures"):
+        read_rows(cells, file)

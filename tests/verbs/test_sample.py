@@ -14,6 +14,8 @@ from vitruvius.spaces.product import ProductSpace
 from vitruvius.testing import second_device
 from vitruvius.verbs.sample import Sampler
 
+SMALL = "name: small\nnodes: [a]\nvariables:\n  - {name: x, choices: [p, q, r, s], kind: recipe}\n"
+
 
 def test_large_space_exact_targets_are_met_by_count_of_built_modules() -> None:
     nets = space("mobilenetv3")
@@ -221,14 +223,40 @@ def test_of_many_rows_as_many_are_taken_as_can_be_learned_from(
     assert f"Learned from 12 of {len(known.rows)} architectures" in notes
 
 
-def test_where_everything_is_labelled_nothing_is_left(tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(
-        "name: small\nnodes: [a]\nvariables:\n  - {name: x, choices: [p, q, r, s], kind: recipe}\n"
-    )
+@pytest.mark.parametrize(
+    ("target", "n", "best"),
+    [
+        ("acc>=3", 2, {"x=r", "x=s"}),
+        ("acc>=4", 2, {"x=s", "x=r"}),
+        ("acc<=1", 1, {"x=p"}),
+        ("acc=2.1±0.2", 1, {"x=q"}),
+        ("acc>=9", 1, {"x=s"}),
+        ("acc>=1", 9, {"x=p", "x=q", "x=r", "x=s"}),
+    ],
+)
+def test_where_everything_is_labelled_the_best_rows_come_back(
+    tmp_path: Path, target: str, n: int, best: set[str]
+) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
     path = tmp_path / "all.csv"
     path.write_text("arch_str,acc\nx=p,1\nx=q,2\nx=r,3\nx=s,4\n")
-    with pytest.raises(UsageError, match="none is left to return"):
-        sample(str(tmp_path / "small.yaml"), data=path, target="acc>=3", predictor="ridge")
+    found = sample(str(tmp_path / "small.yaml"), data=path, target=target, n=n, predictor="ridge")
+    assert {str(entry.architecture) for entry in found.samples} == best
+    assert found.summary["raw_validity"] is None
+    assert found.summary["hit_rate"] is None
+    assert any("0 have no label" in note for note in found.notes)
+
+
+def test_where_too_little_is_unlabelled_the_rest_is_known(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    path = tmp_path / "all.csv"
+    path.write_text("arch_str,acc\nx=p,1\nx=q,2\nx=r,3\n")
+    source = str(tmp_path / "small.yaml")
+    found = sample(source, data=path, target="acc>=3", n=3, predictor="ridge")
+    assert len(found.samples) == 3
+    assert {str(entry.architecture) for entry in found.samples[:2]} == {"x=r", "x=s"}
+    alone = sample(source, data=path, target="acc>=3", n=1, predictor="ridge")
+    assert [str(entry.architecture) for entry in alone.samples] == ["x=s"]
 
 
 def test_raw_data_in_a_list_is_what_is_counted_for(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_counted_constraints_that_nothing_meets_are_refused_with_their_bound(
         (("search", "nasbench201", "--evaluator", "json:nope", "--maximize", "a"), "nope"),
         (("resume", "nowhere"), "There is no run in nowhere"),
         (("ask", "nowhere"), "There is no run in nowhere"),
-        (("tell", "nowhere", "missing.json"), "Cannot read missing.json"),
+        (("tell", "nowhere", "missing.json"), "missing.json cannot be read"),
         (("runs", "nowhere"), "There is no folder nowhere"),
     ],
 )
@@ -195,9 +195,9 @@ def test_a_run_that_is_there_is_not_continued_with_other_settings(run: Command) 
     ("text", "expected"),
     [
         ("{not json", "no JSON"),
-        ("not json", "neither JSON nor CSV"),
-        ("number,top1\n0", "Line 2 has not as many cells"),
-        ("3", "neither JSON nor CSV"),
+        ("not json", "neither JSON nor a table"),
+        ("number,top1\n0", "Row 1 of told.json has 1 cells"),
+        ("3", "neither JSON nor a table"),
         ('[{"metrics": {"a": 1}}]', "names no architecture"),
         ('[{"number": 0}]', "has no metrics"),
         ('[{"number": "zero", "metrics": {}}]', "wrong at number"),

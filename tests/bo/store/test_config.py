@@ -57,3 +57,13 @@ def test_names_of_version_0_1_0() -> None:
 def test_what_does_not_fit_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         RunConfig.model_validate({"space": "a", **wrong})
+
+
+def test_other_labels_of_earlier_runs_are_told_by_their_number() -> None:
+    one, two = (
+        SourceConfig(name="first", rows=((0,),) * n, values={"top1": (1.0,) * n}) for n in (1, 2)
+    )
+    here, there = (RunConfig(space="nasbench201", warm_start=(source,)) for source in (one, two))
+    assert here.differences(there) == {
+        "warm_start": (["first with 1 labels"], ["first with 2 labels"])
+    }

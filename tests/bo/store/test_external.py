@@ -87,3 +87,14 @@ def test_what_is_no_number_beside_the_metrics_fails_nothing() -> None:
     assert told.metrics == {"accuracy": 93.1}
     (told,) = parse_results("number,accuracy,remark\n3,93.1,on the new card")
     assert told.metrics == {"accuracy": 93.1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"architecture": "a", "accuracy": 93.1, "note": "again"}]',
+        '{"architecture": "a", "accuracy": 93.1}\n',
+    ],
+)
+def test_flat_objects_name_their_metrics_themselves(text: str) -> None:
+    assert parse_results(text)[0].metrics == {"accuracy": 93.1}

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from vitruvius.bo.problem import Objective
-from vitruvius.bo.store import Run, RunConfig, list_runs
+from vitruvius.bo.store import Run, RunConfig, SourceConfig, list_runs
 from vitruvius.core.errors import MissingExtraError, UsageError
 from vitruvius.core.evaluator_config import EvaluatorConfig
 
@@ -42,8 +42,22 @@ def test_a_run_that_is_there_is_joined_and_its_budget_grows_only(tmp_path: Path)
     first = Run.create(CONFIG, UP, tmp_path)
     Run.create(CONFIG.model_copy(update={"budget": 80, "workers": 9}), UP, tmp_path)
     assert first.budget() == 80
-    Run.create(CONFIG.model_copy(update={"budget": 20}), UP, tmp_path)
+    with pytest.raises(UsageError, match=r"is 80 and can only grow, got 20"):
+        Run.create(CONFIG.model_copy(update={"budget": 20}), UP, tmp_path)
+    Run.create(CONFIG.model_copy(update={"budget": 0}), UP, tmp_path)
     assert first.budget() == 80
+
+
+def test_what_older_versions_do_not_know_is_kept_only_where_it_is_set() -> None:
+    source = SourceConfig(name="a", rows=((0,),), values={"top1": (1.0,)})
+    plain = CONFIG.model_copy(update={"warm_start": (source,)})
+    kept = plain.model_dump(mode="json")
+    assert "transfer" not in kept
+    assert "lower" not in kept["warm_start"][0]
+    assert RunConfig.model_validate(kept) == plain
+    more = plain.model_copy(update={"transfer": {"data": "cora"}})
+    assert RunConfig.model_validate_json(more.model_dump_json()) == more
+    assert plain.differences(more) == more.differences(plain) == {}
 
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
