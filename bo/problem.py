@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..core.errors import TargetError, UnknownNameError, UsageError
+from ..core.seeding import make_generator
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.metric import Metric
 from ..evaluators.names import check_names
@@ -23,6 +24,8 @@ __all__ = ["WHOLE", "Objective", "Problem"]
 
 # Up to this many architectures every one is scored in each round; beyond, generators propose.
 WHOLE = 50_000
+# Draws that a share is told from where there are more.
+DRAWN = 2_000
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,17 @@ class Problem:
     def exact_constraints(self) -> Targets:
         """Constraints that are counted, not measured."""
         return self.constraints.restrict(set(self.constraints.names) - set(self.learned))
+
+    def share_possible(self) -> float:
+        """Share that counted constraints leave of what could be proposed without them.
+
+        In what is too much to score that is the share of some draws.
+        """
+        whole, rows = self.whole(), self._rows()
+        if whole is None and rows is not None:
+            whole = rows[torch.randperm(len(rows), generator=make_generator(0))[:DRAWN]]
+        x = self.space.sample(DRAWN, 0) if whole is None else whole
+        return float(self.possible(x).double().mean())
 
     def exact(self, x: Int[Tensor, "B V"]) -> dict[str, Float[Tensor, " B"]]:
         """Counts what needs no evaluation, in the units of the metrics.

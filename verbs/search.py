@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,8 @@ __all__ = [
     "show",
     "warm_start_task",
 ]
+
+_SAY = logging.getLogger(__name__)
 
 _AGAIN = (
     "Repeat what made it, which goes on with it, or resume it from Python with the same `{}`; "
@@ -251,6 +254,13 @@ def new_search(
     problem = _problem(config, found, given)
     problem.check_names()
     problem.check_reachable()
+    if problem.exact_constraints:
+        left = problem.share_possible()
+        _SAY.info(
+            "%s leaves %s of what could be proposed.",
+            problem.exact_constraints,
+            f"{left:.2g}" if left < 0.001 else f"{left:.1%}",
+        )
     chosen = _method(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))

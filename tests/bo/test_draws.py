@@ -74,6 +74,16 @@ def test_constraints_beyond_reach_are_refused_with_their_bound() -> None:
         problem.check_reachable()
 
 
+def test_what_a_limit_leaves_is_told(sparse: Problem) -> None:
+    cells = space("nasbench201")
+    limited = Problem(cells, {"quality": QUALITY}, maximize="quality", where="params<=300k")
+    whole = cells.enumerate()
+    assert limited.share_possible() == float(
+        (cells.statistics(whole)["params"] <= 3e5).double().mean()
+    )
+    assert sparse.share_possible() == 1
+
+
 def test_constraints_that_only_together_are_beyond_reach_are_refused() -> None:
     cells = space("nasbench201")
     problem = Problem(

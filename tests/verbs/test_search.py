@@ -147,6 +147,8 @@ def test_counted_constraints_that_nothing_meets_are_refused_with_their_bound(
     arguments = (*CORA, "--maximize", "valid_perf", "--run", tmp_path / "run")
     code, _, err = run(*arguments, "--where", "params<=0.01")
     assert (code, err.count("the smallest params in the 26,206 rows there are is")) == (2, 1)
+    told = run(*arguments[:-2], "--where", "params<=1M", "--budget", 2)[2]
+    assert "params<=1M leaves 26.7% of what could be proposed" in told
     code, _, err = run(*arguments, "--where", "params<=0.06M, depth>=4, depth<=4, macs<=1")
     assert code == 2
     assert not (tmp_path / "run").exists()
