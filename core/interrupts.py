@@ -18,6 +18,7 @@ def interrupts_held_back() -> Iterator[None]:
     Outside the main thread, which alone is interrupted, it does nothing.
 
     Example:
+        >>> before = signal.signal(signal.SIGINT, signal.default_int_handler)
         >>> try:
         ...     with interrupts_held_back():
         ...         signal.raise_signal(signal.SIGINT)
@@ -26,6 +27,7 @@ def interrupts_held_back() -> Iterator[None]:
         ...     print("interrupted")
         whole
         interrupted
+        >>> _ = signal.signal(signal.SIGINT, before)
     """
     before = signal.getsignal(signal.SIGINT)
     main = threading.current_thread() is threading.main_thread()
