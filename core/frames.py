@@ -333,14 +333,16 @@ def _read_arrow(path: Path) -> Frame:
     read = pd.read_parquet if path.suffix.lower() == ".parquet" else pd.read_feather
     with _reading(path, "pyarrow"):
         frame = read(path)
-    named = [name for name in frame.index.names if name is not None]
-    frame = frame.reset_index(level=named) if named else frame
+        named = [name for name in frame.index.names if name is not None]
+        frame = frame.reset_index(level=named) if named else frame
+        # Damaged text is found only here.
+        cells = [frame.iloc[:, place].tolist() for place in range(frame.shape[1])]
     heads = [str(head).strip() for head in frame.columns]
     if len(set(heads)) < len(heads):
         raise TableError(f"{path.name} has two columns of one name.", "Rename one of them.")
     return Frame(
         path.name,
-        {head: _column(frame.iloc[:, place].tolist()) for place, head in enumerate(heads)},
+        {head: _column(column) for head, column in zip(heads, cells, strict=True)},
     )
 
 

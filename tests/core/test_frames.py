@@ -90,3 +90,13 @@ def test_broken_files_of_every_format_have_one_clear_error(tmp_path: Path, suffi
     file.write_bytes(b"PK\x03\x04 \xff broken")
     with pytest.raises(TableError, match=r"broken\."):
         read_frame(file)
+
+
+def test_damaged_text_in_parquet_is_refused(tmp_path: Path) -> None:
+    pd, file = pytest.importorskip("pandas"), tmp_path / "a.parquet"
+    pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"arch": [f"cell {i}" for i in range(9)]})
+    frame.to_parquet(file, compression=None)
+    file.write_bytes(file.read_bytes().replace(b"cell 3", b"cell \xff"))
+    with pytest.raises(TableError, match=r"a\.parquet is refused"):
+        read_frame(file)
