@@ -9,6 +9,8 @@ from vitruvius.testing import PredictorContract
 CELLS = space("nasbench201")
 
 
+# Its members hold it one by one.
+@pytest.mark.slow
 class TestContract(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod

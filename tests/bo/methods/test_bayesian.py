@@ -32,8 +32,10 @@ PROBLEMS = {
         "where": "cost<=-1",
     },
 }
+QUICK = ("one objective", "several")
+# One of each kind is enough to see that it works at all.
 EACH = [
-    (name, wanted)
+    pytest.param(name, wanted, marks=() if name == "auto" or wanted in QUICK else pytest.mark.slow)
     for wanted in PROBLEMS
     for name in (SEVERAL if wanted.startswith("several") else SINGLE)
 ]
