@@ -33,7 +33,7 @@ PROBLEMS = {
     },
 }
 QUICK = ("one objective", "several")
-# One of each kind is enough to see that it works at all.
+# With constraints `auto` alone is tried at once, every other one in the slow tests.
 EACH = [
     pytest.param(name, wanted, marks=() if name == "auto" or wanted in QUICK else pytest.mark.slow)
     for wanted in PROBLEMS
