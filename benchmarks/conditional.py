@@ -33,7 +33,7 @@ from vitruvius.generators import (
     new_denoiser,
 )
 from vitruvius.generators.recipe import hold_out_split
-from vitruvius.verbs.sample import Sampler
+from vitruvius.verbs.sampler import Sampler
 
 DATA = ("cora", "pubmed", "arxiv", "physics")
 FORMS = ("none", "resampling")

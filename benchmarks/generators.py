@@ -39,7 +39,7 @@ from vitruvius.generators import (
 from vitruvius.generators.continuous import CONTINUOUS
 from vitruvius.generators.recipe import hold_out_split
 from vitruvius.spaces import Space
-from vitruvius.verbs.sample import Sampler
+from vitruvius.verbs.sampler import Sampler
 from vitruvius.verbs.search import new_search
 
 # The label of NAO's folder; and the predictors that are trained together with such a decoder.

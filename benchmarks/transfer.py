@@ -31,7 +31,7 @@ from vitruvius.core.seeding import derive_seed, make_generator
 from vitruvius.evaluators import Evaluator
 from vitruvius.generators import generator_for
 from vitruvius.predictors.transferred import Transferred
-from vitruvius.verbs.sample import Sampler
+from vitruvius.verbs.sampler import Sampler
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 NB201 = ("nb201-c10", "nb201-c100")

@@ -177,15 +177,19 @@ class Problem:
                 self._listed = rows[self.possible(rows)]
         return self._listed
 
-    def check_reachable(self) -> None:
+    def check_reachable(self) -> float:
         """Refuses counted constraints that nothing can meet which may be proposed.
+
+        Returns:
+            As `share_possible`.
 
         Raises:
             TargetError: With the bound of the first that is beyond reach by itself; or where no
                 architecture meets all of them.
         """
-        if not self.exact_constraints:
-            return
+        share = self.share_possible()
+        if share or not self.exact_constraints:
+            return share
         check_reachable(self.space, self.exact_constraints, self.exact, self._rows())
         listed = self.listed()
         if listed is not None and not len(listed):
@@ -193,6 +197,7 @@ class Problem:
                 f"No architecture meets all of {self.exact_constraints}.",
                 "Each alone can be met: loosen one of them.",
             )
+        return share
 
     def whole(self) -> Int[Tensor, "A V"] | None:
         """Lists everything that can be proposed, or None where that is too much to score."""
@@ -227,7 +232,7 @@ class Problem:
     def share_possible(self) -> float:
         """Share that counted constraints leave of what could be proposed without them.
 
-        In what is too much to score that is the share of some draws.
+        In what is too much to score that is the share of `DRAWN` draws.
         """
         whole, rows = self.whole(), self._rows()
         if whole is None and rows is not None:

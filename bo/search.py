@@ -365,9 +365,11 @@ class Search:
         if self.problem.listed() is not None:
             return "Everything that may be proposed has been; the search ended there."
         further = "further architecture" if entries else "architecture"
+        exact = self.problem.exact_constraints
+        wanted = f"meets {exact}" if exact else "may be proposed"
         return (
-            f"No {further} that meets {self.problem.exact_constraints} was found, though there may "
-            "be some; the search ended there."
+            f"No {further} that {wanted} was found, though there may be some; the search ended "
+            "there."
         )
 
     def _mistake(self, entries: Sequence[Entry]) -> str:

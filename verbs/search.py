@@ -253,13 +253,12 @@ def new_search(
     )
     problem = _problem(config, found, given)
     problem.check_names()
-    problem.check_reachable()
+    left = problem.check_reachable()
     if problem.exact_constraints:
-        left = problem.share_possible()
         _SAY.info(
             "%s leaves %s of what could be proposed.",
             problem.exact_constraints,
-            f"{left:.2g}" if left < 0.001 else f"{left:.1%}",
+            f"{left:.2g}" if 0 < left < 0.001 else f"{left:.1%}" if left else "hardly any",
         )
     chosen = _method(config, method, found)
     if run is None:

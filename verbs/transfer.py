@@ -46,8 +46,8 @@ from ..spaces import Space, names, space as make_space
 from .checks import check_at_least, checked_executor
 from .finished import source_of_run
 from .labels import FEWEST
-from .sample import Sampler
 from .sample_result import SampleResult
+from .sampler import Sampler
 from .search import new_search, run_to_end
 from .transfer_method import (
     BUILTIN,

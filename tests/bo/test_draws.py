@@ -5,7 +5,6 @@ import torch
 
 from vitruvius.bo.draws import draw_possible, draw_rare, possible_neighbours
 from vitruvius.bo.problem import Problem
-from vitruvius.core.errors import TargetError
 from vitruvius.evaluators.metric import Metric
 from vitruvius.evaluators.tables.table import Table
 from vitruvius.spaces import space
@@ -63,28 +62,3 @@ def test_counted_constraints_that_draws_miss_are_met(where: str) -> None:
     rows = draw_possible(problem, 3, 0)
     assert len(NETS.hashes(rows).unique()) == 3
     assert bool(problem.possible(rows).all())
-
-
-def test_constraints_beyond_reach_are_refused_with_their_bound() -> None:
-    problem = Problem(NETS, {"quality": QUALITY}, maximize="quality", where="params<=1M")
-    with pytest.raises(TargetError, match=r"the smallest params in mobilenetv3 is 3\.41"):
-        problem.check_reachable()
-    problem = Problem.of(table(40), maximize="quality", where="params<=4.0M")
-    with pytest.raises(TargetError, match="in the 40 rows there are is"):
-        problem.check_reachable()
-
-
-def test_what_a_limit_leaves_of_a_space_and_of_a_table(sparse: Problem) -> None:
-    limited = Problem(NETS, {"quality": QUALITY}, maximize="quality", where="params<=5M")
-    drawn = NETS.statistics(NETS.sample(2000, 1))["params"] <= 5e6
-    assert limited.share_possible() == pytest.approx(float(drawn.double().mean()), abs=0.05)
-    assert sparse.share_possible() == 1
-
-
-def test_constraints_that_only_together_are_beyond_reach_are_refused() -> None:
-    cells = space("nasbench201")
-    problem = Problem(
-        cells, {"quality": QUALITY}, maximize="quality", where="params<=80k, macs>=150M"
-    )
-    with pytest.raises(TargetError, match="No architecture meets all of"):
-        problem.check_reachable()

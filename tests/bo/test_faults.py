@@ -26,6 +26,7 @@ from vitruvius.verbs import search as searching
 # A table that takes a while, as a training does.
 EVALUATOR = """
 import time
+from pathlib import Path
 from vitruvius.evaluators import NASBenchGraphTable
 
 class Slow(NASBenchGraphTable):
@@ -34,6 +35,8 @@ class Slow(NASBenchGraphTable):
 
     def evaluate(self, architecture, fidelity=None, seed=0):
         time.sleep(0.1)
+        while Path("hold").exists():
+            time.sleep(0.05)
         return super().evaluate(architecture, fidelity, seed)
 """
 SEARCH = {"maximize": "valid_perf", "where": "params<=3M", "method": "local-search", "seed": 7}
@@ -237,7 +240,9 @@ def test_two_processes_share_a_run_and_one_ends_what_the_other_leaves(runner: Ru
 
 
 def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
-    arguments = ("--budget", 30, "--workers", 2)
+    arguments = ("--budget", 12, "--workers", 2)
+    hold = runner.folder / "hold"
+    hold.touch()
     process = runner.start(*arguments)
     while not runner.owners():
         time.sleep(0.05)
@@ -249,9 +254,10 @@ def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
     entries = opened(runner).log.read()
     assert all(entry.interrupted or entry.trial.done for entry in entries)
     assert sum(entry.vanished for entry in entries) == 0
+    hold.unlink()
     runner.finish(runner.start(*arguments))
-    check(opened(runner), 30)
-    assert trajectory([e.trial for e in opened(runner).log.read()]) == uninterrupted(30, 2)
+    check(opened(runner), 12)
+    assert trajectory([e.trial for e in opened(runner).log.read()]) == uninterrupted(12, 2)
 
 
 # Forks after the imports: eight processes that start together, at the price of one.

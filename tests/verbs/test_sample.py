@@ -12,7 +12,7 @@ from vitruvius.core.errors import TargetError, UsageError
 from vitruvius.generators import GraphDiffusion, Uniform, load
 from vitruvius.spaces.product import ProductSpace
 from vitruvius.testing import second_device
-from vitruvius.verbs.sample import Sampler
+from vitruvius.verbs.sampler import Sampler
 
 SMALL = "name: small\nnodes: [a]\nvariables:\n  - {name: x, choices: [p, q, r, s], kind: recipe}\n"
 
@@ -214,7 +214,7 @@ def test_all_rows_of_a_table_of_ones_own_are_learned_from(tmp_path: Path) -> Non
 def test_of_many_rows_as_many_are_taken_as_can_be_learned_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vitruvius.verbs.sample.MOST_FINISHED", 12)
+    monkeypatch.setattr("vitruvius.verbs.sampler.MOST_FINISHED", 12)
     cells = space("nasbench201")
     known = evaluator(cells, own_table(tmp_path, 30))
     sampler = Sampler(cells, data=known, target="acc>=1M", predictor="ridge")
