@@ -179,7 +179,6 @@ class _Reader:
 
     def __init__(self, files: Sequence[Frame], decimal: str) -> None:
         self.files, self.decimal = files, decimal
-        self._elsewhere: dict[str, set[str]] = {}
 
     def named(self, term: MetricTerm) -> tuple[Frame, _Column]:
         """The column that a term names."""
