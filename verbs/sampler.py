@@ -65,7 +65,8 @@ class Sampler:
         UnknownNameError: For an unknown metric or predictor.
 
     Example:
-        >>> sampler = Sampler(make_space("nasbench201"), target="params<=400k")
+        >>> from vitruvius.spaces import space
+        >>> sampler = Sampler(space("nasbench201"), target="params<=400k")
         >>> [sampler.sample(2, seed=seed).summary["hit_rate"] for seed in (0, 1)]
         [1.0, 1.0]
     """
