@@ -124,7 +124,7 @@ def read_declaration(declaration: Any) -> Declaration:
         first = error.errors()[0]
         where = first["loc"]
         inside = len(where) > 2 and where[0] == "variables"
-        if first["type"] == "extra_forbidden":
+        if first["type"] in ("extra_forbidden", "invalid_key"):
             model = DeclaredVariable if inside else Declaration
             raise UnknownNameError.of("key", str(where[-1]), model.model_fields) from error
         place = ".".join(map(str, where))

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,13 @@ def test_choices_have_the_type_they_were_declared_with(
     found = [declared.architecture((i,))["bits"] for i in range(2)]
     assert found == values
     assert list(map(type, found)) == list(map(type, values))
+
+
+@pytest.mark.parametrize("key", [5, True, None, 1.5])
+def test_keys_that_are_no_words_are_unknown_keys(key: Any) -> None:
+    made = declaration()
+    with pytest.raises(UnknownNameError, match=re.escape(f"Unknown key '{key}'")):
+        DeclaredSpace(made | {key: 1})
+    made["variables"][0][key] = 1
+    with pytest.raises(UnknownNameError, match=re.escape(f"Unknown key '{key}'")):
+        DeclaredSpace(made)
