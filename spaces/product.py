@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from ..core.errors import ArchitectureError, UsageError
 from ..core.seeding import Seed, make_generator
 from .dag import DAG
-from .space import Space
+from .layers import Layer
+from .space import ArchitectureLike, Space
 from .task import Task
 from .variable import Role, Variable
 
@@ -220,6 +221,19 @@ class ProductSpace(Space):
                 if part.buildable
             }
         )
+
+    def layers(self, architecture: ArchitectureLike, task: Task | None = None) -> tuple[Layer, ...]:
+        """Lists the layers of the parts that build modules, one part after the other."""
+        row = self.architecture(architecture).indices
+        parts = ((self._columns[key], part) for key, part in self.parts.items() if part.buildable)
+        listed = (part.layers(row[at], _own(part, task) or part.task) for at, part in parts)
+        return tuple(itertools.chain.from_iterable(listed))
+
+    def task_of(self, row: Sequence[int], task: Task) -> Task:
+        for key, part in self.parts.items():
+            if _own(part, task) is not None:
+                task = part.task_of(row[self._columns[key]], task)
+        return task
 
     @cached_property
     def example(self) -> tuple[int, ...]:

@@ -17,8 +17,9 @@ from ..core.errors import ArchitectureError, UsageError
 from ..core.seeding import Seed, make_generator
 from .architecture import Architecture
 from .dag import DAG
+from .layers import Layer, layers_of
 from .literals import read_literal
-from .task import Task
+from .task import GraphTask, Task
 from .variable import Role, Variable
 
 __all__ = ["ENUMERABLE", "ArchitectureLike", "Space"]
@@ -321,6 +322,39 @@ class Space(ABC):
             task: What it is for; the space's own task by default.
         """
         return self.build_module(self.architecture(architecture).indices, task or self.task)
+
+    def task_of(self, row: Sequence[int], task: Task) -> Task:
+        """Returns what a row's network is built for, where the row decides some of it.
+
+        Args:
+            row: Choice indices, such as of a resolution that is searched.
+            task: The task.
+        """
+        return task
+
+    def layers(self, architecture: ArchitectureLike, task: Task | None = None) -> tuple[Layer, ...]:
+        """Lists a network's layers in the order in which they compute.
+
+        Nothing is computed where the network can be traced without, as those for images can.
+
+        Args:
+            architecture: As for `build`.
+            task: What it is for; the space's own task by default.
+
+        Example:
+            >>> from vitruvius.spaces import space
+            >>> cells = space("nasbench201")
+            >>> first = cells.layers(cells.example)[0]
+            >>> first.kind, first.kernel, first.outputs
+            ('convolution', (3, 3), (16, 32, 32))
+        """
+        row = self.architecture(architecture).indices
+        task = self.task_of(row, task or self.task)
+        with torch.random.fork_rng(devices=[]):
+            module = self.build_module(row, task)
+        # Graph layers look at the values of edges; the others are traced without computing.
+        device = torch.device("cpu" if isinstance(task, GraphTask) else "meta")
+        return layers_of(module.to(device), [value.to(device) for value in task.inputs()])
 
     def for_task(self, task: Task) -> Space:
         """Returns the same space, whose architectures are counted and built for another task.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 
-from ..core.errors import UnknownNameError, UsageError
+import torch
+from torch import Tensor
 
-__all__ = ["GraphTask", "ImageTask", "Task", "parse_task"]
+from ..core.errors import UnknownNameError, UsageError
+from ..core.seeding import Seed, make_generator
+
+__all__ = ["GraphTask", "ImageTask", "SeriesTask", "Task", "parse_task"]
 
 # Digits of a size that can be meant.
 LONGEST = 18
@@ -17,13 +21,22 @@ class Task:
     """Base of all tasks.
 
     Args:
-        classes: Number of outputs.
+        classes: Number of outputs: of classes, or of the values of a regression.
     """
 
     classes: int = 10
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+    def inputs(self, batch: int = 2, seed: Seed = 0) -> tuple[Tensor, ...]:
+        """Makes random inputs, as the modules that are built for the task take them.
+
+        Args:
+            batch: How many examples; of a graph, how many nodes.
+            seed: Of the values.
+        """
+        return ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,27 @@ class ImageTask(Task):
 
     channels: int = 3
     resolution: int = 32
+
+    def inputs(self, batch: int = 2, seed: Seed = 0) -> tuple[Tensor, ...]:
+        shape = (batch, self.channels, self.resolution, self.resolution)
+        return (torch.randn(shape, generator=make_generator(seed)),)
+
+
+@dataclass(frozen=True)
+class SeriesTask(Task):
+    """Classification of series, such as signals over time.
+
+    Args:
+        classes: Number of classes.
+        channels: Values at each step.
+        length: Number of steps.
+    """
+
+    channels: int = 1
+    length: int = 128
+
+    def inputs(self, batch: int = 2, seed: Seed = 0) -> tuple[Tensor, ...]:
+        return (torch.randn(batch, self.channels, self.length, generator=make_generator(seed)),)
 
 
 @dataclass(frozen=True)
@@ -61,6 +95,13 @@ class GraphTask(Task):
     stem_layers: int = 0
     nodes: int = 0
     edges: int = 0
+
+    def inputs(self, batch: int = 2, seed: Seed = 0) -> tuple[Tensor, ...]:
+        """Makes a ring of nodes with random features, and its edges in both directions."""
+        ring = torch.arange(batch)
+        around = torch.stack([ring, ring.roll(-1)])
+        features = torch.randn(batch, self.features, generator=make_generator(seed))
+        return features, torch.cat([around, around.flip(0)], dim=1)
 
 
 def parse_task(text: str, task: Task) -> Task:

@@ -388,6 +388,18 @@ class SpaceContract:
         expected = space.statistics(rows, task)["params"].tolist()
         assert [_parameters(space.build(row, task)) for row in rows] == expected
 
+    def test_layers_hold_what_is_counted(
+        self, space: Space, task: Task, x: Int[Tensor, "B V"]
+    ) -> None:
+        if not space.buildable:
+            pytest.skip("the space builds no modules")
+        counts = space.statistics(x[:4], task)
+        layers = [space.layers(row, task) for row in x[:4]]
+        assert [sum(one.params for one in each) for each in layers] == counts["params"].tolist()
+        # Graph layers may multiply by matrices that are no layers of their own.
+        if isinstance(task, ImageTask):
+            assert [sum(one.macs for one in each) for each in layers] == counts["macs"].tolist()
+
     def test_modules_learn(self, space: Space, task: Task, x: Int[Tensor, "B V"]) -> None:
         if not space.buildable:
             pytest.skip("the space builds no modules")
@@ -429,17 +441,9 @@ def _parameters(module: nn.Module) -> int:
 
 def _check_learns(module: nn.Module, task: Task) -> None:
     """One forward and backward pass gives logits and gradients."""
-    generator = make_generator(0)
-    if isinstance(task, GraphTask):
-        batch = 6
-        x = torch.randn(batch, task.features, generator=generator)
-        edges = torch.randint(batch, (2, 12), generator=generator)
-        logits = module(x, edges)
-    else:
-        assert isinstance(task, ImageTask)
-        batch = 2
-        shape = (batch, task.channels, task.resolution, task.resolution)
-        logits = module(torch.randn(shape, generator=generator))
+    inputs = task.inputs(batch=6)
+    logits = module(*inputs)
+    batch = len(inputs[0])
     assert logits.shape == (batch, task.classes)
     assert logits.isfinite().all()
     logits.square().sum().backward()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -232,6 +233,9 @@ class MobileNetV3(Space):
         params += FEATURES * task.classes + task.classes
         macs += width * FINAL * side.double() ** 2 + FINAL * FEATURES + FEATURES * task.classes
         return {"params": params, "macs": macs, "depth": depth + 3}
+
+    def task_of(self, row: Sequence[int], task: Task) -> Task:
+        return replace(image_task(task), resolution=RESOLUTIONS[row[0]])
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         task = image_task(task)
