@@ -81,7 +81,7 @@ class Search:
     ) -> None:
         if run is None:
             config = RunConfig(
-                space=problem.space.name,
+                space=problem.space.text,
                 method=method.name,
                 seed=seed,
                 batch=batch,

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from ...core.errors import UsageError
 from ..space import Space
 from ..task import ImageTask, Task
 from ..variable import Role, Variable
@@ -23,8 +24,9 @@ NONE, SKIP = 0, 1
 KERNELS = {2: 1, 3: 3}
 # Order of the native string: the edges into node 1, then into node 2, then into node 3.
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-# Three stages of five cells, with a residual block that halves the resolution between them.
-WIDTHS, CELLS = (16, 32, 64), 5
+# Stages, each of twice the channels of the one before; a residual block that halves the resolution
+# stands between them.
+STAGES = 3
 
 
 class NASBench201(Space):
@@ -37,6 +39,13 @@ class NASBench201(Space):
     Read, too, are AutoDL's ``Structure(4 nodes with …)`` and its nested tuples, the index of
     NAS-Bench-201 and NATS-Bench, NASLib's six numbers, and a list of the six operations.
 
+    Args:
+        width: Channels of the first stage; the benchmark's networks have 16.
+        cells: Cells in each of the three stages; the benchmark's networks have 5.
+
+    Raises:
+        UsageError: For a size below 1.
+
     Example:
         >>> cells = NASBench201()
         >>> cells.to_string((3, 3, 3, 1, 3, 2))
@@ -48,6 +57,15 @@ class NASBench201(Space):
     nodes = ("input", "sum 1", "sum 2", "output")
     inputs, outputs = (0,), (3,)
     variables = tuple(Variable(f"op_{i}_{j}", OPERATIONS, "op", (i, j), ROLES) for i, j in EDGES)
+
+    def __init__(self, *, width: int = 16, cells: int = 5) -> None:
+        if min(width, cells) < 1:
+            raise UsageError(
+                f"A network needs a width and cells of at least 1, got {width} and {cells}.",
+                "The benchmark's have width=16, cells=5.",
+            )
+        self.cells = cells
+        self.widths = tuple(width << stage for stage in range(STAGES))
 
     @property
     def architecture_count(self) -> int:
@@ -101,11 +119,11 @@ class NASBench201(Space):
         is_conv = torch.tensor([False, False, True, True, False])
         taps, convs = kernels[x].sum(1), is_conv[x].double().sum(1)
         size = float(task.resolution**2)
-        width = WIDTHS[0]
+        width = self.widths[0]
         # Stem: a 3x3 convolution and its batch normalisation.
         params = torch.full((len(x),), 9.0 * task.channels * width + 2 * width).double()
         macs = torch.full((len(x),), 9.0 * task.channels * width * size).double()
-        for stage, out in enumerate(WIDTHS):
+        for stage, out in enumerate(self.widths):
             if stage:
                 resolution = (task.resolution - 1) // 2**stage + 1
                 size = float(resolution**2)
@@ -114,24 +132,24 @@ class NASBench201(Space):
                 params += block + 2 * out + 2 * out
                 macs += block * size
                 width = out
-            params += CELLS * (taps * width * width + convs * 2 * width)
-            macs += CELLS * taps * width * width * size
+            params += self.cells * (taps * width * width + convs * 2 * width)
+            macs += self.cells * taps * width * width * size
         params += 2 * width + width * task.classes + task.classes
         macs += width * task.classes
-        depth = 1 + CELLS * len(WIDTHS) * self._cell_depth(x) + 2 * (len(WIDTHS) - 1) + 1
+        depth = 1 + self.cells * STAGES * self._cell_depth(x) + 2 * (STAGES - 1) + 1
         return {"params": params, "macs": macs, "depth": depth}
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         task = image_task(task)
         layers: list[nn.Module] = [
-            nn.Conv2d(task.channels, WIDTHS[0], 3, padding=1, bias=False),
-            nn.BatchNorm2d(WIDTHS[0]),
+            nn.Conv2d(task.channels, self.widths[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(self.widths[0]),
         ]
-        width = WIDTHS[0]
-        for out in WIDTHS:
+        width = self.widths[0]
+        for out in self.widths:
             if out != width:
                 layers.append(_Reduction(width, out))
-            layers += [_Cell(row, out) for _ in range(CELLS)]
+            layers += [_Cell(row, out) for _ in range(self.cells)]
             width = out
         layers += [
             nn.BatchNorm2d(width),

@@ -81,3 +81,14 @@ def test_published_classes_and_counts(
     # The table leaves the classifier's 64 x 10 multiply-adds out.
     macs = counts["macs"].numpy() - 640
     np.testing.assert_allclose(macs / 1e6, table["flops_m"], rtol=1e-6)
+
+
+def test_smaller_networks_of_the_same_cells() -> None:
+    small, task = NASBench201(width=4, cells=1), ImageTask(classes=3, resolution=9)
+    for row in small.sample(3, 0):
+        layers, counts = small.layers(row, task), small.statistics(row[None], task)
+        assert sum(layer.params for layer in layers) == int(counts["params"])
+        assert sum(layer.macs for layer in layers) == int(counts["macs"])
+    assert small.variables == CELLS.variables
+    with pytest.raises(UsageError, match="at least 1"):
+        NASBench201(cells=0)
