@@ -1,0 +1,1 @@
+"""Training: candidates are trained on images, series and graphs."""
