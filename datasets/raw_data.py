@@ -10,10 +10,23 @@ from .arrays import classes
 from .graph_files import graph_of_arrays, named_arrays, processed_file, read_saved_graph
 from .image_folder import read_image_folder
 from .raw_graph import RawGraph
+from .raw_graphs import RawGraphs
 from .raw_images import RawImages, channels_first
+from .raw_series import RawSeries
 from .resolver import DATASETS
 
-__all__ = ["RawGraph", "RawImages", "is_raw", "load_raw"]
+__all__ = [
+    "RawData",
+    "RawGraph",
+    "RawGraphs",
+    "RawImages",
+    "RawSeries",
+    "is_raw",
+    "load_raw",
+]
+
+RawData = RawImages | RawSeries | RawGraph | RawGraphs
+
 
 # Names under which files hold the training part of a set of images.
 IMAGE_COLUMNS = (("x_train", "y_train"), ("images", "labels"), ("x", "y"))

@@ -1,4 +1,4 @@
-"""Graphs whose nodes are to be classified."""
+"""A graph whose nodes are to be classified or told a number of."""
 
 from __future__ import annotations
 
@@ -8,48 +8,65 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy.sparse import csr_array
 from torch import Tensor
 
 from ..core.errors import UsageError
 from ..spaces.task import GraphTask
 from .arrays import classes
+from .labelled import Labelled, Splits
 
 __all__ = ["RawGraph", "graph_of_tensors", "sparse"]
 
 
 @dataclass(frozen=True, eq=False)
-class RawGraph:
-    """A graph whose nodes are to be classified.
+class RawGraph(Labelled):
+    """A graph with a class or targets for its nodes.
 
     Args:
         edges: Undirected edges ``(i, j)`` with ``i < j``, each once, no self-loops.
         features: ``[N, F]``, sparse.
-        labels: Class of every node, -1 where it is not known.
-        train: Nodes whose labels may be learned from; None where there is no split.
+        labels: Class of every node, -1 where it is not known; or its targets, NaN where not known.
+        train: Nodes whose labels may be learned from, those of ``splits``; None where there are no
+            parts.
+        splits: See `Labelled`.
+        class_names: See `Labelled`.
+        notes: See `Labelled`.
     """
 
     edges: Int[Tensor, "2 E"]
     features: csr_array
-    labels: Int[Tensor, " N"]
+    labels: Int[Tensor, " N"] | Float[Tensor, "N ..."]
     train: Int[Tensor, " K"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.splits is None and self.train is not None:
+            object.__setattr__(self, "splits", Splits(self.train))
+        elif self.splits is not None and len(self.splits.train):
+            object.__setattr__(self, "train", self.splits.train)
 
     @classmethod
     def of_arrays(
         cls,
         edges: Int[Tensor, "2 _"],
         features: csr_array | Shaped[Tensor, "N F"],
-        labels: Int[Tensor, " N"],
+        labels: Int[Tensor, " N"] | Float[Tensor, "N ..."],
         train: Int[Tensor, " K"] | None = None,
+        *,
+        splits: Splits | None = None,
+        notes: tuple[str, ...] = (),
     ) -> RawGraph:
         """Makes a graph of arrays in any order.
 
         Args:
             edges: In one direction or both; repeated ones and self-loops are dropped.
             features: Dense, in any of torch's sparse layouts, or of scipy.
-            labels: Class of every node, -1 where it is not known.
-            train: Nodes whose labels may be learned from.
+            labels: Class of every node, -1 where it is not known; or its targets as float, NaN
+                where they are not known.
+            train: Nodes whose labels may be learned from, where ``splits`` does not say it.
+            splits: All the parts that were given.
+            notes: What the reader left out or decided.
 
         Raises:
             UsageError: Where the arrays do not fit each other, or no node has a label.
@@ -76,14 +93,12 @@ class RawGraph:
             raise UsageError("Nodes have no features.", "Give at least one, e.g. the degree.")
         if not np.isfinite(matrix.data).all():
             raise UsageError("Some features are not finite.", "Fill them in, e.g. with 0.")
-        if not bool((labels >= 0).any()) or int(labels.min()) < -1:
-            raise UsageError(
-                "Labels have to be classes 0, 1, …, with -1 where one is not known; got "
-                f"{sorted(set(labels.tolist()))[:5]}.",
-                "Number the classes from 0.",
-            )
-        for name, index in (("edges", edges), ("train", train)):
-            if index is not None and index.numel() and not 0 <= index.min() <= index.max() < nodes:
+        _check_labels(labels)
+        if splits is None and train is not None:
+            splits = Splits(train)
+        parts = {} if splits is None else splits.parts()
+        for name, index in (("edges", edges), *parts.items()):
+            if index.numel() and not 0 <= index.min() <= index.max() < nodes:
                 raise UsageError(
                     f"`{name}` names the nodes {int(index.min())} to {int(index.max())} of a graph "
                     f"of {nodes}.",
@@ -94,8 +109,11 @@ class RawGraph:
         return cls(
             torch.unique(ordered, dim=1) if ordered.numel() else ordered,
             matrix,
-            labels.long(),
-            None if train is None else train.long().unique(),
+            labels.float() if labels.is_floating_point() else labels.long(),
+            splits=Splits(**{name: part.long().unique() for name, part in parts.items()})
+            if parts
+            else None,
+            notes=notes,
         )
 
     @classmethod
@@ -138,11 +156,6 @@ class RawGraph:
         return len(self.labels)
 
     @property
-    def classes(self) -> int:
-        """Number of classes that some node has."""
-        return len(self.labels[self.labels >= 0].unique())
-
-    @property
     def task(self) -> GraphTask:
         """What an architecture for it is built for."""
         return GraphTask(
@@ -150,6 +163,21 @@ class RawGraph:
             features=self.features.shape[1],
             nodes=self.nodes,
             edges=self.edges.shape[1],
+        )
+
+
+def _check_labels(labels: Int[Tensor, " N"] | Float[Tensor, "N ..."]) -> None:
+    if labels.is_floating_point():
+        if labels.isinf().any() or labels.isnan().all():
+            raise UsageError(
+                "Targets are infinite, or none is known.",
+                "Give numbers, and NaN only where a target is not known.",
+            )
+    elif not bool((labels >= 0).any()) or int(labels.min()) < -1:
+        raise UsageError(
+            "Labels have to be classes 0, 1, …, with -1 where one is not known; got "
+            f"{sorted(set(labels.tolist()))[:5]}.",
+            "Number the classes from 0.",
         )
 
 

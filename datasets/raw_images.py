@@ -1,4 +1,4 @@
-"""Images that are to be classified."""
+"""Images that are to be classified or told a number of."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.npz import Column
 from ..spaces.task import ImageTask
+from .labelled import Labelled, check_targets
 
 __all__ = ["RawImages", "channels_first"]
 
@@ -19,15 +20,18 @@ CHANNELS = range(1, 5)
 
 
 @dataclass(frozen=True, eq=False)
-class RawImages:
-    """Images that are to be classified.
+class RawImages(Labelled):
+    """Images with a class or targets each.
 
     Args:
         images: Grey levels or colours, 0 to 255.
-        labels: Class of every image.
+        labels: Class of every image, or its targets.
+        splits: See `Labelled`.
+        class_names: See `Labelled`.
+        notes: See `Labelled`.
 
     Raises:
-        UsageError: Where there are not as many labels as images, or none, or one is negative.
+        UsageError: Where there is not one label for every image, or one is negative.
 
     Example:
         >>> images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
@@ -36,24 +40,11 @@ class RawImages:
         (2, 3, 8)
     """
 
-    images: UInt8[Tensor, "N C H W"]
-    labels: Int[Tensor, " _"]
+    images: UInt8[Tensor, "_n C H W"]
+    labels: Int[Tensor, " _m"] | Float[Tensor, "_m ..."]
 
     def __post_init__(self) -> None:
-        if len(self.images) != len(self.labels) or not len(self.labels):
-            raise UsageError(
-                f"There are {len(self.images)} images and {len(self.labels)} labels.",
-                "Give one label for every image.",
-            )
-        if int(self.labels.min()) < 0:
-            raise UsageError(
-                f"An image has the label {int(self.labels.min())}.", "Number the classes from 0."
-            )
-
-    @property
-    def classes(self) -> int:
-        """Number of classes that some image has."""
-        return len(self.labels.unique())
+        check_targets(self.labels, len(self.images), "image")
 
     @property
     def task(self) -> ImageTask:

@@ -127,7 +127,8 @@ def test_what_a_set_does_not_have_is_left_out() -> None:
 def test_parts_are_of_the_data_set_they_are_drawn_from() -> None:
     images = stripes(0, 5)
     pixels = {
-        image.numpy().tobytes(): label for image, label in zip(*vars(images).values(), strict=True)
+        image.numpy().tobytes(): label
+        for image, label in zip(images.images, images.labels, strict=True)
     }
     generator = torch.Generator().manual_seed(0)
     shapes = set()
