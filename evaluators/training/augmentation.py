@@ -50,9 +50,7 @@ def augmented(
     return images
 
 
-def mixed(
-    images: Tensor, alpha: float, generator: torch.Generator
-) -> tuple[Tensor, Tensor, float]:
+def mixed(images: Tensor, alpha: float, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
     """Mixes every example with another (mixup, arXiv 1710.09412).
 
     Args:

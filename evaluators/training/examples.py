@@ -11,17 +11,25 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from ...datasets import RawGraph, RawGraphs, RawImages, RawSeries, Splits
+from ...datasets import RawData, RawGraph, RawGraphs, RawImages, Splits
 from ...spaces import ImageTask, Task
 from .augmentation import augmented
 
-__all__ = ["Batch", "Examples", "NodeExamples", "TensorExamples", "examples_of"]
+__all__ = [
+    "PARTS",
+    "Batch",
+    "Examples",
+    "GraphExamples",
+    "NodeExamples",
+    "TensorExamples",
+    "examples_of",
+]
 
 # Share of a device's free memory that examples may fill.
 SHARE_OF_DEVICE = 0.5
 # Examples that mean and deviation are taken of.
 SAMPLED = 4_096
-PART = ("train", "val", "test")
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,14 @@ class Batch:
         inputs: What the network takes.
         targets: Classes, or standardised values.
         rows: Rows of the network's output that the targets are of; None for all.
+        graph: The graph of every row of the network's output, which is averaged over each; None
+            where there is a target for each row.
     """
 
     inputs: tuple[Tensor, ...]
     targets: Shaped[Tensor, "B *K"]
     rows: Int[Tensor, " B"] | None = None
+    graph: Int[Tensor, " N"] | None = None
 
     def outputs(self, network: torch.nn.Module) -> tuple[Tensor, Tensor | None]:
         """Calls a network; returns its outputs, and those of an auxiliary head where it has one.
@@ -46,7 +57,13 @@ class Batch:
         """
         told = network(*self.inputs)
         main, auxiliary = told if isinstance(told, tuple) else (told, None)
-        return (main if self.rows is None else main[self.rows]), auxiliary
+        if self.rows is not None:
+            main = main[self.rows]
+        if self.graph is not None:
+            from torch_geometric.nn import global_mean_pool
+
+            main = global_mean_pool(main, self.graph, len(self.targets))
+        return main, auxiliary
 
 
 class Examples(Protocol):
@@ -70,9 +87,7 @@ class Examples(Protocol):
             batch: Largest size of one.
         """
 
-    def take(
-        self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator
-    ) -> Batch:
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
         """Makes a training batch.
 
         Args:
@@ -146,7 +161,7 @@ class TensorExamples:
         device: torch.device,
     ) -> None:
         self.task, self.regression, self._device = task, regression, device
-        self._parts = {name: getattr(splits, name) for name in PART}
+        self._parts = {name: getattr(splits, name) for name in PARTS}
         self.sizes = {name: len(index) for name, index in self._parts.items()}
         self._targets = _Targets.of(labels, splits.train, regression, device)
         fits = values.numel() * values.element_size() < SHARE_OF_DEVICE * _free(device)
@@ -158,9 +173,7 @@ class TensorExamples:
         self._scale = few.float().std(axes).clamp(min=1e-6).reshape(shape).to(device)
 
     def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
-        train = self._parts["train"]
-        shuffled = train[torch.randperm(len(train), generator=generator)]
-        return shuffled.tensor_split(-(-len(train) // batch))
+        return _shuffled(self._parts["train"], generator, batch)
 
     def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
         values = augmented(self._at(chosen), augment, generator)
@@ -196,7 +209,7 @@ class NodeExamples:
         self, graph: RawGraph, splits: Splits, task: Task, *, device: torch.device
     ) -> None:
         self.task, self.regression = task, graph.regression
-        self._parts = {name: getattr(splits, name).to(device) for name in PART}
+        self._parts = {name: getattr(splits, name).to(device) for name in PARTS}
         self.sizes = {name: len(index) for name, index in self._parts.items()}
         self._targets = _Targets.of(graph.labels, splits.train, graph.regression, device)
         both = torch.cat([graph.edges, graph.edges.flip(0)], dim=1)
@@ -232,13 +245,28 @@ class GraphExamples:
     ) -> None:
         self.task, self.regression, self._device = task, graphs.regression, device
         self._graphs = graphs
-        self._parts = {name: getattr(splits, name) for name in PART}
+        self._parts = {name: getattr(splits, name) for name in PARTS}
         self.sizes = {name: len(index) for name, index in self._parts.items()}
         self._targets = _Targets.of(graphs.labels, splits.train, graphs.regression, device)
 
+    def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
+        return _shuffled(self._parts["train"], generator, batch)
+
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
+        x, edges, graph = (part.to(self._device) for part in self._graphs.batch(chosen))
+        targets = self._targets.values[chosen.to(self._device)]
+        return Batch((x, edges), targets, graph=graph)
+
+    def part(self, name: str, batch: int) -> Iterator[Batch]:
+        for chosen in self._parts[name].split(batch):
+            yield self.take(chosen, (), torch.Generator())
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        return self._targets.unscaled(values)
+
 
 def examples_of(
-    raw: RawImages | RawSeries | RawGraph | RawGraphs,
+    raw: RawData,
     splits: Splits,
     task: Task,
     device: torch.device,
@@ -259,6 +287,13 @@ def examples_of(
     return TensorExamples(
         values, raw.labels, splits, task, regression=raw.regression, device=device
     )
+
+
+def _shuffled(
+    train: Int[Tensor, " N"], generator: torch.Generator, batch: int
+) -> Sequence[Int[Tensor, " _"]]:
+    order = train[torch.randperm(len(train), generator=generator)]
+    return order.tensor_split(-(-len(train) // batch))
 
 
 def _free(device: torch.device) -> int:

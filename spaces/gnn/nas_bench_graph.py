@@ -389,6 +389,8 @@ class _Network(nn.Module):
             layers.append(_layer(OPERATIONS[operation], widths[parent], hidden))
             widths.append(hidden if operation != SKIP else widths[parent])
         self.layers = nn.ModuleList(layers)
+        # Of what enters a layer; a trainer sets the probability.
+        self.dropout = nn.Dropout(0.0)
         # The table counts a batch normalisation for skips too; theirs stays unused.
         self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in operations)
         joined = sum(widths[leaf] for leaf in self.leaves)
@@ -406,7 +408,7 @@ class _Network(nn.Module):
         for layer, norm, parent, weighted in cells:
             state = states[parent]
             if weighted:
-                plain = isinstance(layer, nn.Linear)
+                plain, state = isinstance(layer, nn.Linear), self.dropout(state)
                 state = layer(state) if plain else layer(state, edge_index)
                 state = norm(state).relu()
             states.append(state)
