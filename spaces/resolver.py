@@ -22,6 +22,7 @@ SPACES = Registry(
     {
         "nasbench201": "spaces.cnn.nasbench201:NASBench201",
         "nasbench101": "spaces.cnn.nasbench101:NASBench101",
+        "darts": "spaces.cnn.darts:DARTS",
         "nas-bench-graph": "spaces.gnn.nas_bench_graph:NASBenchGraph",
         "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
     },
