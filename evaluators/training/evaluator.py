@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -33,7 +33,7 @@ __all__ = ["TrainingEvaluator"]
 
 _SAY = logging.getLogger(__name__)
 
-Axis = Literal["epochs", "data", "resolution"]
+AXES = ("epochs", "data", "resolution")
 # What allocators say when memory runs out on the CPU.
 NO_MEMORY = ("can't allocate memory", "out of memory")
 # Files of a candidate in its folder.
@@ -88,7 +88,7 @@ class TrainingEvaluator(Evaluator):
         space: Space,
         data: RawData | str | Path,
         *,
-        fidelity: Axis = "epochs",
+        fidelity: str = "epochs",
         fidelities: Sequence[int] = (),
         threads: int = 1,
         val: float = 0.2,
@@ -256,10 +256,8 @@ class TrainingEvaluator(Evaluator):
     # -- fidelities -----------------------------------------------------------------------------
 
     def _checked(self, fidelities: Sequence[int]) -> tuple[int, ...]:
-        if self.axis not in get_args(Axis):
-            raise UsageError(
-                f"`fidelity` is {self.axis!r}.", f"Use one of {', '.join(get_args(Axis))}."
-            )
+        if self.axis not in AXES:
+            raise UsageError(f"`fidelity` is {self.axis!r}.", f"Use one of {', '.join(AXES)}.")
         if self.axis == "resolution" and not isinstance(self.task, ImageTask):
             raise UsageError("Only images have a resolution.", "Use fidelity=epochs or data.")
         full = {"epochs": self.recipe.epochs, "data": 100}.get(

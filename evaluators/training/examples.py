@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +66,7 @@ class Batch:
         return main, auxiliary
 
 
+@runtime_checkable
 class Examples(Protocol):
     """Training and validation examples of one kind of data.
 
@@ -176,7 +177,9 @@ class TensorExamples:
         return _shuffled(self._parts["train"], generator, batch)
 
     def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
-        values = augmented(self._at(chosen), augment, generator)
+        values = self._at(chosen)
+        if augment:
+            values = augmented(values, augment, generator)
         return Batch((values,), self._targets.values[chosen.to(self._device)])
 
     def part(self, name: str, batch: int) -> Iterator[Batch]:

@@ -176,7 +176,8 @@ class _Loop:
             network, _optimizer(network, recipe), examples, recipe, seed, 0, 0, []
         )
         self.steps = len(examples.order(make_generator(0), recipe.batch))
-        self._loss, self._saved, self._began = 0.0, time.monotonic(), time.monotonic()
+        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._saved = self._began = time.monotonic()
         self._best: dict[str, Tensor] = {}
 
     # -- running --------------------------------------------------------------------------------
@@ -198,7 +199,8 @@ class _Loop:
         while state.epoch < recipe.epochs and not self._over():
             self._epoch(callbacks, checkpoint)
             state.curve.append(self._measured())
-            state.epoch, state.step, self._loss = state.epoch + 1, 0, 0.0
+            state.epoch, state.step = state.epoch + 1, 0
+            self._loss = torch.zeros_like(self._loss)
             if recipe.keep == "best" and self._best_epoch() == state.epoch - 1:
                 self._best = _copy(self._judged.state_dict())
             for each in callbacks:
@@ -212,8 +214,8 @@ class _Loop:
         return self._result()
 
     def _over(self) -> bool:
-        patience = self.recipe.patience
-        return bool(patience) and len(self.state.curve) - 1 - self._best_epoch() >= patience
+        patience, curve = self.recipe.patience, self.state.curve
+        return 0 < patience < len(curve) - self._best_epoch() if curve else False
 
     def _epoch(self, callbacks: Sequence[Callback], checkpoint: Checkpoint | None) -> None:
         state, recipe = self.state, self.recipe
@@ -221,21 +223,16 @@ class _Loop:
         order = self.examples.order(
             make_generator(derive_seed(self.seed, "order", state.epoch)), recipe.batch
         )
-        losses = []
         for chosen in order[state.step :]:
-            losses.append(self._step(chosen))
+            self._loss += self._step(chosen)
             state.step += 1
             for each in callbacks:
                 each.step_ended(state)
             self._check_time()
             if checkpoint is not None and time.monotonic() - self._saved > WITHIN:
-                self._loss += float(torch.stack(losses).sum())
-                losses = []
                 self._save(checkpoint, WITHIN)
-        if losses:
-            self._loss += float(torch.stack(losses).sum())
-        if not math.isfinite(self._loss):
-            raise TrainingError(f"the loss was {self._loss} in epoch {state.epoch + 1}")
+        if not bool(self._loss.isfinite()):
+            raise TrainingError(f"the loss was {float(self._loss)} in epoch {state.epoch + 1}")
 
     def _step(self, chosen: Tensor) -> Tensor:
         state, recipe = self.state, self.recipe
@@ -296,7 +293,7 @@ class _Loop:
     def _measured(self) -> dict[str, float]:
         network = self._judged
         told = measure(network, self.examples, "val", self.recipe, self.device)
-        return {"train_loss": self._loss / self.steps, **told}
+        return {"train_loss": float(self._loss) / self.steps, **told}
 
     def _best_epoch(self) -> int:
         metric = leading(regression=self.examples.regression)
@@ -332,14 +329,13 @@ class _Loop:
         state = self.state
         more = {
             "place": torch.tensor([state.epoch, state.step]),
-            "loss": torch.tensor(self._loss, dtype=torch.float64),
+            "loss": self._loss,
         }
         if self.ema is not None:
             more |= {f"ema.{name}": value for name, value in self.ema.state_dict().items()}
         more |= {f"best.{name}": value for name, value in self._best.items()}
         if state.curve:
-            names = sorted(state.curve[0])
-            rows = [[entry[name] for name in names] for entry in state.curve]
+            rows = [list(entry.values()) for entry in state.curve]
             more["curve"] = torch.tensor(rows, dtype=torch.float64)
         checkpoint.save(state.network, state.optimizer, [0.0] * state.epoch, more)
         self._saved = time.monotonic()
@@ -355,12 +351,12 @@ class _Loop:
             return
         state = self.state
         state.epoch, state.step = more["place"].tolist()
-        self._loss = float(more["loss"])
+        self._loss = more["loss"].to(self.device)
         if self.ema is not None:
             self.ema.load_state_dict(_under("ema.", more))
         self._best = _under("best.", more)
         if "curve" in more:
-            names = sorted(["train_loss", *score_metrics(regression=self.examples.regression)])
+            names = ("train_loss", *score_metrics(regression=self.examples.regression))
             state.curve = [dict(zip(names, row, strict=True)) for row in more["curve"].tolist()]
 
 
