@@ -11,7 +11,7 @@ import yaml
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["check_options", "split_options"]
+__all__ = ["check_options", "read_options", "split_options"]
 
 
 def split_options(text: str) -> tuple[str, dict[str, Any]]:
@@ -28,6 +28,23 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
         ('evolution', {'population': 20, 'fast': True})
     """
     name, _, written = text.partition(":")
+    return name, read_options(name, written)
+
+
+def read_options(name: str, written: str) -> dict[str, Any]:
+    """Reads options; numbers, true and false are what they look like.
+
+    Args:
+        name: What they belong to, for errors.
+        written: The options, ``key=value,key=value``.
+
+    Raises:
+        UsageError: Where they cannot be read.
+
+    Example:
+        >>> read_options("./photos", "resolution=32,skip_corrupt=true")
+        {'resolution': 32, 'skip_corrupt': True}
+    """
     options = {}
     for option in filter(None, (part.strip() for part in re.split("[,;]", written))):
         key, separator, value = option.partition("=")
@@ -45,7 +62,7 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
                 f"{str(error).splitlines()[0]}.",
                 "Quote text that has marks of YAML.",
             ) from None
-    return name, options
+    return options
 
 
 def check_options(name: str, options: Iterable[str], factory: Callable[..., Any]) -> None:
