@@ -12,7 +12,7 @@ import yaml
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["check_options", "split_options", "with_options"]
+__all__ = ["check_options", "read_options", "split_options", "with_options"]
 
 # Between options, and not within a list.
 _BETWEEN = re.compile(r"[,;](?![^\[]*\])")
@@ -34,6 +34,23 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
         ('mobilenetv3', {'resolutions': [128, 160]})
     """
     name, _, written = text.partition(":")
+    return name, read_options(name, written)
+
+
+def read_options(name: str, written: str) -> dict[str, Any]:
+    """Reads options; numbers, true and false are what they look like.
+
+    Args:
+        name: What they belong to, for errors.
+        written: The options, ``key=value,key=value``.
+
+    Raises:
+        UsageError: Where they cannot be read.
+
+    Example:
+        >>> read_options("./photos", "resolution=32,skip_corrupt=true")
+        {'resolution': 32, 'skip_corrupt': True}
+    """
     options = {}
     for option in filter(None, (part.strip() for part in _BETWEEN.split(written))):
         key, separator, value = option.partition("=")
@@ -51,7 +68,7 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
                 f"{str(error).splitlines()[0]}.",
                 "Quote text that has marks of YAML.",
             ) from None
-    return name, options
+    return options
 
 
 def with_options(name: str, options: Mapping[str, Any]) -> str:

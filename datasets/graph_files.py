@@ -1,12 +1,9 @@
-"""Graphs in the files of torch-geometric, of others, and of one's own."""
+"""Graphs as arrays of a file, by the names of torch-geometric, of others, and our own."""
 
 from __future__ import annotations
 
-import pickle
-import re
 from collections.abc import Collection, Mapping
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,10 +11,12 @@ from scipy.sparse import csr_array
 
 from ..core.errors import UsageError
 from ..core.npz import Column
-from .arrays import classes, integers, numbers
-from .raw_graph import RawGraph, graph_of_tensors, sparse
+from .arrays import classes_or_targets, integers, numbers
+from .given_parts import PART_COLUMNS, given_parts
+from .raw_graph import RawGraph
+from .raw_graphs import RawGraphs
 
-__all__ = ["GRAPH_COLUMNS", "graph_of_arrays", "named_arrays", "processed_file", "read_saved_graph"]
+__all__ = ["GRAPH_COLUMNS", "graph_of_arrays", "named_arrays"]
 
 # Our names of a graph's arrays, and those of others: torch-geometric's, and those of the files that
 # came with "Pitfalls of Graph Neural Network Evaluation" (Amazon, Coauthor, Citation).
@@ -26,15 +25,11 @@ GRAPH_COLUMNS: dict[str, tuple[str, ...]] = {
     "edges": ("edges", "edge_index"),
     "y": ("y", "labels"),
     "x": ("x", "features"),
-    "train_idx": ("train_idx",),
-    "train_mask": ("train_mask",),
+    "graph": ("graph", "batch"),
+    **PART_COLUMNS,
     **{f"x_{part}": (f"x_{part}", f"attr_{part}") for part in _CSR},
     **{f"adj_{part}": (f"adj_{part}",) for part in _CSR},
 }
-_BROKEN = (OSError, RuntimeError, ValueError, EOFError, LookupError, pickle.UnpicklingError)
-# What else a damaged object of torch-geometric stumbles over once its tensors are read.
-_ODD = (AttributeError, TypeError)
-_REFUSED = re.compile(r"(?:Unsupported global: GLOBAL|Unsupported class|type) ([\w.]+)")
 
 
 def named_arrays(names: Collection[str]) -> dict[str, str]:
@@ -58,11 +53,16 @@ def named_arrays(names: Collection[str]) -> dict[str, str]:
     return found if "edges" in found or {"adj_indices", "adj_indptr"} <= set(found) else {}
 
 
-def graph_of_arrays(columns: Mapping[str, Column]) -> RawGraph:
-    """Makes a graph of the arrays of a file.
+def graph_of_arrays(
+    columns: Mapping[str, Column], split: int | None = None, regression: bool | None = None
+) -> RawGraph | RawGraphs:
+    """Makes a graph, or many, of the arrays of a file.
 
     Args:
-        columns: As `named_arrays` names them.
+        columns: As `named_arrays` names them. With ``graph``, the graph of every node, there are
+            many, and ``y`` and the parts are of graphs.
+        split: Which of several splits in masks; by default the first.
+        regression: See `classes_or_targets`.
 
     Raises:
         UsageError: Where one is lacking, or they do not fit each other.
@@ -83,16 +83,21 @@ def graph_of_arrays(columns: Mapping[str, Column]) -> RawGraph:
         raise UsageError(
             f"`edges` has the shape {tuple(edges.shape)}.", "It is [2, E]: where from, where to."
         )
-    features = sparse(numbers(columns["x"], "x")) if dense else _csr(columns, "x")
-    train = columns.get("train_idx")
-    if train is None and (mask := columns.get("train_mask")) is not None:
-        train = np.flatnonzero(mask.reshape(len(mask), -1)[:, 0])
-    return RawGraph.of_arrays(
+    targets = classes_or_targets(columns["y"], regression)
+    features = numbers(columns["x"], "x") if dense else _csr(columns, "x")
+    splits, notes = given_parts(columns, len(targets.labels), split)
+    if "graph" not in columns:
+        raw = RawGraph.of_arrays(edges, features, targets.labels, splits=splits, notes=notes)
+        return replace(raw, class_names=targets.class_names)
+    many = RawGraphs.of_arrays(
         edges,
-        features,
-        classes(columns["y"]),
-        None if train is None else integers(train, "train_idx"),
+        torch.from_numpy(features.toarray()) if isinstance(features, csr_array) else features,
+        integers(columns["graph"], "graph").reshape(-1),
+        targets.labels,
+        splits=splits,
+        notes=notes,
     )
+    return replace(many, class_names=targets.class_names)
 
 
 def _csr(columns: Mapping[str, Column], name: str) -> csr_array:
@@ -108,65 +113,3 @@ def _csr(columns: Mapping[str, Column], name: str) -> csr_array:
             "Save `indices`, `indptr`, `shape` and `data` of a scipy.sparse.csr_array.",
         ) from None
     return matrix
-
-
-def processed_file(folder: Path) -> Path | None:
-    """Finds the file of a torch-geometric data set.
-
-    Args:
-        folder: Its root, its folder, or its processed folder.
-    """
-    places = [folder] if folder.name == "processed" else []
-    places += [folder / "processed", *sorted(folder.glob("*/processed"))]
-    for place in places:
-        for file in sorted(place.glob("*.pt")):
-            if file.name not in ("pre_filter.pt", "pre_transform.pt"):
-                return file
-    return None
-
-
-def read_saved_graph(path: Path) -> RawGraph:
-    """Reads what torch saved: a data set of torch-geometric, its ``Data``, or a dictionary.
-
-    Args:
-        path: The file. Nothing in it is run; of classes, only those of a ``Data`` are admitted.
-
-    Raises:
-        UsageError: For what is broken, refused, or no graph.
-    """
-    from torch_geometric.data import Data
-    from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
-    from torch_geometric.data.storage import GlobalStorage
-
-    torch.serialization.add_safe_globals([Data, DataEdgeAttr, DataTensorAttr, GlobalStorage])
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except _BROKEN as error:
-        if refused := _REFUSED.search(str(error)):
-            raise UsageError(
-                f"the file is refused: it holds a {refused[1]}, which could run code when read.",
-                "Load it in Python if you trust it, and give `RawGraph.of(data)`.",
-            ) from None
-        raise UsageError("the file is broken or none that torch saved.", "Is it whole?") from None
-    except _ODD as error:
-        raise UsageError(f"the file is broken: {error}.", "Save it again.") from None
-    columns, slices = saved[:2] if isinstance(saved, tuple) and len(saved) > 1 else (saved, None)
-    if isinstance(slices, Mapping) and any(len(bounds) > 2 for bounds in slices.values()):
-        raise UsageError("the file holds several graphs.", "Give a data set of one graph.")
-    if isinstance(columns, Data):
-        columns = _columns_of(columns)
-    if not isinstance(columns, Mapping):
-        raise UsageError(
-            f"the file holds {type(columns).__name__}, no graph.",
-            "Give a `Data` that torch saved, or the file of an `InMemoryDataset`.",
-        )
-    return graph_of_tensors(columns)
-
-
-def _columns_of(data: Any) -> Mapping[str, Any]:
-    try:
-        columns: dict[str, Any] = data.to_dict()
-    # Saved by another version, or by hand, it may lack any of its parts.
-    except Exception as error:
-        raise UsageError(f"the `Data` is broken: {error}.", "Save it again.") from None
-    return columns

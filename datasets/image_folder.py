@@ -1,22 +1,21 @@
-"""Folders of images, one folder a class."""
+"""Folders of images, one folder a class, in parts where there are folders of parts."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from ..core.errors import UsageError
-from .raw_images import RawImages, channels_first
+from .arrays import flag
+from .image_cache import Source, decode
+from .labelled import Splits
+from .raw_images import RawImages
 
 __all__ = ["read_image_folder"]
 
@@ -25,79 +24,91 @@ SUFFIXES = {
     *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
     *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 }
-# Parts of a data set, in the order in which one is taken: the test part only where it is alone.
-SPLITS = (
-    ("train", "training", "trn"),
-    ("val", "valid", "validation", "dev"),
-    ("test", "testing", "tst"),
-)
-SPLIT_NAMES = {name for names in SPLITS for name in names}
+# Parts of a data set, and what their folders are called. Where there is nothing to train on, the
+# first that is there is.
+PARTS = {
+    "train": ("train", "training", "trn"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "tst"),
+}
+PART_OF = {name: part for part, names in PARTS.items() for name in names}
 # What archives and file managers leave behind.
 LITTER = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin"}
-GREY = {"1", "L"}
-# Share of the usual side below which the smallest image costs a strong loss of resolution.
-STRONG_LOSS = 0.5
 
 # Folders below the root, then the file.
 _Place = tuple[str, ...]
 
 
-def read_image_folder(path: Path) -> RawImages:
+def read_image_folder(
+    path: Path, *, resolution: int | None = None, skip_corrupt: bool = False
+) -> RawImages:
     """Reads images from a folder that holds one folder a class.
 
     1. Hidden files and folders, and files of other kinds, are skipped.
-    2. Where the folders are ``train``, ``val`` or ``test`` (in any case, also by longer names), the
-       first that is there is stepped into; a single folder around the classes, too.
-    3. Sizes are read from the headers. Of several, all are fitted to the smallest side. Then one
-       image after the other is decoded, so that memory grows with the result alone.
+    2. Where the folders are ``train``, ``val`` and ``test`` (in any case, also by longer names),
+       they are the parts, and each holds the folders of the classes; a single folder around them is
+       stepped into.
+    3. All images are decoded once, into a file that is mapped into memory: see `decode`. Of several
+       sizes, all are fitted to the smallest side.
 
-    What was skipped, the part that was taken and a strong loss of resolution are logged.
+    What was skipped and a strong loss of resolution are among the notes of the result.
 
     Args:
         path: The folder.
+        resolution: Height and width to fit all images to.
+        skip_corrupt: Leaves out images that cannot be read, and says how many.
 
     Raises:
         UsageError: Where it holds no images, no classes, or an image that cannot be read.
     """
     found = _Found.of(path)
-    within, places = _classes(found.images)
-    if within:
-        _SAY.info("%s: the classes are read from %s.", path.name, "/".join(within))
-    other = len(found.images) - len(places)
-    skipped = {"hidden": found.hidden, "beside the classes": other, **found.kinds}
+    parts = _parts(path.name, found.images)
+    places = [(part, depth, place) for part, (depth, own) in parts.items() for place in own]
+    notes = []
+    skipped = {
+        "hidden": found.hidden,
+        "beside the classes": len(found.images) - len(places),
+        **found.kinds,
+    }
     if any(skipped.values()):
         said = ", ".join(f"{count} {what}" for what, count in skipped.items() if count)
-        _SAY.warning("%s: files skipped: %s.", path.name, said)
-    names = sorted({place[len(within)] for place in places})
-    files = [path.joinpath(*place) for place in places]
-    headers = [_header(file) for file in files]
-    grey = all(header.mode in GREY for header in headers)
-    side = _side(path, files, headers)
-    width, height = headers[0].size if side is None else (side, side)
-    pixels = np.empty((len(files), height, width, 1 if grey else 3), dtype=np.uint8)
-    for place, file in enumerate(files):
-        with _opened(file) as image:
-            converted = image.convert("L" if grey else "RGB")
-        fitted = converted if side is None else ImageOps.fit(converted, (side, side))
-        pixels[place] = np.asarray(fitted).reshape(pixels.shape[1:])
-    labels = [names.index(place[len(within)]) for place in places]
-    return RawImages(channels_first(pixels), torch.tensor(labels))
+        notes.append(f"Files skipped: {said}.")
+    if found.empty:
+        notes.append(f"Empty folders: {', '.join(found.empty)}.")
+    sources = [Source("/".join(place), path.joinpath(*place).read_bytes) for _, _, place in places]
+    decoded = decode(sources, resolution, skip_corrupt=flag(skip_corrupt, "skip_corrupt"))
+    kept = [places[place] for place in decoded.kept]
+    names = sorted({place[depth] for _, depth, place in places})
+    if not {"", "train"} & set(parts):
+        notes.append(f"There is no train folder; {next(iter(parts))} is trained on.")
+    number = {name: place for place, name in enumerate(names)}
+    return RawImages(
+        decoded.images,
+        torch.tensor([number[place[depth]] for _, depth, place in kept]),
+        splits=None if "" in parts else Splits.of_names([part for part, _, _ in kept]),
+        class_names=tuple(names),
+        notes=(*notes, *decoded.notes),
+    )
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a folder holds: the places of its images, and how many files of which kind else."""
+    """What a folder holds: places of images, empty folders, and how many files of other kinds."""
 
     images: list[_Place]
+    empty: list[str]
     hidden: int
     kinds: dict[str, int]
 
     @classmethod
     def of(cls, root: Path) -> _Found:
         images: list[_Place] = []
+        empty: list[str] = []
         hidden, kinds = 0, Counter[str]()
-        for folder, _, files in os.walk(root):
+        for folder, folders, files in os.walk(root):
             parts = Path(folder).relative_to(root).parts
+            if not (folders or files or any(part.startswith(".") for part in parts)):
+                empty.append("/".join(parts))
             for name in files:
                 place = (*parts, name)
                 if any(part.startswith(".") or part.lower() in LITTER for part in place):
@@ -106,77 +117,49 @@ class _Found:
                     images.append(place)
                 else:
                     kinds[suffix or "without suffix"] += 1
-        return cls(sorted(images), hidden, dict(sorted(kinds.items())))
+        return cls(sorted(images), sorted(empty), hidden, dict(sorted(kinds.items())))
 
 
-def _classes(places: Sequence[_Place]) -> tuple[_Place, list[_Place]]:
-    """The folder that holds those of the classes, and the images in these."""
-    within: _Place = ()
+def _parts(name: str, places: Sequence[_Place]) -> dict[str, tuple[int, list[_Place]]]:
+    """Of every part, how deep the folders of its classes lie, and the images in these.
+
+    Without parts, there is one that is called "".
+    """
+    depth = 0
     while True:
-        depth = len(within)
         below = [place for place in places if len(place) > depth + 1]
         if not below:
             raise UsageError(
                 "the folder holds no images in folders.",
                 "Put them into one folder a class: cats/1.png.",
             )
-        heads = {place[depth]: False for place in below}
+        nested = {place[depth]: False for place in below}
         for place in below:
-            heads[place[depth]] |= len(place) > depth + 2
-        splits = {head.lower(): head for head in heads if head.lower() in SPLIT_NAMES}
-        parts = {name: head for name, head in splits.items() if heads[head]}
-        if splits and len(splits) == len(heads) and not parts:
+            nested[place[depth]] |= len(place) > depth + 2
+        called = {head: PART_OF[head.lower()] for head in nested if head.lower() in PART_OF}
+        heads = {head: part for head, part in called.items() if nested[head]}
+        if called and len(called) == len(nested) and not heads:
             raise UsageError(
-                f"the folders {', '.join(sorted(heads))} are parts of a data set without classes.",
+                f"the folders {', '.join(sorted(nested))} are parts of a data set without classes.",
                 "Put the images of each class into a folder of their own: train/cats/1.png.",
             )
-        trains = any(name in parts for name in SPLITS[0])
-        if parts and (trains or len(splits) == len(heads)):
-            step = next(parts[name] for names in SPLITS for name in names if name in parts)
-        elif len(heads) == 1 and all(len(place) > depth + 2 for place in below):
-            step = next(iter(heads))
-        else:
-            return within, below
-        within = (*within, step)
-        places = [place for place in below if place[depth] == step]
+        if heads and ("train" in heads.values() or len(called) == len(nested)):
+            break
+        if len(nested) > 1 or any(len(place) == depth + 2 for place in below):
+            return {"": (depth, below)}
+        _SAY.info("%s: the classes are read from %s.", name, next(iter(nested)))
+        places, depth = below, depth + 1
+    of_part = {
+        part: [place for place in below if heads.get(place[depth]) == part] for part in PARTS
+    }
+    return {part: _within(own, depth + 1) for part, own in of_part.items() if own}
 
 
-@dataclass(frozen=True)
-class _Header:
-    size: tuple[int, int]
-    mode: str
-
-
-def _header(file: Path) -> _Header:
-    with _opened(file, load=False) as image:
-        return _Header(image.size, image.mode)
-
-
-def _side(path: Path, files: Sequence[Path], headers: Sequence[_Header]) -> int | None:
-    """The side that all images are fitted to; None where they have one size."""
-    if len({header.size for header in headers}) == 1:
-        return None
-    sides = [min(header.size) for header in headers]
-    side, usual = min(sides), median(sides)
-    if side < STRONG_LOSS * usual:
-        _SAY.warning(
-            "%s: all images are fitted to %d x %d, the size of %s; half of them have %d or more.",
-            path.name, side, side, files[sides.index(side)].name, usual,
-        )  # fmt: skip
-    return side
-
-
-@contextmanager
-def _opened(file: Path, *, load: bool = True) -> Iterator[Image.Image]:
-    """An image of at most 8 bits a channel."""
-    try:
-        with Image.open(file) as image:
-            if image.mode.startswith(("I", "F")):
-                raise UsageError(f"{file.name} has more than 8 bits a channel.", "Save it with 8.")
-            if load:
-                image.load()
-            yield image
-    except UsageError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{file.name} is no image: {error}.", "Leave it out.") from None
+def _within(places: Sequence[_Place], depth: int) -> tuple[int, list[_Place]]:
+    """Steps into single folders around the classes of a part."""
+    while True:
+        below = [place for place in places if len(place) > depth + 1]
+        heads = {place[depth] for place in below}
+        if len(heads) != 1 or any(len(place) == depth + 2 for place in below):
+            return depth, below
+        depth += 1

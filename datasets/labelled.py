@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..spaces.task import Task
 
 __all__ = ["Labelled", "Splits", "check_targets"]
 
@@ -35,6 +38,27 @@ class Splits:
     val: Int[Tensor, " _b"] = field(default_factory=_none)
     test: Int[Tensor, " _c"] = field(default_factory=_none)
 
+    @classmethod
+    def of_names(cls, parts: Sequence[str]) -> Splits:
+        """Makes the parts of the name that each example has.
+
+        Args:
+            parts: ``train``, ``val`` or ``test``. Where nothing is to train on, the first part that
+                is there takes that place.
+
+        Example:
+            >>> Splits.of_names(["val", "val", "test"])
+            Splits(train=2, val=0, test=1)
+        """
+        there = [name for name in ("train", "val", "test") if name in parts]
+        found = {
+            name: torch.tensor([place for place, part in enumerate(parts) if part == name])
+            for name in there
+        }
+        if "train" not in found:
+            found = {"train": found.pop(there[0])} | found
+        return cls(**found)
+
     def parts(self) -> dict[str, Int[Tensor, " _"]]:
         """Returns the parts by name, in the order train, val, test."""
         return {"train": self.train, "val": self.val, "test": self.test}
@@ -43,9 +67,14 @@ class Splits:
         return f"Splits({', '.join(f'{name}={len(part)}' for name, part in self.parts().items())})"
 
 
-class _HasLabels:
+class _HasLabels(ABC):
     # Declared here, and a field of each child: there it comes after the examples.
     labels: Tensor
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """What an architecture for it is built for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

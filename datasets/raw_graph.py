@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,11 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..spaces.task import GraphTask
-from .arrays import classes
+from .arrays import classes_or_targets
+from .given_parts import PART_COLUMNS, given_parts
 from .labelled import Labelled, Splits
 
-__all__ = ["RawGraph", "graph_of_tensors", "sparse"]
+__all__ = ["RawGraph", "graph_of_tensors", "sparse", "unused"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ class RawGraph(Labelled):
 
         Args:
             data: A ``Data`` with ``x``, ``edge_index`` and ``y``, or a data set of one such graph.
-                Of several splits in ``train_mask`` the first is taken.
+                Of several splits in its masks the first is taken.
 
         Raises:
             UsageError: For several graphs, several labels a node, or what lacks one of the three.
@@ -140,7 +141,7 @@ class RawGraph(Labelled):
             if len(data) != 1:
                 raise UsageError(
                     f"A data set of {len(data)} graphs came, one graph is read.",
-                    "Give one of them: `RawGraph.of(data_set[0])`.",
+                    "Give one of them: `RawGraph.of(data_set[0])`, or all to `RawGraphs.of`.",
                 )
             data = data[0]
         if not isinstance(data, Data):
@@ -197,11 +198,15 @@ def sparse(features: Shaped[Tensor, "N F"]) -> csr_array:
     return csr_array(features.float().numpy())
 
 
-def graph_of_tensors(columns: Mapping[str, Any]) -> RawGraph:
+def graph_of_tensors(
+    columns: Mapping[str, Any], split: int | None = None, regression: bool | None = None
+) -> RawGraph:
     """Makes a graph of tensors by the names that torch-geometric gives them.
 
     Args:
-        columns: ``x``, ``edge_index``, ``y`` and maybe ``train_mask``.
+        columns: ``x``, ``edge_index``, ``y`` and maybe ``train_mask``, ``val_mask``, ``test_mask``.
+        split: Which of several splits in masks; by default the first.
+        regression: See `classes_or_targets`.
 
     Raises:
         UsageError: Where one is lacking, or they do not fit each other.
@@ -214,18 +219,33 @@ def graph_of_tensors(columns: Mapping[str, Any]) -> RawGraph:
             f"the graph lacks the tensor {', '.join(f'`{name}`' for name in missing)}.",
             "It needs `x`, `edge_index` and `y`.",
         )
-    x, edges, mask, train = columns["x"], columns["edge_index"], columns.get("train_mask"), None
+    x, edges = columns["x"], columns["edge_index"]
     if x.ndim != 2 or edges.ndim != 2 or len(edges) != 2 or edges.is_floating_point():
         raise UsageError(
             f"`x` has the shape {tuple(x.shape)}, `edge_index` the shape {tuple(edges.shape)} and "
             f"the type {edges.dtype}.",
             "They are [nodes, features] and [2, edges], the latter integers.",
         )
-    if isinstance(mask, Tensor):
-        if mask.ndim not in (1, 2) or len(mask) != len(x) or not mask.numel():
-            raise UsageError(
-                f"`train_mask` has the shape {tuple(mask.shape)} for {len(x)} nodes.",
-                "Give one truth value for every node.",
-            )
-        train = mask.reshape(len(x), -1)[:, 0].nonzero()[:, 0]
-    return RawGraph.of_arrays(edges, x.detach(), classes(columns["y"].numpy()), train)
+    parts = {
+        ours: column.numpy()
+        for ours, theirs in PART_COLUMNS.items()
+        for name in theirs
+        if isinstance(column := columns.get(name), Tensor)
+    }
+    splits, notes = given_parts(parts, len(x), split)
+    targets = classes_or_targets(columns["y"].detach().numpy(), regression)
+    return RawGraph.of_arrays(
+        edges, x.detach(), targets.labels, splits=splits, notes=(*notes, *unused(columns))
+    )
+
+
+def unused(columns: Collection[str]) -> tuple[str, ...]:
+    """Says which of a graph's columns no network here takes.
+
+    Args:
+        columns: Names of all.
+    """
+    found = [name for name in ("edge_attr", "edge_weight", "pos") if name in columns]
+    return tuple(
+        f"`{name}` is not used: networks take edges and features of nodes." for name in found
+    )

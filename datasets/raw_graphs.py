@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -11,9 +13,11 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..spaces.task import GraphTask
+from .arrays import classes_or_targets
 from .labelled import Labelled, Splits, check_targets
+from .raw_graph import unused
 
-__all__ = ["RawGraphs"]
+__all__ = ["RawGraphs", "graphs_of_tensors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +124,34 @@ class RawGraphs(Labelled):
             notes=notes,
         )
 
+    @classmethod
+    def of(cls, data: Any) -> RawGraphs:
+        """Takes graphs over from torch-geometric.
+
+        Args:
+            data: A data set, or a sequence of ``Data``, with ``edge_index``, ``y`` and ``x`` each;
+                without ``x``, the degree is the one feature of a node.
+
+        Raises:
+            UsageError: For other objects, and for graphs that do not fit each other.
+
+        Example:
+            >>> from torch_geometric.data import Data
+            >>> pair = Data(x=torch.ones(2, 3), edge_index=torch.tensor([[0], [1]]), y=0)
+            >>> lone = Data(x=torch.ones(1, 3), edge_index=torch.zeros(2, 0).long(), y=1)
+            >>> RawGraphs.of([pair, lone]).graph.tolist()
+            [0, 0, 1]
+        """
+        from torch_geometric.data import Data
+
+        graphs = list(data)
+        if wrong := [each for each in graphs if not isinstance(each, Data)]:
+            raise UsageError(
+                f"Graphs of torch-geometric are read, got {type(wrong[0]).__name__}.",
+                "Make a `Data` of each, or use `RawGraphs.of_arrays`.",
+            )
+        return graphs_of_tensors([each.to_dict() for each in graphs])
+
     @property
     def task(self) -> GraphTask:
         """What an architecture for it is built for; of nodes and edges, the mean of a graph."""
@@ -171,6 +203,84 @@ class RawGraphs(Labelled):
         return torch.searchsorted(
             self.graph[self.edges[0]].contiguous(), torch.arange(len(self.labels) + 1)
         )
+
+
+def graphs_of_tensors(
+    graphs: Sequence[Mapping[str, Any]], regression: bool | None = None
+) -> RawGraphs:
+    """Makes graphs of tensors by the names that torch-geometric gives them.
+
+    Args:
+        graphs: ``edge_index``, ``y`` and maybe ``x`` of each.
+        regression: See `classes_or_targets`.
+
+    Raises:
+        UsageError: Where one is lacking, or they do not fit each other.
+    """
+    if not graphs:
+        raise UsageError("there are no graphs.", "Give at least two.")
+    notes = unused(graphs[0])
+    if isinstance(graphs[0].get("x"), Tensor):
+        features = [_tensor(each, "x", place) for place, each in enumerate(graphs)]
+    else:
+        features = [_degrees(each, place) for place, each in enumerate(graphs)]
+        notes += ("Nodes have no features; their degree is taken for one.",)
+    widths = {tuple(x.shape[1:]) for x in features}
+    if len(widths) > 1 or len(next(iter(widths))) != 1:
+        raise UsageError(
+            f"`x` of the graphs has rows of the shapes {sorted(widths)[:3]}.",
+            "Give every node the same number of features: [nodes, features].",
+        )
+    edges, targets, first = [], [], 0
+    for place, (each, x) in enumerate(zip(graphs, features, strict=True)):
+        own = _tensor(each, "edge_index", place)
+        if own.ndim != 2 or len(own) != 2 or own.is_floating_point():
+            raise UsageError(
+                f"`edge_index` of graph {place} has the shape {tuple(own.shape)} and the type "
+                f"{own.dtype}.",
+                "It is [2, edges], integers.",
+            )
+        if own.numel() and not 0 <= own.min() <= own.max() < len(x):
+            raise UsageError(
+                f"`edge_index` of graph {place} names the nodes {int(own.min())} to "
+                f"{int(own.max())}, and it has {len(x)}.",
+                "Number the nodes of every graph from 0.",
+            )
+        edges.append(own + first)
+        first += len(x)
+        target = _tensor(each, "y", place)
+        targets.append(target.reshape(1, -1))
+    if any(target.shape[1] != targets[0].shape[1] for target in targets):
+        raise UsageError(
+            "`y` of the graphs has different lengths.",
+            "Give one target for each graph. Are they targets of nodes?",
+        )
+    labels = classes_or_targets(torch.cat(targets).detach().numpy(), regression).labels
+    sizes = torch.tensor([len(x) for x in features])
+    return RawGraphs.of_arrays(
+        torch.cat(edges, 1),
+        torch.cat(features).detach().float(),
+        torch.arange(len(graphs)).repeat_interleave(sizes),
+        labels,
+        notes=notes,
+    )
+
+
+def _tensor(graph: Mapping[str, Any], name: str, place: int) -> Tensor:
+    found = graph.get(name)
+    if isinstance(found, int | float):
+        found = torch.tensor([found])
+    if not isinstance(found, Tensor):
+        raise UsageError(
+            f"graph {place} lacks the tensor `{name}`.", "Each needs `x`, `edge_index` and `y`."
+        )
+    return found
+
+
+def _degrees(graph: Mapping[str, Any], place: int) -> Float[Tensor, "N 1"]:
+    edges, said = _tensor(graph, "edge_index", place), graph.get("num_nodes")
+    nodes = int(said) if said is not None else int(edges.max()) + 1 if edges.numel() else 1
+    return torch.bincount(edges[0], minlength=nodes).float()[:, None]
 
 
 def _spans(

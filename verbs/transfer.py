@@ -25,7 +25,8 @@ from ..core.output import check_writable, writing
 from ..core.progress import in_notebook
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
-from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
+from ..datasets.labelled import Labelled
+from ..datasets.raw_data import RawData, is_raw, load_raw
 from ..datasets.task import read_task
 from ..encoders.tasks.task_description import TaskDescription
 from ..evaluators.evaluator import Evaluator
@@ -124,7 +125,7 @@ def transfer(
     space: str | Space | None = None,
     *,
     generator: str | GraphDiffusion = BUILTIN,
-    data: str | Evaluator | RawGraph | RawImages,
+    data: str | Evaluator | RawData,
     evaluator: EvaluatorLike | Sequence[EvaluatorLike] | None = None,
     labels: int = 0,
     search: int = 0,
@@ -393,7 +394,7 @@ def _space(space: str | Space | None, data: object) -> Space:
         return data.space
     if isinstance(data, str) and is_raw(data):
         data = load_raw(data)
-    if isinstance(data, RawGraph | RawImages):
+    if isinstance(data, Labelled):
         fitting = [name for name in names() if type(make_space(name).task) is type(data.task)]
     else:
         fitting = [name for name in names() if data in data_sets(name)]

@@ -10,7 +10,8 @@ from typing import Any
 from ..bo.methods.warm_start import WarmStart
 from ..bo.store import SourceConfig
 from ..core.errors import UsageError
-from ..datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
+from ..datasets.labelled import Labelled
+from ..datasets.raw_data import RawData, RawGraph, RawImages, is_raw, load_raw
 from ..encoders.tasks.graph_task import describe_graph
 from ..encoders.tasks.image_task import describe_images
 from ..encoders.tasks.task_description import TaskDescription, describe_task
@@ -54,9 +55,7 @@ class NewTask:
     task: Task | None = None
 
     @classmethod
-    def read(
-        cls, space: Space, data: str | Evaluator | RawGraph | RawImages, metrics: str
-    ) -> NewTask:
+    def read(cls, space: Space, data: str | Evaluator | RawData, metrics: str) -> NewTask:
         """Reads the new data.
 
         Args:
@@ -75,6 +74,8 @@ class NewTask:
             return cls(name, describe_graph(data), None, data.task)
         if isinstance(data, RawImages):
             return cls(name, describe_images(data), None, data.task)
+        if isinstance(data, Labelled):
+            return cls(name, describe_task(data.task), None, data.task)
         declared = None if data.task == space.task else describe_task(data.task)
         return cls(name, declared, data)
 

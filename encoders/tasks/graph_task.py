@@ -183,7 +183,7 @@ def _features(graph: RawGraph) -> dict[str, float]:
 
 def _labels(graph: RawGraph) -> dict[str, float]:
     counts = _class_sizes(graph)
-    said = {"log classes": math.log(len(counts))}
+    said = {"log classes": math.log(graph.classes)}
     if len(counts) > 1:
         entropy = torch.special.entr(counts / counts.sum()).sum().item()
         said["balance"] = entropy / math.log(len(counts))
@@ -194,9 +194,11 @@ def _labels(graph: RawGraph) -> dict[str, float]:
 
 def _homophily(graph: RawGraph) -> dict[str, float]:
     sizes = _class_sizes(graph)
+    if len(sizes) < 2:
+        return {}
     ends = graph.labels[graph.edges]
     ends = ends[:, (ends >= 0).all(0)]
-    if not ends.numel() or len(sizes) < 2:
+    if not ends.numel():
         return {}
     classes = torch.searchsorted(graph.labels[graph.labels >= 0].unique(), ends)
     same = classes[0] == classes[1]
@@ -215,4 +217,7 @@ def _homophily(graph: RawGraph) -> dict[str, float]:
 
 
 def _class_sizes(graph: RawGraph) -> Float[Tensor, " C"]:
+    """Number of nodes of every class; empty for the targets of a regression."""
+    if graph.regression:
+        return torch.empty(0, dtype=torch.float64)
     return graph.labels[graph.labels >= 0].unique(return_counts=True)[1].double()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -154,6 +154,7 @@ def train_image_encoder(
         >>> train_image_encoder([noise], steps=1)(noise.images, noise.labels).shape
         torch.Size([16])
     """
+    images = [each.training for each in images]
     if steps < 1 or not images or min(len(each.images) for each in images) < 2:
         raise UsageError(
             f"Training takes at least one step and data sets of two or more images, got {steps} "
@@ -200,7 +201,7 @@ def sub_task(images: RawImages, generator: torch.Generator, n: int = 2 * BATCH) 
         >>> len(part.images)
         6
     """
-    classes = images.labels.unique()
+    classes = torch.unique(images.labels)
     most = min(len(classes), CLASSES)
     count = min(2, most) + _below(most - min(2, most) + 1, generator)
     chosen = classes[torch.randperm(len(classes), generator=generator)[:count]]
@@ -221,7 +222,8 @@ def describe_images(images: RawImages, encoder: ImageSetEncoder | None = None) -
     """Describes the classification of images by statistics and, given an encoder, its embedding.
 
     Neither the order of images nor the names of classes count. What a set does not have
-    (separability with a single class) is left out.
+    (separability with a single class, or of a regression) is left out. Of parts that were given,
+    that to train on counts.
 
     ===============================  ===========================================================
     ``log images``, ``log classes``  sizes, on a logarithmic scale
@@ -250,17 +252,20 @@ def describe_images(images: RawImages, encoder: ImageSetEncoder | None = None) -
         >>> round(said["mean 0"], 1), abs(said["smoothness"]) < 0.05, said["balance"]
         (0.5, True, 1.0)
     """
+    images = images.training
     pixels = torch.cat([_small(chunk) for chunk in images.images.split(CHUNK)])
     first, second = (pixels.pow(power).mean((2, 3)).double().mean(0) for power in (1, 2))
     deviation = (second - first.square()).clamp(min=0).sqrt()
-    _, place, count = images.labels.unique(return_inverse=True, return_counts=True)
+    # Targets of a regression are of no class.
+    labels = torch.zeros(len(pixels)).long() if images.regression else images.labels
+    _, place, count = labels.unique(return_inverse=True, return_counts=True)
     said = {
         "log images": math.log(len(pixels)),
-        "log classes": math.log(len(count)),
+        "log classes": math.log(images.classes),
         "log resolution": math.log(images.task.resolution),
         "channels": images.task.channels,
         "colour": pixels.std(1, correction=0).mean((1, 2)).double().mean().item(),
-        "smoothness": _smoothness([chunk.float() for chunk in images.images.split(CHUNK)]),
+        "smoothness": _smoothness(chunk.float() for chunk in images.images.split(CHUNK)),
         "coarse smoothness": _smoothness([pixels]),
         **{f"mean {channel}": value for channel, value in enumerate(first.tolist())},
         **{f"deviation {channel}": value for channel, value in enumerate(deviation.tolist())},
@@ -270,7 +275,7 @@ def describe_images(images: RawImages, encoder: ImageSetEncoder | None = None) -
         said["balance"] = entropy / math.log(len(count))
         said["separability"] = _separability(pixels.flatten(1), place, count)
     if encoder is not None:
-        embedding = encoder(images.images, images.labels)
+        embedding = encoder(images.images, labels)
         said |= {f"embedding {i}": value for i, value in enumerate(embedding.tolist())}
     known = {name: float(value) for name, value in said.items() if math.isfinite(value)}
     return TaskDescription("image", known)
@@ -284,7 +289,7 @@ def _small(images: UInt8[Tensor, "N C H W"]) -> Float[Tensor, "N 3 16 16"]:
     return scaled
 
 
-def _smoothness(parts: Sequence[Float[Tensor, "_ C H W"]]) -> float:
+def _smoothness(parts: Iterable[Float[Tensor, "_ C H W"]]) -> float:
     """Correlation of neighbours within an image; NaN where every image is of one colour."""
     variance, apart = 0.0, 0.0
     for chunk in parts:
