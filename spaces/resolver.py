@@ -23,6 +23,8 @@ SPACES = Registry(
         "nasbench101": "spaces.cnn.nasbench101:NASBench101",
         "darts": "spaces.cnn.darts:DARTS",
         "nas-bench-graph": "spaces.gnn.nas_bench_graph:NASBenchGraph",
+        "resnet-pooling": "spaces.cnn.resnet_pooling:ResNetPooling",
+        "transnas101-micro": "spaces.cnn.transnas101_micro:TransNAS101Micro",
         "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
     },
 )
