@@ -59,7 +59,7 @@ class DARTS(PairedCellSpace):
         >>> cells.architecture_count == DARTS().architecture_count == 382128166**2
         True
         >>> cells.to_string(cells.example)[:35]
-        "Genotype(normal=[('avg_pool_3x3', 0"
+        "Genotype(normal=[('skip_connect', 0"
     """
 
     name = "darts"
