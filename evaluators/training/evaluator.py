@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...core.errors import UsageError
+from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
-from ...datasets import RawData, Splits, check, load_raw, split
+from ...datasets import RawData, Splits, check, data_options, load_raw, split
 from ...spaces import Architecture, ArchitectureLike, GraphTask, ImageTask, Space, Task
 from ..context import Context
 from ..evaluation import Evaluation
@@ -34,6 +34,8 @@ __all__ = ["TrainingEvaluator"]
 _SAY = logging.getLogger(__name__)
 
 AXES = ("epochs", "data", "resolution")
+# Arguments that no text can give.
+PYTHON_ONLY = ("callbacks", "data_options")
 # What allocators say when memory runs out on the CPU.
 NO_MEMORY = ("can't allocate memory", "out of memory")
 # Files of a candidate in its folder.
@@ -60,8 +62,7 @@ class TrainingEvaluator(Evaluator):
         threads: Of torch on the CPU. More workers are quicker than more threads, and results
             depend on the threads, not on the workers.
         val: Share of the examples for validation, where the data have no such part.
-        split: Seed of that part.
-        normalise: Whether the features of every node are divided by their sum.
+        split_seed: Seed of that part.
         callbacks: Further things to do in every training.
         data_options: As for `load_raw`.
         **recipe: Fields of `Recipe`.
@@ -92,18 +93,20 @@ class TrainingEvaluator(Evaluator):
         fidelities: Sequence[int] = (),
         threads: int = 1,
         val: float = 0.2,
-        split: int = 0,
+        split_seed: int = 0,
         callbacks: Sequence[Callback] = (),
         data_options: Mapping[str, Any] | None = None,
         **recipe: Any,
     ) -> None:
         self._source = data if isinstance(data, str | Path) else None
         self._options = dict(data_options or {})
-        self._val, self._split = val, split
+        self._val, self._split_seed = val, split_seed
         self._raw = None if isinstance(data, str | Path) else data
         raw, splits = self._data
         for note in check(raw, splits):
-            _SAY.warning("%s", note)
+            # What the reader noted, it has said.
+            if note not in raw.notes:
+                _SAY.warning("%s", note)
         task = _task_for(space, raw.task)
         super().__init__(space.for_task(task), score_metrics(regression=raw.regression), task=task)
         self.recipe = Recipe.of(recipe, task)
@@ -123,10 +126,17 @@ class TrainingEvaluator(Evaluator):
         Raises:
             UnknownNameError: For an option that none of them has.
         """
-        known = inspect.signature(load_raw).parameters
-        of_data = {name: value for name, value in options.items() if name in known}
+        of_data = data_options(source)
+        own = [n for n, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY]
+        known = [*Recipe.model_fields, *(n for n in own if n not in PYTHON_ONLY), *of_data]
+        for name in options:
+            if name not in known:
+                raise UnknownNameError.of(
+                    f"option of a training on {Path(source).name}", name, known
+                )
+        data = {name: value for name, value in options.items() if name in of_data}
         others = {name: value for name, value in options.items() if name not in of_data}
-        return cls(space, source, data_options=of_data, **others)
+        return cls(space, source, data_options=data, **others)
 
     # -- evaluating -----------------------------------------------------------------------------
 
@@ -247,7 +257,7 @@ class TrainingEvaluator(Evaluator):
         if self._raw is None:
             assert self._source is not None
             self._raw = load_raw(self._source, **self._options)
-        return self._raw, split(self._raw, self._split, self._val)
+        return self._raw, split(self._raw, self._split_seed, self._val)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__ | {"_examples": None}
