@@ -46,16 +46,12 @@ def count_module(module: nn.Module, shape: tuple[int, ...]) -> Counts:
         Counts(params=216, macs=221184, depth=1, shape=(8, 32, 32))
     """
     module = module.to("meta").eval()
-    entering = torch.empty(2, *shape, device="meta")
-    layers = layers_of(module, [entering])
-    with torch.no_grad():
-        leaving = module(entering)
-    return Counts(
-        sum(layer.params for layer in layers),
-        sum(layer.macs for layer in layers),
-        depth_of(module),
-        tuple(leaving.shape[1:]),
-    )
+    shapes: list[tuple[int, ...]] = []
+    handle = module.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
+    layers = layers_of(module, [torch.empty(2, *shape, device="meta")])
+    handle.remove()
+    params, macs = (sum(getattr(each, name) for each in layers) for name in ("params", "macs"))
+    return Counts(params, macs, depth_of(module), shapes[-1])
 
 
 @lru_cache(maxsize=10_000)

@@ -27,6 +27,8 @@ SPACES = Registry(
         "resnet-pooling": "spaces.cnn.resnet_pooling:ResNetPooling",
         "resnet-size": "spaces.cnn.resnet_size:ResNetSize",
         "transnas101-micro": "spaces.cnn.transnas101_micro:TransNAS101Micro",
+        "mnasnet": "spaces.cnn.mnasnet:MnasNet",
+        "nasnet": "spaces.cnn.nasnet:NASNet",
         "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
     },
 )

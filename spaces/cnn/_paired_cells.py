@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,8 +19,8 @@ from torch import Tensor
 __all__ = ["INPUTS", "PairedCells"]
 
 INPUTS = 2
-# Entries of the arrays that a batch of cells times all renumberings makes at once.
-CHUNK = 1 << 22
+# Cells whose renumberings are held in memory at once.
+CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -47,27 +46,31 @@ class PairedCells:
     def canonical(self, cells: Int[Tensor, "B N 2 2"]) -> Int[Tensor, "B N 2 2"]:
         """Maps cells to the lexicographically first one of their class."""
         found = [cells[:0]]
-        for part, keys, valid in self._renumbered(cells):
-            alive = valid
+        for part in cells.split(CHUNK):
+            owner, order = self._numberings(part).nonzero().unbind(1)
+            keys = self._keys(part[owner], order)
+            alive = torch.ones_like(owner, dtype=torch.bool)
+            most = torch.iinfo(keys.dtype).max
             for block in range(self.blocks):
-                key = torch.where(alive, keys[:, :, block], torch.iinfo(torch.int64).max)
-                alive = alive & (key == key.amin(1, keepdim=True))
-            first = keys[torch.arange(len(part)), alive.int().argmax(1)]
-            found.append(self._decode(first))
+                key = torch.where(alive, keys[:, block], most)
+                least = key.new_full((len(part),), most).scatter_reduce(0, owner, key, "amin")
+                alive &= key == least[owner]
+            first = torch.empty(len(part), dtype=torch.long)
+            # Those that are left of one class are equal.
+            first[owner[alive]] = alive.nonzero()[:, 0]
+            found.append(self._decode(keys[first]))
         return torch.cat(found)
 
     def shuffle(
         self, cells: Int[Tensor, "B N 2 2"], generator: torch.Generator
     ) -> Int[Tensor, "B N 2 2"]:
         """Draws a random numbering of the blocks and a random order of their halves."""
-        found = [cells[:0]]
-        for part, keys, valid in self._renumbered(cells):
-            draw = torch.rand(valid.shape, generator=generator)
-            chosen = torch.where(valid, draw, -1.0).argmax(1)
-            other = self._decode(keys[torch.arange(len(part)), chosen])
-            swap = torch.rand(other.shape[:2], generator=generator) < 0.5
-            found.append(torch.where(swap[..., None, None], other.flip(2), other))
-        return torch.cat(found)
+        valid = self._numberings(cells)
+        draw = torch.rand(valid.shape, generator=generator)
+        order = torch.where(valid, draw, -1.0).argmax(1)
+        other = self._decode(self._keys(cells, order))
+        swap = torch.rand(other.shape[:2], generator=generator) < 0.5
+        return torch.where(swap[..., None, None], other.flip(2), other)
 
     def sample(self, n: int, generator: torch.Generator) -> Int[Tensor, "n N 2 2"]:
         """Draws canonical cells uniformly over the classes.
@@ -79,7 +82,9 @@ class PairedCells:
         while (missing := n - sum(map(len, found))) > 0:
             picks = []
             for choices in self._choices:
-                draw = torch.rand(8 * missing + 8, generator=generator, dtype=torch.float64)
+                draw = torch.rand(
+                    min(CHUNK, 8 * missing + 8), generator=generator, dtype=torch.float64
+                )
                 picks.append(choices[(draw * len(choices)).long()])
             cells = torch.stack(picks, dim=1)
             kept = torch.rand(len(cells), generator=generator, dtype=torch.float64)
@@ -96,17 +101,25 @@ class PairedCells:
         """
         structures = self._structures
         numberings = np.zeros(len(structures), dtype=np.int64)
-        fixed = np.zeros(len(structures), dtype=object)
+        fixed: np.ndarray = np.zeros(len(structures), dtype=self._exact)
         for order in itertools.permutations(range(self.blocks)):
             moved, valid = _moved(structures, order)
             numberings += valid
-            same = valid & (np.sort(moved, axis=2) == structures).all((1, 2))
-            fixed[same] += self._fixed(structures[same], order)
-        by_numberings: dict[int, int] = {}
-        for f, v in zip(fixed, numberings, strict=True):
-            by_numberings[int(v)] = by_numberings.get(int(v), 0) + int(f)
-        common = math.lcm(*by_numberings)
-        return sum(f * (common // v) for v, f in by_numberings.items()) // common
+            rows = np.flatnonzero(valid)
+            rows = rows[(np.sort(moved[rows], axis=2) == structures[rows]).all((1, 2))]
+            fixed[rows] += self._fixed(structures[rows], order)
+        kinds = np.unique(numberings).tolist()
+        common = math.lcm(*kinds)
+        total = 0
+        for kind in kinds:
+            total += sum(map(int, fixed[numberings == kind])) * (common // kind)
+        return total // common
+
+    @property
+    def _exact(self) -> type:
+        """Numbers that hold the choices of operations of one structure, over all renumberings."""
+        most = self.operations ** (2 * self.blocks) * math.factorial(self.blocks)
+        return np.int64 if most < 2**62 else object
 
     @property
     def _tokens(self) -> int:
@@ -142,7 +155,7 @@ class PairedCells:
     def _fixed(self, structures: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
         """Choices of operations that a renumbering leaves as they are, for each structure."""
         every, each = self.operations**2, self.operations
-        fixed = np.ones(len(structures), dtype=object)
+        fixed: np.ndarray = np.ones(len(structures), dtype=self._exact)
         for cycle in _cycles(order):
             # Once around a cycle, the two states of a block come back, in order or crossed.
             states = structures[:, cycle[0]]
@@ -153,37 +166,37 @@ class PairedCells:
             twice = states[:, 0] == states[:, 1]
             crossed = (table[states] != states).any(1)
             count = np.where(crossed, each, every)
-            fixed *= np.where(twice, each * (each + 1) // 2, count).astype(object)
+            fixed *= np.where(twice, each * (each + 1) // 2, count).astype(self._exact)
         return fixed
 
-    def _renumbered(
-        self, cells: Int[Tensor, "B N 2 2"]
-    ) -> Iterator[tuple[Int[Tensor, "b N 2 2"], Int[Tensor, "b P N"], Bool[Tensor, "b P"]]]:
-        """Chunks of cells, with keys of their blocks in every numbering, and which are valid."""
+    def _numberings(self, cells: Int[Tensor, "B N 2 2"]) -> Bool[Tensor, "B P"]:
+        """Tells in which renumberings no block takes a later one."""
+        taken = torch.nn.functional.one_hot(cells[..., 0], INPUTS + self.blocks)[..., INPUTS:]
+        takes = taken.amax(2).flatten(1).float()
+        places = self._orders[1][:, INPUTS:]
+        late = (places[:, :, None] <= places[:, None, :]).flatten(1).float()
+        return takes @ late.T == 0
+
+    def _keys(self, cells: Int[Tensor, "B N 2 2"], order: Int[Tensor, " B"]) -> Int[Tensor, "B N"]:
+        """Renumbers each cell and writes every block as a number, its halves in order."""
         first, becomes = self._orders
-        highest = INPUTS + torch.arange(self.blocks)[:, None]
-        which = torch.arange(len(first))[:, None, None]
-        for part in cells.split(max(1, CHUNK // (4 * first.numel()))):
-            moved = part[:, first]
-            states = becomes[which, moved[..., 0]]
-            valid = (states < highest).all(3).all(2)
-            tokens = states * self.operations + moved[..., 1]
-            low, high = tokens.amin(3), tokens.amax(3)
-            yield part, low * self._tokens + high, valid
+        moved = cells[torch.arange(len(cells))[:, None], first[order]]
+        states = becomes[order[:, None, None], moved[..., 0]]
+        tokens = states * self.operations + moved[..., 1]
+        return tokens.amin(2) * self._tokens + tokens.amax(2)
 
     def _decode(self, keys: Int[Tensor, "B N"]) -> Int[Tensor, "B N 2 2"]:
         tokens = torch.stack([keys // self._tokens, keys % self._tokens], dim=2)
         return torch.stack([tokens // self.operations, tokens % self.operations], dim=3)
 
     def _share(self, cells: Int[Tensor, "B N 2 2"]) -> Float[Tensor, " B"]:
-        """One over the number of different numberings of each cell, whose halves are in order."""
-        found = []
-        for part, keys, valid in self._renumbered(cells):
-            tokens = part[..., 0] * self.operations + part[..., 1]
-            own = tokens[..., 0] * self._tokens + tokens[..., 1]
-            same = valid & (keys == own[:, None]).all(2)
-            found.append(same.sum(1).double() / valid.sum(1))
-        return torch.cat(found)
+        """One over the number of different numberings of each cell."""
+        owner, order = self._numberings(cells).nonzero().unbind(1)
+        # The first of all permutations changes nothing.
+        own = self._keys(cells, torch.zeros(len(cells), dtype=torch.long))
+        same = (self._keys(cells[owner], order) == own[owner]).all(1)
+        same_count = torch.bincount(owner[same], minlength=len(cells))
+        return same_count / torch.bincount(owner, minlength=len(cells)).double()
 
 
 def _moved(structures: np.ndarray, order: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

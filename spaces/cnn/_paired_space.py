@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -79,7 +80,7 @@ class PairedCellSpace(Space):
         )
         self.inputs = tuple(self._node(cell, i) for cell in (0, 1) for i in range(INPUTS))
         self.outputs = tuple(self._output(cell) for cell in (0, 1))
-        self._cells = PairedCells(self.blocks, len(self.operations), self.repeats)
+        self._cells = _paired_cells(self.blocks, len(self.operations), self.repeats)
 
     # -- what a subclass says -------------------------------------------------------------------
 
@@ -313,6 +314,10 @@ class PairedCellSpace(Space):
             total = self._node(cell, block)
             edges += [(total - 2, total), (total - 1, total)]
         return [*edges, (self._node(cell, INPUTS + self.blocks - 1), self._output(cell))]
+
+
+# One for all sizes, for it counts its classes once.
+_paired_cells = cache(PairedCells)
 
 
 def _stem(width: int, out: int, stride: int) -> nn.Module:
