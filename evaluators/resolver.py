@@ -16,7 +16,8 @@ from ..core.torch_state import own_torch_state
 from ..datasets import is_raw
 from ..spaces import Space
 from .evaluator import Evaluator
-from .function import Function, FunctionEvaluator
+from .function import Function, FunctionEvaluator, metrics_named
+from .hardware.resolver import MEASURES
 from .joined import JoinedEvaluator
 from .reference import is_reference, referenced
 from .tables.metric_terms import table_options
@@ -103,6 +104,9 @@ def evaluator(
                                    ``decimal=,`` the decimal mark where the file leaves it open
     ``./photos``, ``digits``       raw data: candidates are trained on them; see `TrainingEvaluator`
                                    for options such as ``./photos:epochs=30,batch=128``
+    ``latency``, ``peak_memory``   measured on this machine, see `vitruvius.evaluators.hardware`;
+                                   options such as ``latency:runtime=onnx,batch=8``. Beside raw
+                                   data they need not be given: naming the metric is enough
     ``train.py:evaluate``          a function, an `Evaluator`, or a subclass of it in a file; what
                                    follows another colon are arguments by keyword
     ``package.module:Trainer``     the same in a module
@@ -128,9 +132,20 @@ def evaluator(
         >>> evaluator(space("nas-bench-graph"), "cora").task.classes
         7
     """
-    return join(
-        [_one(space, each, architecture_column, metrics, tables, named) for each in listed(source)]
-    )
+    sources = listed(source)
+    made = [
+        _one(space, each, architecture_column, metrics, tables, named)
+        for each in sources
+        if not _is_measure(each)
+    ]
+    bound = space.for_task(made[0].task) if made else space
+    made += [_one(bound, each, "", "", (), named) for each in sources if _is_measure(each)]
+    # Whoever trains networks has them, so that what is asked of them can be measured too.
+    if any(isinstance(each, TrainingEvaluator) for each in made):
+        known = {name for each in made for name in each.metrics}
+        asked = [name for name in metrics_named(space, named) if name not in known]
+        made += [MEASURES.get(name)(bound) for name in asked if name in MEASURES]
+    return join(made)
 
 
 def listed(source: EvaluatorLike | Sequence[EvaluatorLike]) -> list[EvaluatorLike]:
@@ -258,6 +273,10 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             return kind.load(source, **options)
     if is_reference(source):
         return referenced(space, source, named, options)
+    if source in MEASURES:
+        measure = MEASURES.get(source)
+        check_options(source, options, measure)
+        return measure(space, **options)
     if is_raw(source):
         return TrainingEvaluator.of_text(space, source, options)
     path = Path(source)
@@ -284,6 +303,11 @@ def _parted(text: str) -> tuple[str, str]:
     """What stands before options, and these; a path may have colons of its own."""
     match = None if Path(text).exists() else _WITH_OPTIONS.fullmatch(text)
     return (match["source"], match["options"]) if match else (text, "")
+
+
+def _is_measure(source: EvaluatorLike) -> bool:
+    name = source.source if isinstance(source, EvaluatorConfig) else source
+    return isinstance(name, str) and _parted(name)[0] in MEASURES
 
 
 def _one(
