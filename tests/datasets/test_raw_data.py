@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.sparse import csr_array
 from torch_geometric.data import Data, InMemoryDataset
 
-from vitruvius.core.errors import TableError, UsageError
+from vitruvius.core.errors import TableError, UnknownNameError, UsageError
 from vitruvius.datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from vitruvius.spaces.gnn.nas_bench_graph import TASKS
 from vitruvius.spaces.task import ImageTask
@@ -316,3 +316,42 @@ def test_a_broken_file_is_told_from_a_refused_one(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(TableError, match="broken"):
         load_raw(path)
+
+
+def test_options_follow_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a:b=c"  # a path may look as if it had options
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(folder / name / "0.png")
+    for path in (folder, str(folder)):
+        assert is_raw(path)
+        assert load_raw(path).task.resolution == 8
+    for text in (f"{folder}:resolution=4,skip_corrupt=true", f"{folder}:resolution=4"):
+        assert is_raw(text)
+        assert load_raw(text).task.resolution == 4
+    assert load_raw(f"{folder}:resolution=4", resolution=2).task.resolution == 2
+    with pytest.raises(UnknownNameError, match=r"option of a:b=c 'size'.*Known: resolution, skip"):
+        load_raw(f"{folder}:size=4")
+    with pytest.raises(UsageError, match="'b' is not an option"):
+        load_raw(f"{folder}:resolution=4,b")
+    for text in (f"{tmp_path}/none:resolution=4", f"{folder}:fast", r"C:\photos:resolution=4"):
+        with pytest.raises(TableError, match="no file or folder"):
+            load_raw(text)
+    # As on Windows, where a drive comes before a colon.
+    monkeypatch.chdir(tmp_path)
+    folder.rename(tmp_path / "C:photos")
+    assert load_raw("C:photos:resolution=4").task.resolution == 4
+
+
+def test_notes_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mask = np.eye(4, dtype=bool)
+    path = npz(tmp_path, x=X, edges=EDGES, y=Y, train_mask=mask)
+    graph = load_raw(path)
+    assert graph.notes == (
+        "The masks hold 4 splits, of which the first is used; split=1 to split=3 takes another.",
+    )
+    assert graph.notes[0] in caplog.text
+    other = load_raw(f"{path}:split=2")
+    assert isinstance(other, RawGraph)
+    assert other.train is not None
+    assert (other.train.tolist(), other.notes) == ([2], ())
