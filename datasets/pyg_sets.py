@@ -37,6 +37,7 @@ def pyg_set(
     from torch_geometric.data import Data
 
     family, _, member = name.partition("/")
+    family = {each.lower(): each for each in (*sets.__all__, *CLASS_OF)}.get(family.lower(), family)
     if family in CLASS_OF and not member:
         family, member = CLASS_OF[family], family
     if family not in sets.__all__:

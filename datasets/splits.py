@@ -53,22 +53,21 @@ def split(raw: Labelled, seed: int = 0, val: float = 0.2, test: float = 0.0) -> 
             free[part] = False
         parts["train"] = free.nonzero()[:, 0]
     pool = parts["train"]
-    shares = {"test": test, "val": val}
-    counts = {
-        name: max(1, round(share * len(pool)))
-        for name, share in shares.items()
-        if share and name not in parts
-    }
-    order = _stratified(raw, pool, derive_seed(seed, "split"))
-    for name, count in counts.items():
-        parts[name], order = order[:count].sort().values, order[count:]
-    if counts:
-        parts["train"] = order.sort().values
-    return Splits(**parts)
+    order, last = _stratified(raw, pool, derive_seed(seed, "split"))
+    drawn = 0
+    for name, share in (("val", val), ("test", test)):
+        if share and name not in parts:
+            count = min(max(1, round(share * len(pool))), len(order) - last - drawn)
+            parts[name] = order[drawn : drawn + count].sort().values
+            drawn += count
+    return Splits(**parts | {"train": order[drawn:].sort().values})
 
 
-def _stratified(raw: Labelled, pool: Int[Tensor, " _"], seed: int) -> Int[Tensor, " _"]:
-    """The examples in an order of which every beginning has the shares of the whole."""
+def _stratified(raw: Labelled, pool: Int[Tensor, " _"], seed: int) -> tuple[Int[Tensor, " _"], int]:
+    """The examples in an order of which every stretch has the shares of the whole.
+
+    The last of every class come at the end; the second result is how many those are.
+    """
     shuffled = pool[torch.randperm(len(pool), generator=make_generator(seed))]
     labels = shuffled.new_zeros(len(pool)) if raw.regression else raw.labels[shuffled]
     _, place, size = labels.unique(return_inverse=True, return_counts=True)
@@ -77,4 +76,4 @@ def _stratified(raw: Labelled, pool: Int[Tensor, " _"], seed: int) -> Int[Tensor
     rank[by_class] = torch.arange(len(pool)) - (size.cumsum(0) - size)[place[by_class]]
     at = (rank + 0.5) / size[place]
     at[rank == size[place] - 1] = math.inf
-    return shuffled[at.argsort(stable=True)]
+    return shuffled[at.argsort(stable=True)], len(size)

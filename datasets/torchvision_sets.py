@@ -34,7 +34,7 @@ def torchvision_set(
     """Reads a data set of torchvision, and downloads it where it is not on disk.
 
     Args:
-        name: Name of its class, e.g. ``"CIFAR10"``.
+        name: Name of its class, in any case, e.g. ``"CIFAR10"``.
         root: Folder that holds it; by default one in the `cache_folder`.
         resolution: Height and width to fit all images to.
         skip_corrupt: Leaves out images that cannot be read, and says how many.
@@ -47,6 +47,7 @@ def torchvision_set(
     """
     sets = optional_import("torchvision.datasets", extra="vision")
     known = [each for each in sets.__all__ if each not in ("FakeData", "ImageFolder")]
+    name = {each.lower(): each for each in known}.get(name.lower(), name)
     if name not in known:
         raise UnknownNameError.of("data set of torchvision", name, known)
     made = {

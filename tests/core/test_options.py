@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from vitruvius.core.errors import UnknownNameError, UsageError
-from vitruvius.core.options import check_options, split_options
+from vitruvius.core.options import check_options, read_options, split_options
 
 words = st.from_regex(r"[a-z_]{1,8}", fullmatch=True).filter(
     lambda word: word not in ("y", "n", "on", "off", "yes", "no", "null", "true", "false")
@@ -13,6 +13,7 @@ words = st.from_regex(r"[a-z_]{1,8}", fullmatch=True).filter(
 def test_what_is_written_is_read(name: str, options: dict[str, object]) -> None:
     written = ",".join(f"{key}={str(value).lower()}" for key, value in options.items())
     assert split_options(f"{name}:{written}") == (name, options)
+    assert read_options(f"C:{name}", written) == options
 
 
 @pytest.mark.parametrize("text", ["bo:pool", "bo:pool=1,ucb", "bo:=,x"])

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.sparse import csr_array
 from torch_geometric.data import Data, InMemoryDataset
 
-from vitruvius.core.errors import TableError, UsageError
+from vitruvius.core.errors import TableError, UnknownNameError, UsageError
 from vitruvius.datasets.raw_data import RawGraph, RawImages, is_raw, load_raw
 from vitruvius.spaces.gnn.nas_bench_graph import TASKS
 from vitruvius.spaces.task import ImageTask
@@ -93,9 +93,6 @@ def test_saved_graphs_are_not_unpickled(tmp_path: Path) -> None:
     (tmp_path / "data.pt").write_bytes(b"broken")
     with pytest.raises(TableError, match="broken"):
         load_raw(tmp_path / "data.pt")
-    InMemoryDataset.save([data(), data()], str(tmp_path / "data.pt"))
-    with pytest.raises(TableError, match="several graphs"):
-        load_raw(tmp_path / "data.pt")
     torch.save({"x": torch.ones(2)}, tmp_path / "data.pt")
     with pytest.raises(TableError, match="`edge_index`, `y`"):
         load_raw(tmp_path / "data.pt")
@@ -129,7 +126,9 @@ def test_what_is_no_graph_of_torch_geometric(given: object, said: str) -> None:
         ({"y": [0, 1, 1]}, "features of 4 nodes and labels of 3"),
         ({"y": [0, 1, -2, 1]}, "-2"),
         ({"y": [-1, -1, -1, -1]}, "Labels have to be classes"),
-        ({"y": [0.5, 1, 1, 1]}, "float64"),
+        ({"y": [0.0, 1, 1, 0]}, "floats that look like classes: 0, 1"),
+        ({"y": [0.5, np.inf, 1, 1]}, "infinite"),
+        ({"y": [np.nan] * 4}, "none is known"),
         ({"x": np.full((4, 3), np.nan)}, "not finite"),
         ({"x": X[:, :0]}, "no features"),
         ({"x": X[:, 0]}, r"\(4,\)"),
@@ -161,7 +160,7 @@ def test_broken_graphs(tmp_path: Path, changed: dict[str, object], said: str) ->
         ),
         ({"edges": EDGES, "y": Y, "x_indices": [0], "x_indptr": [0, 1], "x_shape": [4]}, "no CSR"),
         ({"accuracy": [1.0]}, "its columns are accuracy"),
-        ({"x_train": np.zeros((2, 4, 4)), "y_train": [0, 1]}, "float64"),
+        ({"x_train": np.full((2, 1, 4, 4), 300.0), "y_train": [0, 1]}, "values from 300 to 300"),
         ({"x_train": np.zeros((2, 9, 9, 9), np.uint8), "y_train": [0, 1]}, r"\(2, 9, 9, 9\)"),
         ({"x_train": np.zeros((2, 4, 4), np.uint8), "y_train": [0]}, "2 images and 1 labels"),
         ({"x_train": np.zeros((2, 4, 4), np.uint8), "y_train": [0, -1]}, "label -1"),
@@ -201,7 +200,8 @@ def test_images_as_arrays(tmp_path: Path, shape: tuple[int, ...]) -> None:
     raw = load_raw(npz(tmp_path, x_train=pixels, y_train=[0, 2, 2], x_test=pixels[:1], y_test=[5]))
     channels = 3 if 3 in shape[1:] else 1
     assert isinstance(raw, RawImages)
-    assert raw.task == ImageTask(classes=2, channels=channels, resolution=8)
+    assert raw.task == ImageTask(classes=3, channels=channels, resolution=8)
+    assert raw.training.task == ImageTask(classes=2, channels=channels, resolution=8)
     first = pixels[0] if shape[1] < 8 else np.moveaxis(pixels[0].reshape(8, 8, -1), 2, 0)
     assert np.array_equal(raw.images[0].numpy(), first.reshape(channels, 8, 8))
 
@@ -210,7 +210,6 @@ def test_folders_of_images(tmp_path: Path) -> None:
     for label, (folder, size) in enumerate([("train/a", (8, 6)), ("train/b", (9, 9))]):
         (tmp_path / folder).mkdir(parents=True)
         Image.new("L", size, 100 * label).save(tmp_path / folder / "1.png")
-    (tmp_path / "val" / "c").mkdir(parents=True)
     raw = load_raw(tmp_path)
     assert isinstance(raw, RawImages)
     assert raw.task == ImageTask(classes=2, channels=1, resolution=6)
@@ -220,9 +219,10 @@ def test_folders_of_images(tmp_path: Path) -> None:
     assert isinstance(colours, RawImages)
     assert colours.images[:, :, 3, 3].tolist() == [[0, 0, 0], [255, 0, 0], [100, 100, 100]]
     assert colours.labels.tolist() == [0, 0, 1]
-    Image.new("I;16", (6, 6)).save(tmp_path / "train" / "a" / "3.png")
-    with pytest.raises(TableError, match="8 bits"):
+    Image.new("F", (6, 6)).save(tmp_path / "train" / "a" / "3.tif")
+    with pytest.raises(TableError, match="16 bits"):
         load_raw(tmp_path)
+    (tmp_path / "train" / "a" / "3.tif").unlink()
     (tmp_path / "train" / "a" / "3.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     with pytest.raises(TableError, match=r"3\.png is no image"):
         load_raw(tmp_path)
@@ -246,22 +246,28 @@ def test_published_graphs(
     for size in ("classes", "features", "nodes", "edges"):
         assert getattr(graph.task, size) == getattr(TASKS[data_set], size), size
     assert (None if graph.train is None else len(graph.train)) == train
+    if train:
+        assert graph.splits is not None
+        assert (len(graph.splits.val), len(graph.splits.test)) == (500, 1000)
 
 
 @pytest.mark.parametrize(
-    ("name", "task", "count"),
+    ("name", "task", "sizes"),
     [
-        ("cifar10_10k", ImageTask(classes=10, channels=3, resolution=32), 10_000),
-        ("fashion_mnist", ImageTask(classes=10, channels=1, resolution=28), 60_000),
-        ("flowers17_16px", ImageTask(classes=17, channels=3, resolution=16), 680),
+        ("cifar10_10k", ImageTask(classes=10, channels=3, resolution=32), (10_000, 0, 1_000)),
+        ("fashion_mnist", ImageTask(classes=10, channels=1, resolution=28), (60_000, 0, 10_000)),
+        ("flowers17_16px", ImageTask(classes=17, channels=3, resolution=16), (680, 340, 340)),
     ],
 )
 def test_published_images(
-    published: Callable[[str], Path], name: str, task: ImageTask, count: int
+    published: Callable[[str], Path], name: str, task: ImageTask, sizes: tuple[int, int, int]
 ) -> None:
     raw = load_raw(published(f"{name}.npz"))
     assert isinstance(raw, RawImages)
-    assert (raw.task, len(raw.images)) == (task, count)
+    assert raw.splits is not None
+    assert (raw.task, len(raw.images)) == (task, sum(sizes))
+    assert tuple(len(part) for part in raw.splits.parts().values()) == sizes
+    assert raw.training.task == task
 
 
 def test_graphs_by_the_names_of_others(tmp_path: Path) -> None:
@@ -310,3 +316,42 @@ def test_a_broken_file_is_told_from_a_refused_one(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(TableError, match="broken"):
         load_raw(path)
+
+
+def test_options_follow_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a:b=c"  # a path may look as if it had options
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (8, 8)).save(folder / name / "0.png")
+    for path in (folder, str(folder)):
+        assert is_raw(path)
+        assert load_raw(path).task.resolution == 8
+    for text in (f"{folder}:resolution=4,skip_corrupt=true", f"{folder}:resolution=4"):
+        assert is_raw(text)
+        assert load_raw(text).task.resolution == 4
+    assert load_raw(f"{folder}:resolution=4", resolution=2).task.resolution == 2
+    with pytest.raises(UnknownNameError, match=r"option of a:b=c 'size'.*Known: resolution, skip"):
+        load_raw(f"{folder}:size=4")
+    with pytest.raises(UsageError, match="'b' is not an option"):
+        load_raw(f"{folder}:resolution=4,b")
+    for text in (f"{tmp_path}/none:resolution=4", f"{folder}:fast", r"C:\photos:resolution=4"):
+        with pytest.raises(TableError, match="no file or folder"):
+            load_raw(text)
+    # As on Windows, where a drive comes before a colon.
+    monkeypatch.chdir(tmp_path)
+    folder.rename(tmp_path / "C:photos")
+    assert load_raw("C:photos:resolution=4").task.resolution == 4
+
+
+def test_notes_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mask = np.eye(4, dtype=bool)
+    path = npz(tmp_path, x=X, edges=EDGES, y=Y, train_mask=mask)
+    graph = load_raw(path)
+    assert graph.notes == (
+        "The masks hold 4 splits, of which the first is used; split=1 to split=3 takes another.",
+    )
+    assert graph.notes[0] in caplog.text
+    other = load_raw(f"{path}:split=2")
+    assert isinstance(other, RawGraph)
+    assert other.train is not None
+    assert (other.train.tolist(), other.notes) == ([2], ())

@@ -201,7 +201,7 @@ def test_batches_of_unseen_classes_know_their_data_set(published: Callable[[str]
     for name in ("cifar10_10k", "fashion_mnist", "flowers17_16px"):
         images = load_raw(published(f"{name}.npz"))
         assert isinstance(images, RawImages)
-        sets.append(images)
+        sets.append(images.training)
     encoder = train_image_encoder([classes(each, range(0, 17, 2)) for each in sets], steps=40)
     held = [classes(each, range(1, 17, 2)) for each in sets]
     embedded = [batches(encoder, each, 0) for each in held]
