@@ -56,7 +56,11 @@ def count_module(module: nn.Module, shape: tuple[int, ...]) -> Counts:
 
 @lru_cache(maxsize=10_000)
 def count(
-    build: Callable[..., nn.Module], width: int, out: int, stride: int, sides: tuple[int, ...]
+    build: Callable[..., nn.Module] | Operation,
+    width: int,
+    out: int,
+    stride: int,
+    sides: tuple[int, ...],
 ) -> Counts:
     """Counts a block, once per process for each of its sizes.
 

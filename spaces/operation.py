@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from ..core.errors import UsageError
-from .variable import ROLES, Role
+from .variable import Role
 
 __all__ = ["Operation", "all_operations", "name_with", "operation"]
 
@@ -27,7 +27,7 @@ class Operation:
             where it gives nothing but zeros.
 
     Raises:
-        UsageError: For a name that is no word, or an unknown role.
+        UsageError: For a name that is no word.
 
     Example:
         >>> conv = Operation("conv", lambda width, out, stride: nn.Conv2d(width, out, 1, stride))
@@ -44,11 +44,6 @@ class Operation:
             raise UsageError(
                 f"{self.name!r} cannot name an operation.",
                 "Use a word of letters, digits and '_', e.g. sep_conv_7x7.",
-            )
-        if self.role not in ROLES:
-            raise UsageError(
-                f"The operation {self.name!r} has the unknown role {self.role!r}.",
-                f"Use one of {', '.join(ROLES)}.",
             )
 
 

@@ -15,7 +15,7 @@ from .blocks import FactorizedReduction, ReLUConvolution
 
 __all__ = ["AuxiliaryHead", "PairedCell", "PairedNetwork"]
 
-Halves = Sequence[Sequence[tuple[int, int]]]
+Halves = Sequence[Sequence[Sequence[int]]]
 
 
 class PairedCell(nn.Module):

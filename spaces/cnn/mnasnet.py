@@ -94,9 +94,9 @@ class MnasNet(Space):
     inputs, outputs = (0,), (BLOCKS + 1,)
     variables = tuple(variable for block in range(BLOCKS) for variable in _block_variables(block))
     # MobileNetV2's.
-    filters: tuple[float, ...] = (16, 24, 32, 64, 96, 160, 320)
+    filters: tuple[float | int, ...] = (16, 24, 32, 64, 96, 160, 320)
 
-    def __init__(self, *, width: float = 1.0, stem_stride: int = 2) -> None:
+    def __init__(self, *, width: float | int = 1.0, stem_stride: int = 2) -> None:
         if width < 0.25 or stem_stride not in (1, 2):
             raise UsageError(
                 "A network has a width of at least 0.25 and a stem of stride 1 or 2, got "
@@ -225,7 +225,7 @@ class MnasNet(Space):
         head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, task.classes)
         return nn.Sequential(*layers, _convolved(width, features, 1, 1), *head)
 
-    def _channels(self, filters: float) -> int:
+    def _channels(self, filters: float | int) -> int:
         return int(filters * self.width + 0.5)
 
     def _widths(self, block: int) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
 
 import torch.nn.functional as F
 from jaxtyping import Bool, Int
@@ -99,7 +98,7 @@ class NASNet(PairedCellSpace):
         operations: Sequence[Operation] = OPERATIONS,
         cells: int = 6,
         width: int = 32,
-        stem: Literal["cifar", "imagenet"] = "cifar",
+        stem: str = "cifar",
         auxiliary: bool = False,
     ) -> None:
         if cells < 1 or width < 8:

@@ -133,7 +133,7 @@ def test_sizes_are_checked() -> None:
         with pytest.raises(UsageError, match="8 channels"):
             NASNet(**wrong)
     with pytest.raises(UsageError, match="no stem 'large'"):
-        NASNet(stem="large")  # type: ignore[arg-type]
+        NASNet(stem="large")
 
 
 @pytest.mark.slow
