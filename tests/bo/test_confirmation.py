@@ -1,7 +1,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
 import torch
 
 from vitruvius.bo.problem import Problem
