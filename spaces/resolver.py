@@ -24,6 +24,7 @@ SPACES = Registry(
         "nasbench101": "spaces.cnn.nasbench101:NASBench101",
         "darts": "spaces.cnn.darts:DARTS",
         "nas-bench-graph": "spaces.gnn.nas_bench_graph:NASBenchGraph",
+        "autognn": "spaces.gnn.autognn:AutoGNN",
         "resnet-pooling": "spaces.cnn.resnet_pooling:ResNetPooling",
         "resnet-size": "spaces.cnn.resnet_size:ResNetSize",
         "transnas101-micro": "spaces.cnn.transnas101_micro:TransNAS101Micro",
