@@ -127,7 +127,7 @@ def decode(
         UsageError: Where one cannot be read, or none.
         OutputError: Where the cache cannot be written.
     """
-    if resolution is not None and (type(resolution) is not int or resolution < 1):
+    if resolution is not None and resolution < 1:
         raise UsageError(
             f"`resolution` is a side in pixels, got {resolution!r}.", "Write resolution=32."
         )

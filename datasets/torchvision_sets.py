@@ -13,7 +13,6 @@ from PIL import Image
 
 from ..core.errors import TableError, UnknownNameError, UsageError
 from ..core.optional import optional_import
-from .arrays import flag
 from .image_cache import Source, cache_folder, decode
 from .labelled import Splits
 from .raw_images import RawImages
@@ -65,7 +64,7 @@ def torchvision_set(
         sources += [
             Source(f"{part}/{place}", partial(_image, data, place)) for place in range(len(targets))
         ]
-    decoded = decode(sources, resolution, skip_corrupt=flag(skip_corrupt, "skip_corrupt"))
+    decoded = decode(sources, resolution, skip_corrupt=skip_corrupt)
     kept = [parts[place] for place in decoded.kept]
     names = getattr(next(iter(made.values())), "classes", None) or ()
     return RawImages(

@@ -15,7 +15,7 @@ def images(labels: list[int] | torch.Tensor) -> RawImages:
 
 
 def parts(train: list[int], val: list[int], test: list[int] | None = None) -> Splits:
-    return Splits(torch.tensor(train), torch.tensor(val), torch.tensor(test or []).long())
+    return Splits(*(torch.tensor(part).long() for part in (train, val, test or [])))
 
 
 def test_what_is_well_gives_no_notes() -> None:
