@@ -8,9 +8,10 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -30,7 +31,8 @@ from .decoding import Header, header, pixels
 __all__ = ["Decoded", "Source", "cache_folder", "decode"]
 
 CACHE = "VITRUVIUS_CACHE"
-PIXELS, META = "pixels.bin", "meta.json"
+PIXELS, META, UNFINISHED = "pixels.bin", "meta.json", ".unfinished-"
+DAY = 24 * 60 * 60  # seconds
 # Of the format; with another, old entries are not found.
 VERSION = 1
 # Images that a thread takes at once, threads, and from how many images on a bar is shown.
@@ -266,7 +268,8 @@ def _unfinished(folder: Path) -> Iterator[Path]:
     try:
         with writing(folder.parent):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+            _clear(folder.parent)
+            beside = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
             try:
                 yield beside
                 _put(beside, folder)
@@ -276,6 +279,14 @@ def _unfinished(folder: Path) -> Iterator[Path]:
         raise OutputError(
             error.message, f"Choose a folder for decoded images by the variable {CACHE}."
         ) from error
+
+
+def _clear(cache: Path) -> None:
+    """Deletes what processes that were killed a day ago or before left unfinished."""
+    for left in cache.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > DAY:
+                shutil.rmtree(left)
 
 
 def _reserve(file: Path, size: int) -> None:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
@@ -69,6 +70,17 @@ def test_an_interruption_leaves_nothing(entries: Path, monkeypatch: pytest.Monke
             decode(sources(1, 2, 3, 4))
     assert list(entries.iterdir()) == []
     assert decode(sources(1, 2, 3, 4)).images[:, 0, 0, 0].tolist() == [1, 2, 3, 4]
+
+
+def test_what_a_killed_process_left_is_deleted_after_a_day(entries: Path) -> None:
+    for name, age in (("old", 2 * image_cache.DAY), ("new", 0)):
+        left = entries / f"{image_cache.UNFINISHED}{name}"
+        left.mkdir(parents=True)
+        (left / image_cache.PIXELS).write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    decode(sources(1))
+    names = [entry.name for entry in entries.iterdir() if entry.name.startswith(".")]
+    assert names == [f"{image_cache.UNFINISHED}new"]
 
 
 @pytest.mark.parametrize("damage", ["short", "no meta", "broken meta", "empty"])
