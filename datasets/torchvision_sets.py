@@ -13,7 +13,8 @@ from PIL import Image
 
 from ..core.errors import MissingExtraError, TableError, UnknownNameError, UsageError
 from ..core.optional import optional_import
-from .image_cache import Source, cache_folder, decode
+from .cache import cache_folder
+from .image_cache import Source, decode
 from .labelled import Splits
 from .raw_images import RawImages
 
