@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
 
 from ..core.errors import UsageError
 from ..reports import draw, notebook_html, sheet_caption, write_report
 from ..spaces import Architecture
+from .best import best_trials
+from .confirmation import CONFIRMED, as_confirmed
 from .first_failures import commonest
 from .problem import Problem
 from .store import Entry, Run
@@ -23,7 +23,7 @@ from .trial import History, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["THREADS", "SearchResult", "best_trials", "front", "result_of", "summarise"]
+__all__ = ["THREADS", "SearchResult", "result_of", "summarise"]
 
 
 # Threads of torch that an evaluation has, as the run remembers it.
@@ -194,35 +194,6 @@ class SearchResult:
         return {**told, "reason": trial.reason} if trial.reason else told
 
 
-def best_trials(history: History) -> list[Trial]:
-    """Returns the best feasible trial, or with several objectives the feasible front.
-
-    Args:
-        history: All trials.
-    """
-    feasible = [t for t, good in zip(history.ok, history.feasible.tolist(), strict=True) if good]
-    if not feasible:
-        return []
-    scores = history.scores[history.feasible]
-    if not history.problem.multiple:
-        return [feasible[int(scores[:, 0].argmax())]]
-    return [t for t, there in zip(feasible, front(scores).tolist(), strict=True) if there]
-
-
-def front(scores: Float[Tensor, "n M"]) -> Bool[Tensor, " n"]:
-    """Tells which rows no other row dominates.
-
-    Args:
-        scores: More is better in every column.
-
-    Example:
-        >>> front(torch.tensor([[1.0, 2.0], [2.0, 1.0], [1.0, 1.0]])).tolist()
-        [True, True, False]
-    """
-    kept = [not bool(((scores >= row).all(1) & (scores > row).any(1)).any()) for row in scores]
-    return torch.tensor(kept, dtype=torch.bool)
-
-
 def result_of(
     problem: Problem,
     run: Run,
@@ -242,8 +213,8 @@ def result_of(
         ended: Why nothing more was proposed; blank where that is not so.
         mistake: As for `SearchResult`.
     """
-    trials = [entry.trial for entry in entries]
-    best = best_trials(History(problem, trials))
+    trials, missed = as_confirmed([e.trial for e in entries], run.remark(CONFIRMED))
+    best = best_trials(History(problem, [t for t in trials if t.number not in missed]))
     counts = {**summarise(problem, entries), "budget": run.config.budget, "run": run.location}
     if (threads := run.remark(THREADS)) is not None:
         counts[THREADS] = threads
@@ -252,7 +223,7 @@ def result_of(
         trials,
         best,
         {**counts, **more},
-        [*_notes(trials, found=bool(best), ended=ended, mistake=mistake)],
+        [*_notes(trials, found=bool(best), ended=ended, mistake=mistake), *_missed(missed)],
         mistake,
     )
 
@@ -273,6 +244,15 @@ def _notes(trials: Sequence[Trial], *, found: bool, ended: str, mistake: str) ->
         yield ended
     if any(trial.status == "ok" for trial in trials) and not found:
         yield "Nothing that was measured meets the constraints."
+
+
+def _missed(missed: Collection[int]) -> Iterator[str]:
+    if missed:
+        numbers = ", ".join(map(str, sorted(missed)))
+        yield (
+            f"Measured again, {len(missed)} of the best did not meet the constraints with a margin "
+            f"and do not count as feasible: trial {numbers}."
+        )
 
 
 def summarise(problem: Problem, entries: Sequence[Entry]) -> dict[str, Any]:

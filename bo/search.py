@@ -11,13 +11,17 @@ from jaxtyping import Int
 from optuna.pruners import NopPruner
 from torch import Tensor
 
+from ..core.device import resolve_device
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
+from ..evaluators.context import Context
 from ..evaluators.evaluation import Evaluation, Status
 from ..evaluators.returned import numbers
 from ..spaces import ArchitectureLike
+from .best import best_trials
 from .checks import checked
+from .confirmation import CONFIRMED, confirm
 from .executors import Executor, Finished, Task, executor as make_executor
 from .first_failures import ALIKE, FirstFailures
 from .method import Method, ReportingMethod, Scores, ScoringMethod
@@ -25,7 +29,7 @@ from .problem import Problem
 from .progress import Progress, Snapshot, default_progress
 from .proposer import Proposer
 from .pruners import pruner
-from .result import THREADS, SearchResult, best_trials, result_of
+from .result import THREADS, SearchResult, result_of
 from .store import Entry, Run, RunConfig, TrialLog
 from .store.external import ExternalResult
 from .telling import Teller
@@ -81,7 +85,7 @@ class Search:
     ) -> None:
         if run is None:
             config = RunConfig(
-                space=problem.space.name,
+                space=problem.space.text,
                 method=method.name,
                 seed=seed,
                 batch=batch,
@@ -316,6 +320,7 @@ class Search:
                 self._mine.clear()
                 self._cpu += time.process_time() - cpu
                 self._wall += time.monotonic() - wall
+            self._confirm(executor)
             result = self.result()
             if result.mistake:
                 self.log.release(
@@ -350,6 +355,22 @@ class Search:
             ended=self._why_ended(entries),
             mistake=self._mistake(entries),
         )
+
+    def _confirm(self, executor: Executor) -> None:
+        """Measures the best again, where a limit on what is measured with noise says so."""
+        evaluator = self.problem.evaluator
+        if evaluator is None or not evaluator.noisy or getattr(executor, "remote", False):
+            return
+        device = Context(device=str(resolve_device()))
+
+        def measure(row: tuple[int, ...]) -> Mapping[str, float]:
+            return evaluator.measure_again(row, device)
+
+        known = self.log.run.remark(CONFIRMED)
+        trials = [entry.trial for entry in self.log.read()]
+        told = confirm(self.problem, trials, known, measure)
+        if told:
+            self.log.run.note(CONFIRMED, told)
 
     def _note_threads(self) -> None:
         """Keeps with the run how many threads evaluations have."""

@@ -42,7 +42,7 @@ class Checkpoint:
         ([0.5, 0.25], {})
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, int]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, int | float | str]) -> None:
         self.folder, self.settings = folder, dict(settings)
 
     @staticmethod
@@ -97,7 +97,9 @@ class Checkpoint:
         tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
         for i, parameter in enumerate(model.parameters()):
             for name, value in optimizer.state[parameter].items():
-                tensors[f"optimizer.{i}.{name}"] = value
+                # Momentum is None where there is none.
+                if value is not None:
+                    tensors[f"optimizer.{i}.{name}"] = value
         tensors |= {f"more.{name}": value for name, value in (more or {}).items()}
         # Copies, since weights may share memory, which the format does not allow.
         tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["check_options", "read_options", "split_options"]
+__all__ = ["check_options", "read_options", "split_options", "with_options"]
+
+# Between options, and not within a list.
+_BETWEEN = re.compile(r"[,;](?![^\[]*\])")
 
 
 def split_options(text: str) -> tuple[str, dict[str, Any]]:
-    """Parts a name from its options; numbers, true and false are what they look like.
+    """Parts a name from its options; numbers, true, false and lists are what they look like.
 
     Args:
         text: The name, and what follows a colon.
@@ -26,6 +30,8 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
     Example:
         >>> split_options("evolution:population=20,fast=true")
         ('evolution', {'population': 20, 'fast': True})
+        >>> split_options("mobilenetv3:resolutions=[128,160]")
+        ('mobilenetv3', {'resolutions': [128, 160]})
     """
     name, _, written = text.partition(":")
     return name, read_options(name, written)
@@ -46,7 +52,7 @@ def read_options(name: str, written: str) -> dict[str, Any]:
         {'resolution': 32, 'skip_corrupt': True}
     """
     options = {}
-    for option in filter(None, (part.strip() for part in re.split("[,;]", written))):
+    for option in filter(None, (part.strip() for part in _BETWEEN.split(written))):
         key, separator, value = option.partition("=")
         if not separator:
             raise UsageError(
@@ -63,6 +69,27 @@ def read_options(name: str, written: str) -> dict[str, Any]:
                 "Quote text that has marks of YAML.",
             ) from None
     return options
+
+
+def with_options(name: str, options: Mapping[str, Any]) -> str:
+    """Writes a name and its options as `split_options` reads them.
+
+    Args:
+        name: The name.
+        options: Numbers, words, truth values and lists of these.
+
+    Raises:
+        TypeError: For a value that has no such text.
+
+    Example:
+        >>> with_options("evolution", {"population": 20, "fast": True})
+        'evolution:population=20,fast=true'
+    """
+    written = (
+        f"{key}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+        for key, value in options.items()
+    )
+    return ":".join(filter(None, (name, ",".join(written))))
 
 
 def check_options(name: str, options: Iterable[str], factory: Callable[..., Any]) -> None:

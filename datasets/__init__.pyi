@@ -6,6 +6,7 @@ from .raw_data import (
     RawGraphs as RawGraphs,
     RawImages as RawImages,
     RawSeries as RawSeries,
+    data_options as data_options,
     is_raw as is_raw,
     load_raw as load_raw,
 )

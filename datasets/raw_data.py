@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ __all__ = [
     "RawGraphs",
     "RawImages",
     "RawSeries",
+    "data_options",
     "is_raw",
     "load_raw",
 ]
@@ -118,7 +120,7 @@ def load_raw(path: str | Path, **options: Any) -> RawData:
     options = written | options
     named = _named(source)
     name = Path(source).name if named is None else source
-    reader = _reader(Path(source)) if named is None else named
+    reader = named or _reader(Path(source))
     check_options(name, options, reader)
     _check_kinds(name, options)
     try:
@@ -128,6 +130,23 @@ def load_raw(path: str | Path, **options: Any) -> RawData:
     for note in raw.notes:
         _SAY.warning("%s: %s", name, note)
     return raw
+
+
+def data_options(path: str | Path) -> list[str]:
+    """Lists the options that `load_raw` takes for some data.
+
+    Args:
+        path: As for `load_raw`.
+
+    Raises:
+        TableError: For what is missing or of another kind.
+
+    Example:
+        >>> data_options("digits")
+        []
+    """
+    source, _ = _parted(path)
+    return list(inspect.signature(_named(source) or _reader(Path(source))).parameters)
 
 
 def _parted(path: str | Path) -> tuple[str, dict[str, Any]]:

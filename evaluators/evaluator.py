@@ -34,6 +34,8 @@ class Evaluator(ABC):
         batched: Whether `values` looks many architectures up at once, at next to no cost.
         assumed: Those of `metrics` that it was only asked for, so that nobody knows yet whether it
             returns them.
+        noisy: Those of `metrics` that come out a little different each time, so that a limit on
+            them counts as met where it is met when measured again.
         finished: Whether its values are results that its user already has, so that looking at all
             of them spends nothing; a published benchmark stands in for training, and is not.
 
@@ -55,6 +57,7 @@ class Evaluator(ABC):
     fidelities: tuple[int, ...] = ()
     batched: bool = False
     assumed: tuple[str, ...] = ()
+    noisy: tuple[str, ...] = ()
     finished: bool = False
 
     def __init__(
@@ -139,6 +142,23 @@ class Evaluator(ABC):
             NotImplementedError: Where it is not `batched`.
         """
         return self.values(x, fidelity)
+
+    def measure_again(
+        self, architecture: ArchitectureLike, context: Context | None = None
+    ) -> dict[str, float]:
+        """Measures the `noisy` metrics afresh.
+
+        Args:
+            architecture: As for `evaluate`.
+            context: As for `evaluate`.
+
+        Returns:
+            Their values, and maybe others that were measured with them; what could not be measured
+            is left out.
+        """
+        if not self.noisy:
+            return {}
+        return self.evaluate(architecture, context=context).metrics
 
     def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
         """Computes those of `metrics` that need no label.

@@ -65,6 +65,7 @@ class JoinedEvaluator(Evaluator):
         self.fidelities = tuple(sorted({f for each in evaluators for f in each.fidelities}))
         self.batched = all(each.batched for each in evaluators)
         self.assumed = tuple(name for each in evaluators for name in each.assumed)
+        self.noisy = tuple(name for each in evaluators for name in each.noisy)
         self.finished = all(each.finished for each in evaluators)
 
     @property
@@ -90,6 +91,14 @@ class JoinedEvaluator(Evaluator):
         for each in self.evaluators:
             found |= each.label(x, fidelity if fidelity in each.fidelities else None)
         return found
+
+    def measure_again(
+        self, architecture: ArchitectureLike, context: Context | None = None
+    ) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        for each in self.evaluators:
+            metrics |= each.measure_again(architecture, context)
+        return metrics
 
     def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}

@@ -7,18 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from ..core.errors import UnknownNameError, UsageError
+from ..core.errors import UnknownNameError
 from ..core.evaluator_config import EvaluatorConfig
 from ..core.frames import KINDS, SUFFIXES, is_table
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
+from ..datasets import is_raw
 from ..spaces import Space
 from .evaluator import Evaluator
-from .function import Function, FunctionEvaluator
+from .function import Function, FunctionEvaluator, metrics_named
+from .hardware.resolver import MEASURES
 from .joined import JoinedEvaluator
 from .reference import is_reference, referenced
 from .tables.metric_terms import table_options
+from .training import TrainingEvaluator
 
 __all__ = [
     "EVALUATORS",
@@ -99,6 +102,11 @@ def evaluator(
                                    are metrics, which holds the architectures, with
                                    ``tables=a.npz+b.npz`` what to join to it, and with
                                    ``decimal=,`` the decimal mark where the file leaves it open
+    ``./photos``, ``digits``       raw data: candidates are trained on them; see `TrainingEvaluator`
+                                   for options such as ``./photos:epochs=30,batch=128``
+    ``latency``, ``peak_memory``   measured on this machine, see `vitruvius.evaluators.hardware`;
+                                   options such as ``latency:runtime=onnx,batch=8``. Beside raw
+                                   data they need not be given: naming the metric is enough
     ``train.py:evaluate``          a function, an `Evaluator`, or a subclass of it in a file; what
                                    follows another colon are arguments by keyword
     ``package.module:Trainer``     the same in a module
@@ -124,9 +132,20 @@ def evaluator(
         >>> evaluator(space("nas-bench-graph"), "cora").task.classes
         7
     """
-    return join(
-        [_one(space, each, architecture_column, metrics, tables, named) for each in listed(source)]
-    )
+    sources = listed(source)
+    made = [
+        _one(space, each, architecture_column, metrics, tables, named)
+        for each in sources
+        if not _is_measure(each)
+    ]
+    bound = space.for_task(made[0].task) if made else space
+    made += [_one(bound, each, "", "", (), named) for each in sources if _is_measure(each)]
+    # Whoever trains networks has them, so that what is asked of them can be measured too.
+    if any(isinstance(each, TrainingEvaluator) for each in made):
+        known = {name for each in made for name in each.metrics}
+        asked = [name for name in metrics_named(space, named) if name not in known]
+        made += [MEASURES.get(name)(bound) for name in asked if name in MEASURES]
+    return join(made)
 
 
 def listed(source: EvaluatorLike | Sequence[EvaluatorLike]) -> list[EvaluatorLike]:
@@ -182,6 +201,11 @@ def parse_evaluator(
         'analog'
     """
     text = str(text)
+    data, given_options = _parted(text)
+    if data not in data_sets(space.name) and is_raw(data):
+        options = split_options(f":{given_options}")[1]
+        there = Path(data).exists()
+        return EvaluatorConfig(source=str(Path(data).resolve()) if there else data, options=options)
     of_table = _OF_TABLE.fullmatch(text)
     if of_table or is_table(text):
         given: dict[str, Any] = {COLUMN: architecture_column}
@@ -192,8 +216,8 @@ def parse_evaluator(
         file = of_table["file"] if of_table else text
         return EvaluatorConfig(source=str(Path(file).resolve()), options=options)
     options = {}
-    if match := _WITH_OPTIONS.fullmatch(text):
-        text, options = match["source"], split_options(f":{match['options']}")[1]
+    if given_options:
+        text, options = data, split_options(f":{given_options}")[1]
     if is_reference(text):
         home, _, name = text.rpartition(":")
         text = f"{Path(home).resolve()}:{name}" if home.endswith(".py") else text
@@ -238,7 +262,7 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
 
     Raises:
         UnknownNameError: As for `evaluator`.
-        UsageError: For raw data.
+        UsageError: For raw data that no training can start on.
         TableError: As for `evaluator`.
         MissingExtraError: As for `evaluator`.
     """
@@ -249,6 +273,12 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             return kind.load(source, **options)
     if is_reference(source):
         return referenced(space, source, named, options)
+    if source in MEASURES:
+        measure = MEASURES.get(source)
+        check_options(source, options, measure)
+        return measure(space, **options)
+    if is_raw(source):
+        return TrainingEvaluator.of_text(space, source, options)
     path = Path(source)
     if not (path.is_file() or path.suffix or len(path.parts) > 1):
         raise UnknownNameError.of(
@@ -256,13 +286,6 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
             source,
             data_sets(space.name),
             f"Or give the path of a table ({', '.join(KINDS)}), or FILE.py:NAME.",
-        )
-    from ..datasets.raw_data import is_raw
-
-    if is_raw(path):
-        raise UsageError(
-            f"{path.name} is raw data, which tells nothing of architectures.",
-            f"To count for it: --task {path.name}. Labels need a table or FILE.py:NAME.",
         )
     from .tables.user_table import UserTable
 
@@ -274,6 +297,17 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
         metrics=options.get("metrics", ""),
         decimal=options.get("decimal", ""),
     )
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """What stands before options, and these; a path may have colons of its own."""
+    match = None if Path(text).exists() else _WITH_OPTIONS.fullmatch(text)
+    return (match["source"], match["options"]) if match else (text, "")
+
+
+def _is_measure(source: EvaluatorLike) -> bool:
+    name = source.source if isinstance(source, EvaluatorConfig) else source
+    return isinstance(name, str) and _parted(name)[0] in MEASURES
 
 
 def _one(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from ..core.errors import UnknownNameError
+from ..core.errors import UnknownNameError, UsageError
+from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
 from .architecture import Architecture
@@ -21,7 +22,14 @@ SPACES = Registry(
     {
         "nasbench201": "spaces.cnn.nasbench201:NASBench201",
         "nasbench101": "spaces.cnn.nasbench101:NASBench101",
+        "darts": "spaces.cnn.darts:DARTS",
         "nas-bench-graph": "spaces.gnn.nas_bench_graph:NASBenchGraph",
+        "autognn": "spaces.gnn.autognn:AutoGNN",
+        "resnet-pooling": "spaces.cnn.resnet_pooling:ResNetPooling",
+        "resnet-size": "spaces.cnn.resnet_size:ResNetSize",
+        "transnas101-micro": "spaces.cnn.transnas101_micro:TransNAS101Micro",
+        "mnasnet": "spaces.cnn.mnasnet:MnasNet",
+        "nasnet": "spaces.cnn.nasnet:NASNet",
         "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
     },
 )
@@ -39,10 +47,12 @@ def space(name: str) -> Space:
 
     Args:
         name: One of `names`, or the path of a YAML file that declares one (see `DeclaredSpace`);
-            the files that ship are found by their bare name, e.g. ``"toy_recipe.yaml"``.
+            the files that ship are found by their bare name, e.g. ``"toy_recipe.yaml"``. Options
+            of a space follow a colon, e.g. ``"nasbench201:cells=1,width=8"``.
 
     Raises:
-        UnknownNameError: Where there is no such space.
+        UnknownNameError: Where there is no such space, or it has no such option.
+        UsageError: For an option that is out of range.
 
     Example:
         >>> space("nasbench201").architecture_count
@@ -62,9 +72,14 @@ def from_json(data: Mapping[str, str]) -> Architecture:
 
 
 @cache
-def _named(name: str) -> Space:
-    found: Space = SPACES.get(name, "Or give the path of a YAML file.")()
-    return found
+def _named(text: str) -> Space:
+    name, options = split_options(text)
+    kind: Callable[..., Space] = SPACES.get(name, "Or give the path of a YAML file.")
+    check_options(name, options, kind)
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise UsageError(f"An option of {text!r} is of the wrong type: {error}.", "") from None
 
 
 def _declared(path: Path) -> Space:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Int, Shaped
 from torch import Tensor, nn
 
 from ..core.errors import ArchitectureError, UsageError
+from ..core.options import with_options
 from ..core.seeding import Seed, make_generator
 from .architecture import Architecture
 from .dag import DAG
@@ -57,6 +58,27 @@ class Space(ABC):
     skeleton: tuple[tuple[int, int], ...] = ()
     task: Task = Task()
     buildable: bool = True
+    _options: Mapping[str, object]
+
+    def __new__(cls, *_: object, **options: object) -> Space:
+        made = super().__new__(cls)
+        made._options = options
+        return made
+
+    @property
+    def text(self) -> str:
+        """Text of which `vitruvius.spaces.space` makes it again: its name, and its options.
+
+        Example:
+            >>> from vitruvius.spaces import space
+            >>> space("mobilenetv3:resolutions=[128,160]").text
+            'mobilenetv3:resolutions=[128,160]'
+        """
+        try:
+            return with_options(self.name, self._options)
+        # Made of objects that have no text, so that only Python can make it.
+        except TypeError:
+            return self.name
 
     # -- what a space must say ------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def finished_trials(space: Space, run: str | Path, storage: str | None = None) -
     """
     opened = Run.open(run, storage, writable=False)
     config = opened.config
-    if config.space != space.name:
+    if config.space.partition(":")[0] != space.name:
         raise UsageError(
             f"{run} is a run on {config.space}, not {space.name}.", "Give runs on the same space."
         )

@@ -149,7 +149,7 @@ def spend_labels(
     problem = _problem(evaluator, metrics)
     design = Design(n=n, draw=seed, exclude=exclude)
     config = RunConfig(
-        space=space.name,
+        space=space.text,
         evaluators=how.configs or (EvaluatorConfig(source=""),),
         task=how.task,
         maximize=_named(evaluator.metrics, metrics, "higher"),

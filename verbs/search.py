@@ -240,7 +240,7 @@ def new_search(
         tables=tables,
     )
     config = RunConfig(
-        space=found.name,
+        space=found.text,
         declaration=_declaration(space),
         evaluators=configs,
         task=str(found.task) if task else "",
@@ -499,7 +499,7 @@ def _method(config: RunConfig, given: str | Method | None, space: Space) -> Meth
 def _space(config: RunConfig) -> Space:
     if config.declaration is not None:
         return DeclaredSpace(config.declaration)
-    if config.space not in names():
+    if config.space.partition(":")[0] not in names():
         raise UsageError(
             f"The run searches {config.space}, which only Python has.",
             "Resume it from Python, with the same `space`.",

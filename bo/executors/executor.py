@@ -78,7 +78,8 @@ class Executor(Protocol):
             more, so that what it claims is evaluated.
         report: Takes intermediate values of what runs; set by whoever submits.
 
-    One that knows how many threads of torch an evaluation has says so as `threads`.
+    One that knows how many threads of torch an evaluation has says so as `threads`; one that runs
+    evaluations on other machines has a true `remote`.
     """
 
     report: Report

@@ -54,6 +54,9 @@ class RayExecutor:
         MissingExtraError: Where Ray is not installed.
     """
 
+    # Evaluations may run on other machines than this one.
+    remote = True
+
     def __init__(
         self,
         evaluator: Evaluator,

@@ -13,6 +13,8 @@ from ..literals import Call, integers, read_literal
 __all__ = ["read_foreign"]
 
 EDGES = 6
+# Order of the benchmark's operations.
+NATIVE = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 # Order of NASLib's operations (`naslib/search_spaces/nasbench201/conversions.py`).
 NASLIB = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 # Place in the native order of NASLib's edges: 1-2, 1-3, 1-4, 2-3, 2-4, 3-4.
@@ -26,7 +28,7 @@ def read_foreign(text: str, operations: Sequence[str]) -> str | tuple[int, ...] 
     Args:
         text: What AutoDL's ``Structure`` prints, or its nested tuples; an index of NAS-Bench-201
             and NATS-Bench; NASLib's six numbers; the six operations in the native order.
-        operations: In the order of the benchmark.
+        operations: Names of the space's, in its order.
 
     Returns:
         The native string in it, or the choices; None where it is no such notation.
@@ -44,7 +46,7 @@ def read_foreign(text: str, operations: Sequence[str]) -> str | tuple[int, ...] 
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        return _of_index(value, len(operations))
+        return tuple(_index(NATIVE[code], operations) for code in _of_index(value))
     if not isinstance(value, list | tuple):
         return None
     names = _flat(value)
@@ -57,7 +59,7 @@ def read_foreign(text: str, operations: Sequence[str]) -> str | tuple[int, ...] 
         raise ValueError(f"NASLib writes {EDGES} numbers of 0 to {len(NASLIB) - 1}, got {numbers}")
     row = [0] * EDGES
     for place, number in zip(NASLIB_EDGES, numbers, strict=True):
-        row[place] = operations.index(NASLIB[number])
+        row[place] = _index(NASLIB[number], operations)
     return tuple(row)
 
 
@@ -76,7 +78,8 @@ def _flat(value: Any) -> list[Any]:
     return [entry for part in value for entry in _flat(part)]
 
 
-def _of_index(index: int, size: int) -> tuple[int, ...]:
+def _of_index(index: int) -> tuple[int, ...]:
+    size = len(NATIVE)
     order = _order(size**EDGES)
     if not 0 <= index < len(order):
         raise ValueError(f"the benchmark's indices are 0 to {len(order) - 1}, got {index}")

@@ -19,6 +19,7 @@ from ..task import ImageTask, Task
 from ..variable import Variable
 from ._image import image_task
 from ._mobilenetv3_notations import row_of_settings
+from .blocks import InvertedResidual, convolution
 
 __all__ = ["MobileNetV3"]
 
@@ -240,9 +241,9 @@ class MobileNetV3(Space):
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         task = image_task(task)
         layers: list[nn.Module] = [
-            _convolution(task.channels, STEM, 3, 2),
+            convolution(task.channels, STEM, 3, 2),
             nn.Hardswish(),
-            _Block(STEM, STEM, STEM, 3, 1, nn.ReLU, squeezed=None),
+            InvertedResidual(STEM, STEM, STEM, 3, 1, nn.ReLU, squeezed=None),
         ]
         width = STEM
         for u, unit in enumerate(_blocks(row)):
@@ -251,11 +252,13 @@ class MobileNetV3(Space):
                 hidden = divisible(width * ratio)
                 squeezed = divisible(hidden // 4) if SQUEEZED[u] else None
                 layers.append(
-                    _Block(width, hidden, WIDTHS[u], kernel, stride, ACTIVATIONS[u], squeezed)
+                    InvertedResidual(
+                        width, hidden, WIDTHS[u], kernel, stride, ACTIVATIONS[u], squeezed
+                    )
                 )
                 width = WIDTHS[u]
         layers += [
-            _convolution(width, FINAL, 1),
+            convolution(width, FINAL, 1),
             nn.Hardswish(),
             nn.AdaptiveAvgPool2d(1),
             nn.Conv2d(FINAL, FEATURES, 1, bias=False),
@@ -310,56 +313,3 @@ def _blocks(row: Sequence[int]) -> list[list[tuple[int, int]]]:
         filled = [(KERNELS[kernel], EXPANSIONS[ratio]) for kernel, ratio in pairs]
         units.append(filled[: DEPTHS[depth]])
     return units
-
-
-def _convolution(
-    width: int, out: int, kernel: int, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width, out, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(out),
-    )
-
-
-class _SqueezeExcitation(nn.Module):
-    def __init__(self, width: int, squeezed: int) -> None:
-        super().__init__()
-        self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(width, squeezed, 1),
-            nn.ReLU(),
-            nn.Conv2d(squeezed, width, 1),
-            nn.Hardsigmoid(),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.gate(x)
-
-
-class _Block(nn.Module):
-    """Inverted residual block: expansion, depthwise convolution, gate, projection."""
-
-    def __init__(
-        self,
-        width: int,
-        hidden: int,
-        out: int,
-        kernel: int,
-        stride: int,
-        activation: type[nn.Module],
-        squeezed: int | None,
-    ) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        if hidden != width:
-            layers += [_convolution(width, hidden, 1), activation()]
-        layers += [_convolution(hidden, hidden, kernel, stride, hidden), activation()]
-        if squeezed is not None:
-            layers.append(_SqueezeExcitation(hidden, squeezed))
-        layers.append(_convolution(hidden, out, 1))
-        self.layers = nn.Sequential(*layers)
-        self.residual = stride == 1 and width == out
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x)
-        return x + out if self.residual else out

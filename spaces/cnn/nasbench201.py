@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ...core.errors import UsageError
+from ..counts import count
+from ..operation import Operation, all_operations, name_with
 from ..space import Space
 from ..task import ImageTask, Task
-from ..variable import Role, Variable
+from ..variable import Variable
 from ._image import image_task
 from ._nasbench201_notations import read_foreign
+from .blocks import Pooling, ReLUConvolution, Zero, skip
 
-__all__ = ["NASBench201"]
+__all__ = ["OPERATIONS", "NASBench201"]
 
-OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-ROLES: tuple[Role, ...] = ("absent", "identity", "op", "op", "op")
-NONE, SKIP = 0, 1
-KERNELS = {2: 1, 3: 3}
+OPERATIONS = (
+    Operation("none", Zero, "absent"),
+    Operation("skip_connect", skip, "identity"),
+    Operation("nor_conv_1x1", partial(ReLUConvolution, kernel=1)),
+    Operation("nor_conv_3x3", partial(ReLUConvolution, kernel=3)),
+    Operation("avg_pool_3x3", partial(Pooling, kind="avg")),
+)
 # Order of the native string: the edges into node 1, then into node 2, then into node 3.
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-# Three stages of five cells, with a residual block that halves the resolution between them.
-WIDTHS, CELLS = (16, 32, 64), 5
+# Stages, each of twice the channels of the one before; a residual block that halves the resolution
+# stands between them.
+STAGES = 3
 
 
 class NASBench201(Space):
@@ -37,6 +45,14 @@ class NASBench201(Space):
     Read, too, are AutoDL's ``Structure(4 nodes with …)`` and its nested tuples, the index of
     NAS-Bench-201 and NATS-Bench, NASLib's six numbers, and a list of the six operations.
 
+    Args:
+        width: Channels of the first stage; the benchmark's networks have 16.
+        cells: Cells in each of the three stages; the benchmark's networks have 5.
+        operations: What an edge can do; the five of the paper and your own (see `operation`).
+
+    Raises:
+        UsageError: For a size below 1.
+
     Example:
         >>> cells = NASBench201()
         >>> cells.to_string((3, 3, 3, 1, 3, 2))
@@ -47,11 +63,32 @@ class NASBench201(Space):
     task = ImageTask()
     nodes = ("input", "sum 1", "sum 2", "output")
     inputs, outputs = (0,), (3,)
-    variables = tuple(Variable(f"op_{i}_{j}", OPERATIONS, "op", (i, j), ROLES) for i, j in EDGES)
+
+    def __init__(
+        self,
+        *,
+        width: int = 16,
+        cells: int = 5,
+        operations: Sequence[Operation] = OPERATIONS,
+    ) -> None:
+        if min(width, cells) < 1:
+            raise UsageError(
+                f"A network needs a width and cells of at least 1, got {width} and {cells}.",
+                "The benchmark's have width=16, cells=5.",
+            )
+        self.cells = cells
+        self.widths = tuple(width << stage for stage in range(STAGES))
+        self.operations = all_operations(operations, OPERATIONS)
+        self.name = name_with(type(self).name, self.operations, OPERATIONS)
+        self._names = tuple(each.name for each in self.operations)
+        roles = tuple(each.role for each in self.operations)
+        self.variables = tuple(
+            Variable(f"op_{i}_{j}", self._names, "op", (i, j), roles) for i, j in EDGES
+        )
 
     @property
     def architecture_count(self) -> int:
-        return 6466
+        return self._classes
 
     def canonical(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B V"]:
         return self._representatives[torch.from_numpy(self.codes(x))]
@@ -59,7 +96,7 @@ class NASBench201(Space):
     def to_string(self, row: Sequence[int]) -> str:
         groups = [
             "".join(
-                f"|{OPERATIONS[index]}~{i}"
+                f"|{self._names[index]}~{i}"
                 for (i, j), index in zip(EDGES, row, strict=True)
                 if j == node
             )
@@ -70,7 +107,7 @@ class NASBench201(Space):
     def from_string(self, text: str) -> tuple[int, ...]:
         if not text.lstrip().startswith("|"):
             try:
-                foreign = read_foreign(text, OPERATIONS)
+                foreign = read_foreign(text, self._names)
             except ValueError as error:
                 raise self.unreadable(text, str(error)) from None
             if isinstance(foreign, tuple):
@@ -86,26 +123,24 @@ class NASBench201(Space):
                 raise self.unreadable(text, f"node {node} takes {node} edges, got {len(edges)}")
             for source, edge in enumerate(edges):
                 operation, _, origin = edge.partition("~")
-                if operation not in OPERATIONS:
+                if operation not in self._names:
                     raise self.unreadable(text, f"there is no operation {operation!r}")
                 if origin != str(source):
                     raise self.unreadable(
                         text, f"edge {source} of node {node} must come from node {source}"
                     )
-                row.append(OPERATIONS.index(operation))
+                row.append(self._names.index(operation))
         return tuple(row)
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         task = image_task(task or self.task)
-        kernels = torch.tensor([0, 0, 1, 9, 0], dtype=torch.float64)
-        is_conv = torch.tensor([False, False, True, True, False])
-        taps, convs = kernels[x].sum(1), is_conv[x].double().sum(1)
-        size = float(task.resolution**2)
-        width = WIDTHS[0]
+        resolution = task.resolution
+        size = float(resolution**2)
+        width = self.widths[0]
         # Stem: a 3x3 convolution and its batch normalisation.
         params = torch.full((len(x),), 9.0 * task.channels * width + 2 * width).double()
         macs = torch.full((len(x),), 9.0 * task.channels * width * size).double()
-        for stage, out in enumerate(WIDTHS):
+        for stage, out in enumerate(self.widths):
             if stage:
                 resolution = (task.resolution - 1) // 2**stage + 1
                 size = float(resolution**2)
@@ -114,24 +149,27 @@ class NASBench201(Space):
                 params += block + 2 * out + 2 * out
                 macs += block * size
                 width = out
-            params += CELLS * (taps * width * width + convs * 2 * width)
-            macs += CELLS * taps * width * width * size
+            table = self._table(width, resolution)
+            params += self.cells * table[:, 0][x].sum(1)
+            macs += self.cells * table[:, 1][x].sum(1)
         params += 2 * width + width * task.classes + task.classes
         macs += width * task.classes
-        depth = 1 + CELLS * len(WIDTHS) * self._cell_depth(x) + 2 * (len(WIDTHS) - 1) + 1
+        weight = table[:, 2][x]
+        depth = 1 + self.cells * STAGES * self._cell_depth(x, weight) + 2 * (STAGES - 1) + 1
         return {"params": params, "macs": macs, "depth": depth}
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         task = image_task(task)
         layers: list[nn.Module] = [
-            nn.Conv2d(task.channels, WIDTHS[0], 3, padding=1, bias=False),
-            nn.BatchNorm2d(WIDTHS[0]),
+            nn.Conv2d(task.channels, self.widths[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(self.widths[0]),
         ]
-        width = WIDTHS[0]
-        for out in WIDTHS:
+        chosen = [self.operations[index] for index in row]
+        width = self.widths[0]
+        for out in self.widths:
             if out != width:
                 layers.append(_Reduction(width, out))
-            layers += [_Cell(row, out) for _ in range(CELLS)]
+            layers += [_Cell(chosen, out) for _ in range(self.cells)]
             width = out
         layers += [
             nn.BatchNorm2d(width),
@@ -143,21 +181,34 @@ class NASBench201(Space):
         return nn.Sequential(*layers)
 
     @cached_property
+    def _classes(self) -> int:
+        return len(self._representatives.unique(dim=0))
+
+    @cached_property
     def _representatives(self) -> Int[Tensor, "A V"]:
         """Canonical row of every cell: the first cell whose output is the same expression."""
         rows = self.decode(torch.arange(self.encoding_count)).tolist()
         first: dict[str, int] = {}
-        owner = [first.setdefault(_expression(row), code) for code, row in enumerate(rows)]
+        owner = [
+            first.setdefault(_expression([self.operations[index] for index in row]), code)
+            for code, row in enumerate(rows)
+        ]
         return self.decode(torch.tensor(owner))
 
-    def _cell_depth(self, x: Int[Tensor, "B V"]) -> Tensor:
-        """Convolutions on the longest path from the cell's input to its output."""
-        weight = torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
-        blocked = -torch.inf
+    def _table(self, width: int, resolution: int) -> Float[Tensor, "C 3"]:
+        """Parameters, multiply-adds and depth of every operation."""
+        counts = [count(each, width, width, 1, (resolution,) * 2)[:3] for each in self.operations]
+        return torch.tensor(counts, dtype=torch.float64)
+
+    def _cell_depth(
+        self, x: Int[Tensor, "B V"], weight: Float[Tensor, "B V"]
+    ) -> Float[Tensor, " B"]:
+        """Weighted layers on the longest path from the cell's input to its output."""
+        absent = torch.tensor([each.role == "absent" for each in self.operations])
         best = [torch.zeros(len(x), dtype=torch.float64)]
         for node in (1, 2, 3):
             arriving = [
-                torch.where(x[:, k] == NONE, blocked, best[i] + weight[x[:, k]])
+                torch.where(absent[x[:, k]], -torch.inf, best[i] + weight[:, k])
                 for k, (i, j) in enumerate(EDGES)
                 if j == node
             ]
@@ -165,7 +216,7 @@ class NASBench201(Space):
         return best[3].clamp(min=0)
 
 
-def _expression(row: Sequence[int]) -> str:
+def _expression(chosen: Sequence[Operation]) -> str:
     """Writes what the output node computes, by the rules behind the published 6,466 classes.
 
     A skip connection stands for its source; ``none``, and any operation on a node that is
@@ -174,45 +225,25 @@ def _expression(row: Sequence[int]) -> str:
     values = ["0"]
     for node in (1, 2, 3):
         terms = []
-        for (i, j), operation in zip(EDGES, row, strict=True):
+        for (i, j), operation in zip(EDGES, chosen, strict=True):
             if j != node:
                 continue
-            if operation == NONE or values[i] == "#":
+            if operation.role == "absent" or values[i] == "#":
                 terms.append("#")
-            elif operation == SKIP:
+            elif operation.role == "identity":
                 terms.append(values[i])
             else:
-                terms.append(f"({values[i]})@{OPERATIONS[operation]}")
+                terms.append(f"({values[i]})@{operation.name}")
         values.append("+".join(sorted(terms)))
     return values[3]
-
-
-class _Zero(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x)
-
-
-def _operation(index: int, width: int) -> nn.Module:
-    if index in KERNELS:
-        kernel = KERNELS[index]
-        return nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(width, width, kernel, padding=kernel // 2, bias=False),
-            nn.BatchNorm2d(width),
-        )
-    if index == SKIP:
-        return nn.Identity()
-    if index == NONE:
-        return _Zero()
-    return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
 
 
 class _Cell(nn.Module):
     """Every node is the sum of its incoming edges' operations."""
 
-    def __init__(self, row: Sequence[int], width: int) -> None:
+    def __init__(self, chosen: Sequence[Operation], width: int) -> None:
         super().__init__()
-        self.operations = nn.ModuleList(_operation(index, width) for index in row)
+        self.operations = nn.ModuleList(each.build(width, width, 1) for each in chosen)
 
     def forward(self, x: Tensor) -> Tensor:
         states = [x]

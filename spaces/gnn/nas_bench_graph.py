@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ...core.errors import UsageError
 from ..dag import DAG
 from ..space import Space
 from ..task import GraphTask, Task
 from ..variable import Role, Variable
+from ._graph import graph_task
 from ._nas_bench_graph_notations import package_form
 
 __all__ = ["TASKS", "NASBenchGraph"]
@@ -217,7 +217,7 @@ class NASBenchGraph(Space):
         return replace(dag, edges=dag.edges | leaves)
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
-        task = _graph_task(task or self.task)
+        task = graph_task(task or self.task)
         operations, parents = _split(self.canonical(x))
         hidden = float(task.hidden)
         params = torch.full((len(x),), NODES * 2 * hidden, dtype=torch.float64)
@@ -254,7 +254,7 @@ class NASBenchGraph(Space):
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         """Builds a module whose ``forward(x, edge_index)`` gives one row of logits per node."""
         operations, parents = _split(self.canonical(torch.tensor([row]))[0])
-        return _Network(operations.tolist(), parents.tolist(), _graph_task(task))
+        return _Network(operations.tolist(), parents.tolist(), graph_task(task))
 
     @cached_property
     def _cases(self) -> tuple[Int[Tensor, " S"], Int[Tensor, "S K 4"]]:
@@ -340,15 +340,6 @@ def _relabellings(parent: dict[int, int]) -> tuple[int, list[tuple[int, ...]]]:
     raise AssertionError("every tree of four nodes is listed")
 
 
-def _graph_task(task: Task) -> GraphTask:
-    if not isinstance(task, GraphTask):
-        raise UsageError(
-            f"A graph network is built for a GraphTask, got {type(task).__name__}.",
-            "Give vitruvius.spaces.GraphTask(features=…, classes=…), or one of TASKS.",
-        )
-    return task
-
-
 def _layer(operation: str, width: int, hidden: int) -> nn.Module:
     from torch_geometric import nn as gnn
 
@@ -389,6 +380,8 @@ class _Network(nn.Module):
             layers.append(_layer(OPERATIONS[operation], widths[parent], hidden))
             widths.append(hidden if operation != SKIP else widths[parent])
         self.layers = nn.ModuleList(layers)
+        # Of what enters a layer; a trainer sets the probability.
+        self.dropout = nn.Dropout(0.0)
         # The table counts a batch normalisation for skips too; theirs stays unused.
         self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in operations)
         joined = sum(widths[leaf] for leaf in self.leaves)
@@ -406,7 +399,7 @@ class _Network(nn.Module):
         for layer, norm, parent, weighted in cells:
             state = states[parent]
             if weighted:
-                plain = isinstance(layer, nn.Linear)
+                plain, state = isinstance(layer, nn.Linear), self.dropout(state)
                 state = layer(state) if plain else layer(state, edge_index)
                 state = norm(state).relu()
             states.append(state)

@@ -11,8 +11,8 @@ import cloudpickle
 import pytest
 import torch
 
+from vitruvius.bo.best import best_trials, front
 from vitruvius.bo.problem import Problem
-from vitruvius.bo.result import best_trials, front
 from vitruvius.bo.search import Search
 from vitruvius.bo.store import Run, RunConfig
 from vitruvius.bo.trial import History, Proposal, Trial

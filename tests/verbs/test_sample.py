@@ -265,10 +265,3 @@ def test_raw_data_in_a_list_is_what_is_counted_for(tmp_path: Path) -> None:
     for data in (path, [str(path)]):
         result = sample("nasbench201", data=data, target="params<=400k", n=1)
         assert "classes=3" in result.summary["task"]
-
-
-def test_raw_data_is_no_evaluator(tmp_path: Path) -> None:
-    path = tmp_path / "images.npz"
-    np.savez(path, images=np.zeros((4, 8, 8), np.uint8), labels=[0, 1, 2, 2])
-    with pytest.raises(UsageError, match=r"raw data.*--task images\.npz"):
-        evaluator(space("nasbench201"), path)

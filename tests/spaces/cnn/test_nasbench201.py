@@ -8,10 +8,19 @@ from torch import Tensor, nn
 
 from vitruvius.core.errors import ArchitectureError, UsageError
 from vitruvius.spaces import GraphTask, ImageTask
-from vitruvius.spaces.cnn.nasbench201 import NASBench201
+from vitruvius.spaces.cnn.nasbench201 import OPERATIONS, NASBench201
+from vitruvius.spaces.operation import operation
 from vitruvius.testing import SpaceContract
 
 CELLS = NASBench201()
+
+
+@operation()
+def conv_5x5(width: int, out: int, stride: int) -> nn.Module:
+    return nn.Conv2d(width, out, 5, stride, 2, bias=False)
+
+
+WIDER = NASBench201(operations=(*OPERATIONS[:2], OPERATIONS[3], conv_5x5))
 rows = st.tuples(*[st.integers(0, 4)] * 6)
 
 
@@ -23,6 +32,27 @@ class TestContract(SpaceContract):
     @pytest.fixture
     def task(self) -> ImageTask:
         return ImageTask(classes=3, channels=1, resolution=8)
+
+
+class TestContractWithAnotherOperation(SpaceContract):
+    @pytest.fixture
+    def space(self) -> NASBench201:
+        return WIDER
+
+    @pytest.fixture
+    def task(self) -> ImageTask:
+        return ImageTask(classes=3, channels=1, resolution=8)
+
+
+def test_other_operations() -> None:
+    assert WIDER.name == "nasbench201+conv_5x5-nor_conv_1x1-avg_pool_3x3"
+    text = "|conv_5x5~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|"
+    assert WIDER.to_string(WIDER.from_string(text)) == text
+    # Of the 4,096 cells, those that compute the same expression are one.
+    assert WIDER.architecture_count == len(WIDER.enumerate()) < 4096
+    with pytest.raises(ArchitectureError, match="no operation 'avg_pool_3x3'"):
+        WIDER.architecture("(4, 3, 3, 0, 1, 2)")
+    assert str(WIDER.architecture("(1, 2, 2, 0, 1, 2)")).startswith("|none~0|")
 
 
 @given(rows)
@@ -81,3 +111,14 @@ def test_published_classes_and_counts(
     # The table leaves the classifier's 64 x 10 multiply-adds out.
     macs = counts["macs"].numpy() - 640
     np.testing.assert_allclose(macs / 1e6, table["flops_m"], rtol=1e-6)
+
+
+def test_smaller_networks_of_the_same_cells() -> None:
+    small, task = NASBench201(width=4, cells=1), ImageTask(classes=3, resolution=9)
+    for row in small.sample(3, 0):
+        layers, counts = small.layers(row, task), small.statistics(row[None], task)
+        assert sum(layer.params for layer in layers) == int(counts["params"])
+        assert sum(layer.macs for layer in layers) == int(counts["macs"])
+    assert small.variables == CELLS.variables
+    with pytest.raises(UsageError, match="at least 1"):
+        NASBench201(cells=0)

@@ -1,0 +1,5 @@
+"""Hardware: what networks take on the machine at hand, measured."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,4 @@
+from .measured import (
+    LatencyEvaluator as LatencyEvaluator,
+    PeakMemoryEvaluator as PeakMemoryEvaluator,
+)

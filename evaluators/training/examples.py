@@ -1,0 +1,303 @@
+"""Examples: batches of images, series, or the nodes of a graph, on the device they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from ...datasets import RawData, RawGraph, RawGraphs, RawImages, Splits
+from ...spaces import ImageTask, Task
+from .augmentation import augmented
+
+__all__ = [
+    "PARTS",
+    "Batch",
+    "Examples",
+    "GraphExamples",
+    "NodeExamples",
+    "TensorExamples",
+    "examples_of",
+]
+
+# Share of a device's free memory that examples may fill.
+SHARE_OF_DEVICE = 0.5
+# Examples that mean and deviation are taken of.
+SAMPLED = 4_096
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from.
+
+    Args:
+        inputs: What the network takes.
+        targets: Classes, or standardised values.
+        rows: Rows of the network's output that the targets are of; None for all.
+        graph: The graph of every row of the network's output, which is averaged over each; None
+            where there is a target for each row.
+    """
+
+    inputs: tuple[Tensor, ...]
+    targets: Shaped[Tensor, "B *K"]
+    rows: Int[Tensor, " B"] | None = None
+    graph: Int[Tensor, " N"] | None = None
+
+    def outputs(self, network: torch.nn.Module) -> tuple[Tensor, Tensor | None]:
+        """Calls a network; returns its outputs, and those of an auxiliary head where it has one.
+
+        Args:
+            network: The network.
+        """
+        told = network(*self.inputs)
+        main, auxiliary = told if isinstance(told, tuple) else (told, None)
+        if self.rows is not None:
+            main = main[self.rows]
+        if self.graph is not None:
+            from torch_geometric.nn import global_mean_pool
+
+            main = global_mean_pool(main, self.graph, len(self.targets))
+        return main, auxiliary
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """Training and validation examples of one kind of data.
+
+    Attributes:
+        task: What networks are built for.
+        regression: Whether values are predicted; else classes are.
+        sizes: Number of examples by part.
+    """
+
+    task: Task
+    regression: bool
+    sizes: dict[str, int]
+
+    def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
+        """Shuffles the training examples and parts them into batches of nearly equal size.
+
+        Args:
+            generator: On the CPU.
+            batch: Largest size of one.
+        """
+
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
+        """Makes a training batch.
+
+        Args:
+            chosen: One of `order`.
+            augment: See `vitruvius.evaluators.training.augmentation`.
+            generator: On the device.
+        """
+
+    def part(self, name: str, batch: int) -> Iterator[Batch]:
+        """Makes the batches of a part, as they are.
+
+        Args:
+            name: ``train``, ``val`` or ``test``.
+            batch: Examples in each.
+        """
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        """Gives predicted or true values of a regression their units back.
+
+        Args:
+            values: Standardised.
+        """
+
+
+@dataclass(eq=False)
+class _Targets:
+    """Targets of all examples; those of a regression are standardised by the training part's."""
+
+    values: Tensor
+    regression: bool
+    mean: Tensor = field(default_factory=lambda: torch.zeros(()))
+    scale: Tensor = field(default_factory=lambda: torch.ones(()))
+
+    @classmethod
+    def of(cls, labels: Tensor, train: Tensor, regression: bool, device: torch.device) -> _Targets:
+        if not regression:
+            return cls(labels.long().to(device), False)
+        values = labels.float().reshape(len(labels), -1)
+        mean, scale = values[train].mean(0), values[train].std(0).clamp(min=1e-12)
+        scaled = (values - mean) / scale
+        return cls(scaled.to(device), True, mean.to(device), scale.to(device))
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        return values * self.scale + self.mean
+
+
+class TensorExamples:
+    """Images or series: a tensor of equal examples.
+
+    They lie on the device where they fill less than half of its free memory, and are moved there
+    batch by batch otherwise. Images come as bytes; channels are normalised to mean 0 and deviation
+    1 of the training part.
+
+    Args:
+        values: ``[N, C, H, W]`` bytes or ``[N, C, L]``.
+        labels: Class of every example, or values.
+        splits: The parts.
+        task: What networks are built for; images are scaled to its resolution.
+        regression: Whether values are predicted.
+        device: Where networks compute.
+    """
+
+    def __init__(
+        self,
+        values: Shaped[Tensor, "N C *S"],
+        labels: Shaped[Tensor, "N *K"],
+        splits: Splits,
+        task: Task,
+        *,
+        regression: bool,
+        device: torch.device,
+    ) -> None:
+        self.task, self.regression, self._device = task, regression, device
+        self._parts = {name: getattr(splits, name) for name in PARTS}
+        self.sizes = {name: len(index) for name, index in self._parts.items()}
+        self._targets = _Targets.of(labels, splits.train, regression, device)
+        fits = values.numel() * values.element_size() < SHARE_OF_DEVICE * _free(device)
+        self._values = values.to(device) if fits and device.type != "cpu" else values
+        few = values[splits.train[torch.linspace(0, len(splits.train) - 1, SAMPLED).long()]]
+        axes = [0, *range(2, few.ndim)]
+        shape = (1, -1, *[1] * (few.ndim - 2))
+        self._mean = few.float().mean(axes).reshape(shape).to(device)
+        self._scale = few.float().std(axes).clamp(min=1e-6).reshape(shape).to(device)
+
+    def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
+        return _shuffled(self._parts["train"], generator, batch)
+
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
+        values = self._at(chosen)
+        if augment:
+            values = augmented(values, augment, generator)
+        return Batch((values,), self._targets.values[chosen.to(self._device)])
+
+    def part(self, name: str, batch: int) -> Iterator[Batch]:
+        for chosen in self._parts[name].split(batch):
+            yield Batch((self._at(chosen),), self._targets.values[chosen.to(self._device)])
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        return self._targets.unscaled(values)
+
+    def _at(self, chosen: Tensor) -> Float[Tensor, "B C *S"]:
+        taken = self._values[chosen.to(self._values.device)].to(self._device, non_blocking=True)
+        values = (taken.float() - self._mean) / self._scale
+        if isinstance(self.task, ImageTask) and values.shape[2] != self.task.resolution:
+            side = (self.task.resolution, self.task.resolution)
+            values = F.interpolate(values, side, mode="bilinear", antialias=True)
+        return values
+
+
+class NodeExamples:
+    """Nodes of one graph, all of which take part in every step.
+
+    Args:
+        graph: The graph.
+        splits: The parts, of nodes.
+        task: What networks are built for.
+        device: Where networks compute.
+    """
+
+    def __init__(
+        self, graph: RawGraph, splits: Splits, task: Task, *, device: torch.device
+    ) -> None:
+        self.task, self.regression = task, graph.regression
+        self._parts = {name: getattr(splits, name).to(device) for name in PARTS}
+        self.sizes = {name: len(index) for name, index in self._parts.items()}
+        self._targets = _Targets.of(graph.labels, splits.train, graph.regression, device)
+        both = torch.cat([graph.edges, graph.edges.flip(0)], dim=1)
+        features = torch.from_numpy(graph.features.toarray()).float()
+        self._inputs = (features.to(device), both.to(device))
+
+    def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
+        return [self._parts["train"]]
+
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
+        return Batch(self._inputs, self._targets.values[chosen], chosen)
+
+    def part(self, name: str, batch: int) -> Iterator[Batch]:
+        rows = self._parts[name]
+        yield Batch(self._inputs, self._targets.values[rows], rows)
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        return self._targets.unscaled(values)
+
+
+class GraphExamples:
+    """Graphs, each with a target; a network's outputs are averaged over the nodes of each.
+
+    Args:
+        graphs: The graphs.
+        splits: The parts.
+        task: What networks are built for.
+        device: Where networks compute.
+    """
+
+    def __init__(
+        self, graphs: RawGraphs, splits: Splits, task: Task, *, device: torch.device
+    ) -> None:
+        self.task, self.regression, self._device = task, graphs.regression, device
+        self._graphs = graphs
+        self._parts = {name: getattr(splits, name) for name in PARTS}
+        self.sizes = {name: len(index) for name, index in self._parts.items()}
+        self._targets = _Targets.of(graphs.labels, splits.train, graphs.regression, device)
+
+    def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
+        return _shuffled(self._parts["train"], generator, batch)
+
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
+        x, edges, graph = (part.to(self._device) for part in self._graphs.batch(chosen))
+        targets = self._targets.values[chosen.to(self._device)]
+        return Batch((x, edges), targets, graph=graph)
+
+    def part(self, name: str, batch: int) -> Iterator[Batch]:
+        for chosen in self._parts[name].split(batch):
+            yield self.take(chosen, (), torch.Generator())
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        return self._targets.unscaled(values)
+
+
+def examples_of(
+    raw: RawData,
+    splits: Splits,
+    task: Task,
+    device: torch.device,
+) -> Examples:
+    """Makes the examples of raw data.
+
+    Args:
+        raw: The data.
+        splits: The parts.
+        task: What networks are built for.
+        device: Where networks compute.
+    """
+    if isinstance(raw, RawGraph):
+        return NodeExamples(raw, splits, task, device=device)
+    if isinstance(raw, RawGraphs):
+        return GraphExamples(raw, splits, task, device=device)
+    values = raw.images if isinstance(raw, RawImages) else raw.series
+    return TensorExamples(
+        values, raw.labels, splits, task, regression=raw.regression, device=device
+    )
+
+
+def _shuffled(
+    train: Int[Tensor, " N"], generator: torch.Generator, batch: int
+) -> Sequence[Int[Tensor, " _"]]:
+    order = train[torch.randperm(len(train), generator=generator)]
+    return order.tensor_split(-(-len(train) // batch))
+
+
+def _free(device: torch.device) -> int:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
