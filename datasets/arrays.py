@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 from ..core.npz import Column
 
-__all__ = ["Targets", "classes_or_targets", "flag", "integers", "numbers"]
+__all__ = ["Targets", "classes_or_targets", "integers", "numbers"]
 
 # Most classes that whole numbers saved as floats are taken for.
 MOST_CLASSES = 1000
@@ -51,21 +51,6 @@ def numbers(column: Column, name: str) -> Shaped[Tensor, "N F"]:
     return torch.from_numpy(column.astype(np.float32))
 
 
-def flag(value: object, name: str) -> bool:
-    """Takes an option that is true or false.
-
-    Args:
-        value: What was written.
-        name: Of the option.
-
-    Raises:
-        UsageError: For anything else.
-    """
-    if not isinstance(value, bool):
-        raise UsageError(f"`{name}` is true or false, got {value!r}.", f"Write {name}=true.")
-    return value
-
-
 @dataclass(frozen=True)
 class Targets:
     """Labels of a file.
@@ -99,8 +84,6 @@ def classes_or_targets(column: Column, regression: bool | None = None) -> Target
         >>> classes_or_targets(np.array([0.5, 1.5])).labels
         tensor([0.5000, 1.5000])
     """
-    if regression is not None:
-        regression = flag(regression, "regression")
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
     kind = column.dtype.kind

@@ -154,7 +154,7 @@ def _shared(raw: Labelled, splits: Splits) -> Iterator[str]:
     """Examples that are in two parts, by number or by what they are."""
     values = raw.images if isinstance(raw, RawImages) else None
     values = raw.series if isinstance(raw, RawSeries) else values
-    what = "images" if isinstance(raw, RawImages) else "examples"
+    what = "image" if isinstance(raw, RawImages) else "example"
     parts = {name: part for name, part in splits.parts().items() if len(part)}
     keys = {
         name: set(part.tolist()) if values is None else {_key(values[place]) for place in part}
@@ -164,10 +164,12 @@ def _shared(raw: Labelled, splits: Splits) -> Iterator[str]:
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
             if shared := len(keys[one] & keys[other]):
-                yield (
-                    f"{shared} {what} of {other} are in {one} too: what is measured on {other} is "
-                    "too good."
+                said = (
+                    f"1 {what} of {other} is"
+                    if shared == 1
+                    else f"{shared:,} {what}s of {other} are"
                 )
+                yield f"{said} in {one} too: what is measured on {other} is too good."
 
 
 def _key(values: Tensor) -> bytes:

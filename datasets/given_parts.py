@@ -78,9 +78,9 @@ def _marked(mask: Column, name: str, count: int, split: int | None) -> tuple[tor
     # One mask beside several of the other parts goes with each of them.
     wide = mask.reshape(count, -1)
     width = wide.shape[1]
-    if split is not None and width > 1 and (type(split) is not int or not 0 <= split < width):
+    if split is not None and width > 1 and not 0 <= split < width:
         raise UsageError(
-            f"`{name}` holds {width} splits, got split={split!r}.",
+            f"`{name}` holds {width} splits, got split={split}.",
             f"Choose one from 0 to {width - 1}.",
         )
     column = wide[:, split or 0] if width > 1 else wide[:, 0]

@@ -11,7 +11,6 @@ import torch
 
 from ..core.errors import MissingExtraError, TableError, UsageError
 from ..core.optional import optional_import
-from .arrays import flag
 from .image_cache import Source, decode
 from .labelled import Splits
 from .raw_images import RawImages
@@ -85,7 +84,7 @@ def hub_set(
         sources += [
             Source(f"{part}/{place}", partial(_bytes, column, image, place)) for place in known
         ]
-    decoded = decode(sources, resolution, skip_corrupt=flag(skip_corrupt, "skip_corrupt"))
+    decoded = decode(sources, resolution, skip_corrupt=skip_corrupt)
     return RawImages(
         decoded.images,
         torch.tensor([labels[place] for place in decoded.kept]),

@@ -5,12 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -22,14 +18,13 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from ..core.errors import OutputError, UsageError
-from ..core.output import writing
+from ..core.errors import UsageError
 from ..core.progress import progress_bar
+from .cache import cache_folder, new_entry, reserve
 from .decoding import Header, header, pixels
 
-__all__ = ["Decoded", "Source", "cache_folder", "decode"]
+__all__ = ["Decoded", "Source", "decode"]
 
-CACHE = "VITRUVIUS_CACHE"
 PIXELS, META = "pixels.bin", "meta.json"
 # Of the format; with another, old entries are not found.
 VERSION = 1
@@ -90,23 +85,6 @@ class _Form:
         return (1 if self.grey else 3, self.height, self.width)
 
 
-def cache_folder() -> Path:
-    """Returns where decoded images and downloads are kept, which may be deleted at any time.
-
-    The environment variable ``VITRUVIUS_CACHE`` names the folder; by default it is ``vitruvius`` in
-    the user's folder for caches, which ``XDG_CACHE_HOME`` names.
-    """
-    if own := os.environ.get(CACHE):
-        return Path(own).expanduser()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "vitruvius"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "vitruvius" / "Cache"
-    caches = Path("Library", "Caches") if sys.platform == "darwin" else Path(".cache")
-    return Path.home() / caches / "vitruvius"
-
-
 def decode(
     sources: Sequence[Source], resolution: int | None = None, *, skip_corrupt: bool = False
 ) -> Decoded:
@@ -127,7 +105,7 @@ def decode(
         UsageError: Where one cannot be read, or none.
         OutputError: Where the cache cannot be written.
     """
-    if resolution is not None and (type(resolution) is not int or resolution < 1):
+    if resolution is not None and resolution < 1:
         raise UsageError(
             f"`resolution` is a side in pixels, got {resolution!r}.", "Write resolution=32."
         )
@@ -244,8 +222,8 @@ def _write(
     folder: Path, sources: Sequence[Source], form: _Form, skip_corrupt: bool
 ) -> dict[int, str]:
     """Decodes into a new folder, and returns what could not be, by row."""
-    with _unfinished(folder) as beside:
-        _reserve(beside / PIXELS, len(sources) * int(np.prod(form.shape)))
+    with new_entry(folder) as beside:
+        reserve(beside / PIXELS, len(sources) * int(np.prod(form.shape)))
         rows = np.memmap(beside / PIXELS, np.uint8, mode="r+", shape=(len(sources), *form.shape))
         undecoded = _decode_into(rows, sources, form, skip_corrupt)
         kept = [row for row in range(len(sources)) if row not in undecoded]
@@ -258,50 +236,6 @@ def _write(
             file.truncate(len(kept) * int(np.prod(form.shape)))
         (beside / META).write_text(json.dumps({"undecoded": undecoded}), encoding="utf-8")
     return undecoded
-
-
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """A new folder beside, which takes the place of one that is missing or damaged in the end."""
-    try:
-        with writing(folder.parent):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
-            try:
-                yield beside
-                _put(beside, folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
-    except OutputError as error:
-        raise OutputError(
-            error.message, f"Choose a folder for decoded images by the variable {CACHE}."
-        ) from error
-
-
-def _reserve(file: Path, size: int) -> None:
-    """Makes a file whose room on the disk is there, as a full disk ends who writes to a map."""
-    with file.open("wb") as opened:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(opened.fileno(), 0, size)
-        else:
-            opened.truncate(size)
-
-
-def _put(beside: Path, folder: Path) -> None:
-    try:
-        beside.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise
-        # Another process was quicker, and what it wrote is as good; unless that is damaged.
-        if not (folder / META).is_file() or _sizes(folder) != _sizes(beside):
-            shutil.rmtree(folder)
-            beside.rename(folder)
-
-
-def _sizes(folder: Path) -> int:
-    file = folder / PIXELS
-    return file.stat().st_size if file.is_file() else -1
 
 
 def _decode_into(

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 
 from ..core.errors import UsageError
-from .arrays import flag
 from .image_cache import Source, decode
 from .labelled import Splits
 from .raw_images import RawImages
@@ -76,7 +75,7 @@ def read_image_folder(
     if found.empty:
         notes.append(f"Empty folders: {', '.join(found.empty)}.")
     sources = [Source("/".join(place), path.joinpath(*place).read_bytes) for _, _, place in places]
-    decoded = decode(sources, resolution, skip_corrupt=flag(skip_corrupt, "skip_corrupt"))
+    decoded = decode(sources, resolution, skip_corrupt=skip_corrupt)
     kept = [places[place] for place in decoded.kept]
     names = sorted({place[depth] for _, depth, place in places})
     if not {"", "train"} & set(parts):

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from ..core.errors import TableError, UnknownNameError, UsageError
-from .image_cache import cache_folder
+from .cache import cache_folder
 from .raw_graph import RawGraph, graph_of_tensors
 from .raw_graphs import RawGraphs, graphs_of_tensors
 

@@ -52,7 +52,7 @@ class RawGraph(Labelled):
         cls,
         edges: Int[Tensor, "2 _"],
         features: csr_array | Shaped[Tensor, "N F"],
-        labels: Int[Tensor, " N"] | Float[Tensor, "N ..."],
+        labels: Int[Tensor, " _m"] | Float[Tensor, "_m ..."],
         train: Int[Tensor, " K"] | None = None,
         *,
         splits: Splits | None = None,

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from PIL import Image
 
-from ..core.errors import TableError, UnknownNameError, UsageError
+from ..core.errors import MissingExtraError, TableError, UnknownNameError, UsageError
 from ..core.optional import optional_import
-from .arrays import flag
-from .image_cache import Source, cache_folder, decode
+from .cache import cache_folder
+from .image_cache import Source, decode
 from .labelled import Splits
 from .raw_images import RawImages
 
@@ -40,12 +40,18 @@ def torchvision_set(
         skip_corrupt: Leaves out images that cannot be read, and says how many.
 
     Raises:
-        MissingExtraError: Without torchvision.
+        MissingExtraError: Without torchvision, or with one that does not go with torch.
         UnknownNameError: For another name.
         TableError: Where it cannot be downloaded.
         UsageError: For a data set that is none of images with one class each.
     """
-    sets = optional_import("torchvision.datasets", extra="vision")
+    try:
+        sets = optional_import("torchvision.datasets", extra="vision")
+    except (OSError, RuntimeError) as error:  # of a build for another version of torch
+        raise MissingExtraError(
+            f"The installed torchvision does not go with torch {torch.__version__}: {error}.",
+            "Install both from one index, see https://pytorch.org/get-started/locally.",
+        ) from error
     known = [each for each in sets.__all__ if each not in ("FakeData", "ImageFolder")]
     name = {each.lower(): each for each in known}.get(name.lower(), name)
     if name not in known:
@@ -65,7 +71,7 @@ def torchvision_set(
         sources += [
             Source(f"{part}/{place}", partial(_image, data, place)) for place in range(len(targets))
         ]
-    decoded = decode(sources, resolution, skip_corrupt=flag(skip_corrupt, "skip_corrupt"))
+    decoded = decode(sources, resolution, skip_corrupt=skip_corrupt)
     kept = [parts[place] for place in decoded.kept]
     names = getattr(next(iter(made.values())), "classes", None) or ()
     return RawImages(

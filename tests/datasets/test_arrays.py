@@ -46,9 +46,8 @@ def test_text_is_classes_in_the_order_of_the_alphabet() -> None:
         (np.array([[0, 1], [1, 0]]), None, r"Labels have the shape \(2, 2\)"),
         (np.zeros((2, 2, 2)), None, r"Targets have the shape \(2, 2, 2\)"),
         (np.array([0j]), None, "complex"),
-        (np.array([0]), "yes", "`regression` is true or false, got 'yes'"),
     ],
 )
-def test_what_are_no_labels(column: np.ndarray, regression: object, said: str) -> None:
+def test_what_are_no_labels(column: np.ndarray, regression: bool | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        classes_or_targets(column, regression)  # type: ignore[arg-type]
+        classes_or_targets(column, regression)

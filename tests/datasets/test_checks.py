@@ -15,7 +15,7 @@ def images(labels: list[int] | torch.Tensor) -> RawImages:
 
 
 def parts(train: list[int], val: list[int], test: list[int] | None = None) -> Splits:
-    return Splits(torch.tensor(train), torch.tensor(val), torch.tensor(test or []).long())
+    return Splits(*(torch.tensor(part).long() for part in (train, val, test or [])))
 
 
 def test_what_is_well_gives_no_notes() -> None:
@@ -68,13 +68,13 @@ def test_the_same_image_in_two_parts_is_counted() -> None:
     twice = replace(raw, images=pixels)
     assert check(twice, parts([*range(8)], [8, 9], [10, 11])) == [
         "2 images of val are in train too: what is measured on val is too good.",
-        "1 images of test are in train too: what is measured on test is too good.",
-        "1 images of test are in val too: what is measured on test is too good.",
+        "1 image of test is in train too: what is measured on test is too good.",
+        "1 image of test is in val too: what is measured on test is too good.",
     ]
     series = RawSeries(
         torch.tensor([[[0.0]], [[1.0]], [[2.0]], [[0.0]]]), torch.tensor([0, 1, 0, 1])
     )
-    assert "1 examples of val are in train" in check(series, parts([0, 1, 2], [3]))[0]
+    assert "1 example of val is in train" in check(series, parts([0, 1, 2], [3]))[0]
 
 
 def test_nodes_of_graphs() -> None:
@@ -86,7 +86,7 @@ def test_nodes_of_graphs() -> None:
         check(graph, parts([0, 1, 2], [3, 4]))
     shared = check(replace(graph, notes=("Said before.",)), parts([0, 1, 2], [2, 3]))
     assert shared[0] == "Said before."
-    assert "1 examples of val are in train" in shared[-1]
+    assert "1 example of val is in train" in shared[-1]
 
 
 def test_targets_that_look_like_classes_are_said() -> None:

@@ -40,7 +40,6 @@ def test_one_of_several_splits() -> None:
         ({"val_idx": np.zeros(0, int)}, None, "val part is empty: nothing is in `val_idx`"),
         ({"train_mask": MASKS}, 3, "`train_mask` holds 3 splits, got split=3"),
         ({"train_mask": MASKS}, -1, "got split=-1"),
-        ({"train_mask": MASKS}, "b", "got split='b'"),
         ({"train_mask": MASKS[:, 0]}, 1, "There is one split, got split=1"),
         ({}, 1, "There is one split"),
         ({"train_mask": np.ones(2)}, None, r"shape \(2,\) and the type float64 for 3 nodes"),

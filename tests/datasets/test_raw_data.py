@@ -343,6 +343,22 @@ def test_options_follow_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert load_raw("C:photos:resolution=4").task.resolution == 4
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("resolution=wide", "`resolution` of photos is a whole number, got 'wide'"),
+        ("resolution=1.5", "got 1.5"),
+        ("resolution=true", "got True"),
+        ("skip_corrupt=maybe", "`skip_corrupt` of photos is true or false, got 'maybe'"),
+        ("skip_corrupt=1", "got 1"),
+    ],
+)
+def test_options_of_another_kind(tmp_path: Path, written: str, said: str) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(UsageError, match=said):
+        load_raw(f"{tmp_path / 'photos'}:{written}")
+
+
 def test_notes_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     mask = np.eye(4, dtype=bool)
     path = npz(tmp_path, x=X, edges=EDGES, y=Y, train_mask=mask)

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 import vitruvius
+from vitruvius.datasets import RawGraphs
 from vitruvius.predictors.source_task import SourceTask
 from vitruvius.predictors.source_tasks import SourceTasks, named_tasks
 from vitruvius.verbs import search as searching
 from vitruvius.verbs.finished import source_of_run
 from vitruvius.verbs.transfer import transfer
-from vitruvius.verbs.transfer_method import recipe_of, transfer_method
+from vitruvius.verbs.transfer_method import NewTask, recipe_of, transfer_method
 
 GRAPHS = vitruvius.space("nas-bench-graph")
 METRICS = "latency=latency_ms:lower,acc=acc"
@@ -44,6 +45,15 @@ def test_the_metric_that_counts_is_one_of_which_more_is_better(tables: Path) -> 
     x = GRAPHS.sample(5, 0)
     only = SourceTask("a", GRAPHS, x, {"cost": torch.arange(5.0)}, lower=["cost"])
     assert SourceTasks([only]).metric() == "cost", "where there is no other"
+
+
+def test_many_graphs_are_described_by_what_is_declared_of_them() -> None:
+    edges = torch.tensor([[0, 2], [1, 3]])
+    labels, graph = torch.tensor([0, 1]), torch.tensor([0, 0, 1, 1])
+    new = NewTask.read(GRAPHS, RawGraphs.of_arrays(edges, torch.ones(4, 3), graph, labels), "")
+    assert (new.task.classes, new.task.features, new.task.nodes) == (2, 3, 2)
+    assert new.description is not None
+    assert {"log classes", "log features", "log nodes"} <= set(new.description.values)
 
 
 def test_a_run_keeps_which_way_was_better(tmp_path: Path) -> None:

@@ -162,3 +162,13 @@ def test_citation_graphs_are_nearest_to_each_other(published: Callable[[str], Pa
         said.append(describe_graph(graph))
     apart = distances(said).fill_diagonal_(math.inf)
     assert apart.argmin(1)[:2].tolist() == [1, 0]
+
+
+def test_targets_of_a_regression_are_no_classes() -> None:
+    graph = random_graph(0)
+    edges, nodes = graph.edges, graph.nodes
+    numbers = RawGraph.of_arrays(edges, graph.features, torch.linspace(0, 1, nodes))
+    said, classes = describe_graph(numbers).values, describe_graph(graph).values
+    assert said["log classes"] == 0
+    assert not {"balance", "homophily"} & set(said)
+    assert said["clustering"] == classes["clustering"]

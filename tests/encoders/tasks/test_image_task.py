@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vitruvius.core.errors import CheckpointError, UsageError
+from vitruvius.datasets import Splits
 from vitruvius.datasets.raw_data import RawImages, load_raw
 from vitruvius.encoders.tasks.image_task import (
     ImageSetEncoder,
@@ -208,3 +209,21 @@ def test_batches_of_unseen_classes_know_their_data_set(published: Callable[[str]
     within = max(float(torch.pdist(each).max()) for each in embedded)
     pairs = [(embedded[a], embedded[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
     assert within < min(float(torch.cdist(*pair).min()) for pair in pairs)
+
+
+def test_targets_of_a_regression_are_no_classes() -> None:
+    images = stripes(0, 5)
+    numbers = RawImages(images.images, torch.rand(len(images), 2))
+    said = describe_images(numbers, ImageSetEncoder(width=4, size=2)).values
+    assert said["log classes"] == pytest.approx(math.log(2))
+    assert not {"balance", "separability"} & set(said)
+    assert said["smoothness"] == describe_images(images).values["smoothness"]
+
+
+def test_the_training_part_is_described() -> None:
+    images = stripes(0, 5)
+    noise = torch.randint(256, images.images.shape, dtype=torch.uint8)
+    count = len(images)
+    parts = Splits(torch.arange(count), test=torch.arange(count, 2 * count))
+    both = RawImages(torch.cat([images.images, noise]), images.labels.repeat(2), splits=parts)
+    assert describe_images(both) == describe_images(images)
