@@ -20,7 +20,7 @@ V2 = (
     "('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
     "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])"
 )
-# GDAS's cell, with 3.36 M parameters and 519 M multiply-adds by its authors.
+# `GDAS_V1`, as those lists have it.
 GDAS = (
     "Genotype(normal=[('skip_connect', 0), ('skip_connect', 1), ('skip_connect', 0), "
     "('sep_conv_5x5', 2), ('sep_conv_3x3', 3), ('skip_connect', 0), ('sep_conv_5x5', 4), "
@@ -58,7 +58,7 @@ class TestContractWithAnotherOperation(SpaceContract):
 
 @pytest.mark.parametrize(
     ("genotype", "params", "macs"),
-    # Of the first, the public code prints param size = 3.349342MB, without the auxiliary head.
+    # The paper and public lists of genotypes give 3.3 M and 528 M, and 3.36 M and 519 M.
     [(V2, 3_349_342, 528), (GDAS, 3_368_782, 519)],
 )
 def test_published_networks(genotype: str, params: int, macs: int) -> None:
