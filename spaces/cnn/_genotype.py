@@ -64,16 +64,16 @@ def _halves(value: Any, cell: str, blocks: int) -> list[tuple[str, int]]:
         raise ValueError(f"a {cell} cell lists {2 * blocks} operations, got {count}")
     found = []
     for half in value:
-        if not isinstance(half, list | tuple) or len(half) != 2 or not isinstance(half[0], str):
+        if not isinstance(half, list | tuple) or list(map(type, half)) != [str, int]:
             raise ValueError(f"{half!r} is no pair of an operation and a state")
-        found.append((half[0], *integers(half[1], "states")[:1]))
-    return found  # type: ignore[return-value]
+        found.append((half[0], half[1]))
+    return found
 
 
 def _states(value: Any, cell: str) -> list[int]:
     if isinstance(value, Call) and value.name == "range":
         bounds = integers(value.arguments, f"{cell}_concat")
-        if len(bounds) not in (1, 2) or max(bounds) > 100:
+        if len(bounds) not in (1, 2) or max(map(abs, bounds)) > 100:
             raise ValueError(f"{cell}_concat is no range of states")
         return list(range(*bounds))
     return sorted(integers(value, f"{cell}_concat"))

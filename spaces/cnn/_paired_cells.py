@@ -191,12 +191,16 @@ class PairedCells:
 
     def _share(self, cells: Int[Tensor, "B N 2 2"]) -> Float[Tensor, " B"]:
         """One over the number of different numberings of each cell."""
-        owner, order = self._numberings(cells).nonzero().unbind(1)
+        valid = self._numberings(cells)
         # The first of all permutations changes nothing.
         own = self._keys(cells, torch.zeros(len(cells), dtype=torch.long))
-        same = (self._keys(cells[owner], order) == own[owner]).all(1)
-        same_count = torch.bincount(owner[same], minlength=len(cells))
-        return same_count / torch.bincount(owner, minlength=len(cells)).double()
+        keeping = torch.ones(len(cells), dtype=torch.float64)
+        # The first block that a renumbering moves takes what its image takes: two are equal.
+        twins = (own.sort(1).values.diff(dim=1) == 0).any(1).nonzero()[:, 0]
+        owner, order = valid[twins].nonzero().unbind(1)
+        same = (self._keys(cells[twins[owner]], order) == own[twins[owner]]).all(1)
+        keeping[twins] = torch.bincount(owner[same], minlength=len(twins)).double()
+        return keeping / valid.sum(1)
 
 
 def _moved(structures: np.ndarray, order: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -135,7 +135,7 @@ class PairedCellSpace(Space):
         return self.canonical(child.reshape(a.shape))
 
     def to_string(self, row: Sequence[int]) -> str:
-        states, operations = self._split(torch.tensor([row])).unbind(-1)
+        states, operations = self._split(_one(row)).unbind(-1)
         names = [each.name for each in self.operations]
         normal, reduce = (
             [
@@ -231,7 +231,7 @@ class PairedCellSpace(Space):
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         task = image_task(task)
-        halves = self._split(torch.tensor([row]))[0].tolist()
+        halves = self._split(_one(row))[0].tolist()
         put_out = self._put_out(row)
         out, stride = self.stem_size
         widths, strided = (out, out), False
@@ -266,7 +266,7 @@ class PairedCellSpace(Space):
 
     def _put_out(self, row: Sequence[int]) -> list[list[int]]:
         """States that either cell of a row puts out."""
-        states = self._split(torch.tensor([row]))[..., 0]
+        states = self._split(_one(row))[..., 0]
         return [each.nonzero()[:, 0].tolist() for each in self.concatenated(states)[0]]
 
     def _tables(
@@ -323,6 +323,11 @@ _paired_cells = cache(PairedCells)
 def _stem(width: int, out: int, stride: int) -> nn.Module:
     """What makes the first cell's inputs from an image."""
     return convolution(width, out, 3, stride)
+
+
+def _one(row: Sequence[int]) -> Int[Tensor, "1 V"]:
+    """A row as a batch, on the CPU also where modules are made on another device."""
+    return torch.tensor([row], device="cpu")
 
 
 def _by_outputs(

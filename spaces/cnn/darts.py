@@ -98,7 +98,7 @@ class DARTS(PairedCellSpace):
         return mask
 
     def concatenated(self, states: Int[Tensor, "B 2 N 2"]) -> Bool[Tensor, "B 2 S"]:
-        kept = torch.arange(INPUTS + self.blocks) >= INPUTS
+        kept = torch.arange(INPUTS + self.blocks, device=states.device) >= INPUTS
         return kept.expand(len(states), 2, -1)
 
     def stack(self) -> list[Place]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from copy import copy
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from ...core.errors import UsageError
 from ...core.seeding import Seed, make_generator
-from ..counts import count
 from ..dag import DAG
 from ..space import Space
 from ..task import ImageTask, SeriesTask, Task
@@ -151,45 +151,28 @@ class ResNetSize(Space):
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         task = task or self.task
         channels, sides = _sides(task)
-        axes = len(sides)
         stages, slots = _split(x)
         active = _active(stages)
-        params, macs, depth = (torch.zeros(len(x), dtype=torch.float64) for _ in range(3))
-        features = torch.zeros(len(x), dtype=torch.float64)
+        totals = torch.zeros(len(x), 3, dtype=torch.float64)
+        before = features = torch.zeros(len(x), dtype=torch.float64)
         for s in range(SLOTS):
-            widths, before = self._widths(s), self._widths(s - 1) if s else self._widths(0)
-            stride = 2 if s else 1
-            inner = tuple(-(-side // stride) for side in sides)
-            first = torch.tensor(
-                [
-                    [
-                        [count(_BLOCKS[axes, k], a, b, stride, sides)[:3] for k in KERNELS]
-                        for b in widths
-                    ]
-                    for a in before
-                ],
-                dtype=torch.float64,
-            )
-            other = torch.tensor(
-                [[count(_BLOCKS[axes, k], b, b, 1, inner)[:3] for k in KERNELS] for b in widths],
-                dtype=torch.float64,
-            )
-            blocks, scale, kernel = slots[:, s].unbind(1)
-            entering = slots[:, s - 1, 1] if s else scale
-            added = first[entering, scale, kernel] + blocks[:, None] * other[scale, kernel]
-            if not s:
-                stem = [count(_STEMS[axes], channels, b, 1, sides)[:3] for b in widths]
-                added = added + torch.tensor(stem, dtype=torch.float64)[scale]
-            on = active[:, s].double()
-            params, macs, depth = (
-                total + on * added[:, i] for i, total in enumerate((params, macs, depth))
-            )
-            leaving = torch.tensor(widths, dtype=torch.float64)[scale]
-            features = torch.where(active[:, s], leaving, features)
-            sides = inner
-        params += features * task.classes + task.classes
-        macs += features * task.classes
-        return {"params": params, "macs": macs, "depth": depth + 1}
+            more, scale, kernel = slots[:, s].unbind(1)
+            width = torch.tensor(self._widths(s), dtype=torch.float64)[scale]
+            taps = torch.tensor(KERNELS, dtype=torch.float64)[kernel] ** len(sides)
+            # Beside the two convolutions of the first block: the stem, or a short cut.
+            beside = before * width if s else 3.0 ** len(sides) * channels * width
+            entering = before if s else width
+            sides = tuple(-(-side // 2) for side in sides) if s else sides
+            weights = taps * width * (entering + width + more * 2 * width) + beside
+            norms = (6 + 4 * more) * width
+            depth = 2 * more + 2 + (s == 0)
+            added = torch.stack([weights + norms, weights * math.prod(sides), depth.double()], 1)
+            totals = totals + active[:, s, None] * added
+            features = torch.where(active[:, s], width, features)
+            before = width
+        params, macs, depth = totals.unbind(1)
+        head = features * task.classes
+        return {"params": params + head + task.classes, "macs": macs + head, "depth": depth + 1}
 
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         channels, sides = _sides(task)

@@ -33,8 +33,8 @@ class _Published(MnasNet):
 
 
 def test_the_published_network() -> None:
-    # 3.9 M parameters and 312 M multiply-adds (table 1 of the paper); 3,887,038 by its blocks in
-    # `mnasnet_a1` of https://github.com/tensorflow/tpu.
+    # 3.9 M parameters and 312 M multiply-adds (table 1 of the paper); 3,887,038 where
+    # https://github.com/osmr/imgclsmob counts it.
     nets = _Published()
     counts = nets.statistics(nets.rows([A1]))
     assert counts["params"].tolist() == [3_887_038]

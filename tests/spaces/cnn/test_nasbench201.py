@@ -34,16 +34,6 @@ class TestContract(SpaceContract):
         return ImageTask(classes=3, channels=1, resolution=8)
 
 
-class TestContractWithAnotherOperation(SpaceContract):
-    @pytest.fixture
-    def space(self) -> NASBench201:
-        return WIDER
-
-    @pytest.fixture
-    def task(self) -> ImageTask:
-        return ImageTask(classes=3, channels=1, resolution=8)
-
-
 def test_other_operations() -> None:
     assert WIDER.name == "nasbench201+conv_5x5-nor_conv_1x1-avg_pool_3x3"
     text = "|conv_5x5~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|"
@@ -53,6 +43,12 @@ def test_other_operations() -> None:
     with pytest.raises(ArchitectureError, match="no operation 'avg_pool_3x3'"):
         WIDER.architecture("(4, 3, 3, 0, 1, 2)")
     assert str(WIDER.architecture("(1, 2, 2, 0, 1, 2)")).startswith("|none~0|")
+    task = ImageTask(classes=3, channels=1, resolution=9)
+    x = WIDER.sample(3, 0)
+    counts = WIDER.statistics(x, task)
+    layers = [WIDER.layers(row, task) for row in x]
+    for name in ("params", "macs"):
+        assert [sum(getattr(one, name) for one in each) for each in layers] == counts[name].tolist()
 
 
 @given(rows)

@@ -47,17 +47,6 @@ class TestContract(SpaceContract):
         return ImageTask(classes=3, channels=1, resolution=9)
 
 
-class TestContractForLargeImages(SpaceContract):
-    @pytest.fixture
-    def space(self) -> NASNet:
-        operations = (*OPERATIONS[:3], OPERATIONS[5], conv_5x5)
-        return NASNet(operations=operations, cells=1, width=8, stem="imagenet")
-
-    @pytest.fixture
-    def task(self) -> ImageTask:
-        return ImageTask(classes=3, channels=1, resolution=33)
-
-
 class _Published(NASNet):
     """Puts out what the published code of NASNet-A lists by hand."""
 
@@ -106,6 +95,19 @@ def test_the_resolution_behind_the_stems() -> None:
         nets = NASNet(cells=1, width=8, **options)  # type: ignore[arg-type]
         pooled = [one for one in nets.layers(A, ImageTask()) if one.kind == "pooling"][-1]
         assert pooled.inputs[1:] == (side, side)
+
+
+def test_other_operations_and_large_images() -> None:
+    operations = (*OPERATIONS[:3], OPERATIONS[5], conv_5x5)
+    nets = NASNet(operations=operations, cells=1, width=8, stem="imagenet")
+    assert nets.name.startswith("nasnet+conv_5x5-dil_conv_3x3-avg_pool_3x3-max_pool_5x5")
+    task = ImageTask(classes=3, channels=1, resolution=33)
+    x = nets.sample(4, 0)
+    counts = nets.statistics(x, task)
+    layers = [nets.layers(row, task) for row in x]
+    for name in ("params", "macs"):
+        assert [sum(getattr(one, name) for one in each) for each in layers] == counts[name].tolist()
+    assert nets.build(x[0], task)(*task.inputs()).shape == (2, 3)
 
 
 def test_the_auxiliary_head_reads_before_the_last_reduction() -> None:

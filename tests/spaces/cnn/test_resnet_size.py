@@ -21,22 +21,19 @@ class TestContract(SpaceContract):
         return ImageTask(classes=3, channels=1, resolution=9)
 
 
-class TestContractOnSeries(SpaceContract):
-    @pytest.fixture
-    def space(self) -> ResNetSize:
-        return NETS.for_task(SeriesTask(classes=3))
-
-    @pytest.fixture
-    def task(self) -> SeriesTask:
-        return SeriesTask(classes=3, channels=2, length=19)
-
-
-def test_multiply_adds_of_series() -> None:
+def test_series() -> None:
     task = SeriesTask(classes=3, channels=2, length=19)
-    x = NETS.sample(6, 0)
-    layers = [NETS.layers(row, task) for row in x]
-    ran = [sum(layer.macs for layer in each) for each in layers]
-    assert ran == NETS.statistics(x, task)["macs"].tolist()
+    nets = NETS.for_task(task)
+    x = nets.sample(6, 0)
+    counts = nets.statistics(x)
+    layers = [nets.layers(row) for row in x]
+    for name in ("params", "macs"):
+        assert [sum(getattr(one, name) for one in each) for each in layers] == counts[name].tolist()
+    network = nets.build(x[0])
+    logits = network(*task.inputs())
+    assert logits.shape == (2, 3)
+    logits.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_counts_by_hand() -> None:

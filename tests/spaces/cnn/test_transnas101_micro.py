@@ -30,14 +30,16 @@ class TestContract(SpaceContract):
         return ImageTask(classes=3, channels=1, resolution=17)
 
 
-class TestContractWithAnotherOperation(SpaceContract):
-    @pytest.fixture
-    def space(self) -> TransNAS101Micro:
-        return TransNAS101Micro(operations=(*OPERATIONS, conv_5x5), width=2, modules=4)
-
-    @pytest.fixture
-    def task(self) -> ImageTask:
-        return ImageTask(classes=3, channels=1, resolution=9)
+def test_another_operation() -> None:
+    cells = TransNAS101Micro(operations=(*OPERATIONS, conv_5x5), width=2, modules=4)
+    assert cells.name == "transnas101-micro+conv_5x5"
+    task = ImageTask(classes=3, channels=1, resolution=9)
+    x = cells.rows(["4_04_344", *(cells.to_string(row) for row in cells.sample(3, 0).tolist())])
+    counts = cells.statistics(x, task)
+    layers = [cells.layers(row, task) for row in x]
+    for name in ("params", "macs"):
+        assert [sum(getattr(one, name) for one in each) for each in layers] == counts[name].tolist()
+    assert len(cells.enumerate()) == cells.architecture_count == 4 * 5**5 + 5 * 325
 
 
 def test_counts_by_hand() -> None:
