@@ -36,6 +36,8 @@ class Evaluator(ABC):
             returns them.
         noisy: Those of `metrics` that come out a little different each time, so that a limit on
             them counts as met where it is met when measured again.
+        resumes: Whether an evaluation whose process died goes on where it was when it is repeated
+            in the same folder, so that repeating it is worth while.
         finished: Whether its values are results that its user already has, so that looking at all
             of them spends nothing; a published benchmark stands in for training, and is not.
 
@@ -58,6 +60,7 @@ class Evaluator(ABC):
     batched: bool = False
     assumed: tuple[str, ...] = ()
     noisy: tuple[str, ...] = ()
+    resumes: bool = False
     finished: bool = False
 
     def __init__(

@@ -66,6 +66,7 @@ class JoinedEvaluator(Evaluator):
         self.batched = all(each.batched for each in evaluators)
         self.assumed = tuple(name for each in evaluators for name in each.assumed)
         self.noisy = tuple(name for each in evaluators for name in each.noisy)
+        self.resumes = any(each.resumes for each in evaluators)
         self.finished = all(each.finished for each in evaluators)
 
     @property

@@ -56,7 +56,7 @@ class Finished:
     Args:
         position: Position of the trial.
         evaluation: What was measured; None where its machine went away, for which the
-            architecture is not to blame.
+            architecture is not to blame, or its process died and goes on where it was.
         reason: Why there is none.
         judged: Whether the evaluator said what came of it. What it raised, or what ended it, may
             have another cause than the architecture.

@@ -44,7 +44,8 @@ class ProcessExecutor:
     """Evaluates in worker processes, each with its own copy of the evaluator.
 
     A worker that hangs is killed after ``timeout``, with the processes it started, and replaced, as
-    is one that dies. When this process ends, however it ends, workers end too (on Linux at once,
+    is one that dies. What it evaluated has failed, unless the evaluator ``resumes``: then that is
+    repeated. When this process ends, however it ends, workers end too (on Linux at once,
     elsewhere after their evaluation).
 
     Args:
@@ -68,6 +69,7 @@ class ProcessExecutor:
         if timeout is not None and not timeout > 0:
             raise UsageError(f"`timeout` must be positive, got {timeout}.", "Give seconds.")
         self.workers, self.timeout, self._space = workers, timeout, evaluator.space
+        self._resumes = evaluator.resumes
         self.report: Report = lambda position, step, metrics: True
         try:
             self._evaluator = pickled(evaluator)
@@ -153,7 +155,11 @@ class ProcessExecutor:
                 if code == -signal.SIGKILL
                 else "What the worker wrote to stderr says more.",
             )
-        return [] if worker.task is None else [self._failed(worker, _cause(code))]
+        if worker.task is None:
+            return []
+        if self._resumes:
+            return [Finished(worker.task.position, None, _cause(code))]
+        return [self._failed(worker, _cause(code))]
 
     def _deadlines(self) -> Iterator[float]:
         if self.timeout is not None:

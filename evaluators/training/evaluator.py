@@ -84,6 +84,8 @@ class TrainingEvaluator(Evaluator):
         ['accuracy', 'auroc', 'balanced_accuracy']
     """
 
+    resumes = True
+
     def __init__(
         self,
         space: Space,
