@@ -159,7 +159,9 @@ class _Loop:
     ) -> None:
         self.examples, self.recipe, self.seed = examples, recipe, seed
         self.device, self.context = device, context
-        self._channels_last = _wants_channels_last(network, device)
+        # Tensor cores want it on CUDA. On the CPU networks took .4 to .75 of the time with it, and
+        # those of NAS-Bench-201 alone 1.02 to 1.08 (`benchmarks/training_speed.py`).
+        self._channels_last = any(isinstance(m, nn.Conv2d) for m in network.modules())
         network = network.to(device)
         if self._channels_last:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -420,18 +422,6 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def _precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
     able = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, torch.bfloat16, enabled=able and recipe.precision == "mixed")
-
-
-def _wants_channels_last(network: nn.Module, device: torch.device) -> bool:
-    """Whether convolutions of images are quicker with channels last.
-
-    On CUDA tensor cores want it. On the CPU grouped convolutions took 40 % of the time with it
-    (MobileNetV3) and full ones 110 % (NAS-Bench-201), by `benchmarks/training_speed.py`.
-    """
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    if device.type == "cuda":
-        return bool(convolutions)
-    return any(module.groups > 1 for module in convolutions)
 
 
 def _own_draws(device: torch.device) -> AbstractContextManager[None]:
