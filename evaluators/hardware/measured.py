@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +19,17 @@ from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
 from ..metric import Metric
+from .latency_table import LatencyTable, time_layers
 from .onnx_runtime import onnx_call
 from .peak_memory import peak_memory
 from .timing import Timing, alone, threads as torch_threads, time_calls, time_network
 
 __all__ = ["LatencyEvaluator", "PeakMemoryEvaluator"]
 
+_SAY = logging.getLogger(__name__)
 RUNTIMES = ("torch", "onnx")
+# The fidelity at which a latency is predicted.
+PREDICTED = 1
 
 
 class _MeasuredEvaluator(Evaluator):
@@ -66,9 +72,13 @@ class LatencyEvaluator(_MeasuredEvaluator):
         threads: Threads within an operator, on the CPU.
         runtime: ``torch``, or ``onnx`` for ONNX Runtime on the CPU.
         device: ``cpu``, ``cuda``; by default where candidates are evaluated.
+        table: File of a `LatencyTable`, which is measured on ``networks`` random architectures
+            where it is not there. By it the latency is predicted at the fidelity 1.
+        networks: As said.
 
     Raises:
-        UsageError: For a space without networks, or an option that is out of range.
+        UsageError: For a space without networks, an option that is out of range, or a table of
+            something else.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -86,6 +96,8 @@ class LatencyEvaluator(_MeasuredEvaluator):
         threads: int = 1,
         runtime: str = "torch",
         device: str = "",
+        table: str = "",
+        networks: int = 30,
     ) -> None:
         if runtime not in RUNTIMES or (runtime == "onnx" and device not in ("", "cpu")):
             raise UsageError(
@@ -105,6 +117,8 @@ class LatencyEvaluator(_MeasuredEvaluator):
         )
         self.threads, self.runtime, self.device = threads, runtime, device
         self.noisy = ("latency",)
+        self.table = self._table(Path(table), networks) if table else None
+        self.fidelities = (PREDICTED,) if table else ()
 
     @own_torch_state()
     def evaluate(
@@ -115,6 +129,12 @@ class LatencyEvaluator(_MeasuredEvaluator):
         context: Context | None = None,
     ) -> Evaluation:
         architecture = self.space.architecture(architecture)
+        if fidelity is not None:
+            if fidelity != PREDICTED or self.table is None:
+                raise UsageError(f"There is no fidelity {fidelity}.", "Give a table of latencies.")
+            predicted = self.table.predict(self.space.layers(architecture, self.task))
+            metrics = {"latency": predicted, "latency_deviation": self.table.error * predicted}
+            return Evaluation(architecture, metrics, "ok", "", fidelity, seed)
         told = self.timing(architecture, context)
         metrics = {"latency": told.milliseconds, "latency_deviation": told.deviation}
         return Evaluation(architecture, metrics, "ok", "", fidelity, seed)
@@ -137,6 +157,34 @@ class LatencyEvaluator(_MeasuredEvaluator):
         with alone():
             return time_calls(call, time.thread_time if self.threads == 1 else time.perf_counter)
 
+    def _table(self, path: Path, networks: int) -> LatencyTable:
+        """Reads the table, or measures and writes it."""
+        settings = {"batch": self.batch, "threads": self.threads, "task": str(self.task)}
+        if self.runtime != "torch" or self.device not in ("", "cpu") or networks < 2:
+            raise UsageError(
+                "A table of latencies is measured by torch on the CPU, on two networks or more.",
+                "Leave `runtime` and `device` out.",
+            )
+        if path.exists():
+            return LatencyTable.load(path, settings)
+        clock = time.thread_time if self.threads == 1 else time.perf_counter
+        measured = []
+        for row in self.space.sample(networks, 0):
+            network, inputs = self._network(self.space.architecture(row), torch.device("cpu"))
+            with alone(), torch_threads(self.threads):
+                layers = time_layers(network, inputs, clock)
+                whole = time_network(
+                    network, inputs, device=torch.device("cpu"), count=self.threads
+                )
+            measured.append((layers, whole.milliseconds))
+        table = LatencyTable.of(settings, measured)
+        table.save(path)
+        _SAY.info(
+            "%s: %d layers; their sums are off by %.1f %% (median) on networks held out.",
+            path, len(table.entries), 100 * table.error,
+        )  # fmt: skip
+        return table
+
 
 class PeakMemoryEvaluator(_MeasuredEvaluator):
     """Measures what the tensors of a forward pass take at most, ``peak_memory`` in MB.
@@ -156,7 +204,7 @@ class PeakMemoryEvaluator(_MeasuredEvaluator):
         >>> from vitruvius.spaces import space
         >>> evaluator = PeakMemoryEvaluator(space("nasbench201:width=4,cells=1"))
         >>> round(evaluator.evaluate((3,) * 6).metrics["peak_memory"], 1)
-        0.2
+        0.3
     """
 
     def __init__(
