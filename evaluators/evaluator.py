@@ -34,6 +34,8 @@ class Evaluator(ABC):
         batched: Whether `values` looks many architectures up at once, at next to no cost.
         assumed: Those of `metrics` that it was only asked for, so that nobody knows yet whether it
             returns them.
+        builds: Whether it builds networks on this machine, so that what is asked besides can be
+            measured of them.
         noisy: Those of `metrics` that come out a little different each time, so that a limit on
             them counts as met where it is met when measured again.
         resumes: Whether an evaluation whose process died goes on where it was when it is repeated
@@ -59,6 +61,7 @@ class Evaluator(ABC):
     fidelities: tuple[int, ...] = ()
     batched: bool = False
     assumed: tuple[str, ...] = ()
+    builds: bool = False
     noisy: tuple[str, ...] = ()
     resumes: bool = False
     finished: bool = False

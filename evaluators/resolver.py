@@ -13,7 +13,6 @@ from ..core.frames import KINDS, SUFFIXES, is_table
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
-from ..datasets import is_raw
 from ..spaces import Space
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator, metrics_named
@@ -21,7 +20,6 @@ from .hardware.resolver import MEASURES
 from .joined import JoinedEvaluator
 from .reference import is_reference, referenced
 from .tables.metric_terms import table_options
-from .training import TrainingEvaluator
 
 __all__ = [
     "EVALUATORS",
@@ -141,7 +139,7 @@ def evaluator(
     bound = space.for_task(made[0].task) if made else space
     made += [_one(bound, each, "", "", (), named) for each in sources if _is_measure(each)]
     # Whoever trains networks has them, so that what is asked of them can be measured too.
-    if any(isinstance(each, TrainingEvaluator) for each in made):
+    if any(each.builds for each in made):
         known = {name for each in made for name in each.metrics}
         asked = [name for name in metrics_named(space, named) if name not in known]
         made += [MEASURES.get(name)(bound) for name in asked if name in MEASURES]
@@ -202,7 +200,7 @@ def parse_evaluator(
     """
     text = str(text)
     data, given_options = _parted(text)
-    if data not in data_sets(space.name) and is_raw(data):
+    if data not in data_sets(space.name) and _is_raw(data):
         options = split_options(f":{given_options}")[1]
         there = Path(data).exists()
         return EvaluatorConfig(source=str(Path(data).resolve()) if there else data, options=options)
@@ -277,7 +275,9 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
         measure = MEASURES.get(source)
         check_options(source, options, measure)
         return measure(space, **options)
-    if is_raw(source):
+    if _is_raw(source):
+        from .training import TrainingEvaluator
+
         return TrainingEvaluator.of_text(space, source, options)
     path = Path(source)
     if not (path.is_file() or path.suffix or len(path.parts) > 1):
@@ -303,6 +303,12 @@ def _parted(text: str) -> tuple[str, str]:
     """What stands before options, and these; a path may have colons of its own."""
     match = None if Path(text).exists() else _WITH_OPTIONS.fullmatch(text)
     return (match["source"], match["options"]) if match else (text, "")
+
+
+def _is_raw(source: str) -> bool:
+    from ..datasets import is_raw
+
+    return is_raw(source)
 
 
 def _is_measure(source: EvaluatorLike) -> bool:

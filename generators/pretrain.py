@@ -29,7 +29,7 @@ RECIPES: dict[str, int] = {
     "mnasnet": 3000,
     "transnas101-micro": 2000,
     "resnet-size": 2000,
-    "resnet-pooling": 500,
+    "resnet-pooling": 100,
     "autognn": 2000,
     "nas-bench-graph-tasks": 4000,
     MULTI: 9000,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from .operation import Operation
 __all__ = ["Counts", "count", "count_module", "depth_of"]
 
 WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
+
+# Values of an input up to which a block is traced by computing it.
+SMALL = 1 << 16
 
 
 class Counts(NamedTuple):
@@ -35,20 +39,22 @@ class Counts(NamedTuple):
 
 
 def count_module(module: nn.Module, shape: tuple[int, ...]) -> Counts:
-    """Counts a module by tracing it, without computing anything.
+    """Counts a module by tracing it.
 
     Args:
-        module: The module; it is moved to the meta device.
+        module: The module; where its input is large it is moved to the meta device, so that nothing
+            is computed.
         shape: Of its input, channels first, without the batch.
 
     Example:
         >>> count_module(nn.Conv2d(3, 8, 3, padding=1, bias=False), (3, 32, 32))
         Counts(params=216, macs=221184, depth=1, shape=(8, 32, 32))
     """
-    module = module.to("meta").eval()
+    device = _tracing(shape)
+    module = module.to(device).eval()
     shapes: list[tuple[int, ...]] = []
     handle = module.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
-    layers = layers_of(module, [torch.empty(2, *shape, device="meta")])
+    layers = layers_of(module, [torch.zeros(2, *shape, device=device)])
     handle.remove()
     params, macs = (sum(getattr(each, name) for each in layers) for name in ("params", "macs"))
     return Counts(params, macs, depth_of(module), shapes[-1])
@@ -75,7 +81,7 @@ def count(
         UsageError: Where an operation gives another shape than asked for.
     """
     make = build.build if isinstance(build, Operation) else build
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), torch.device(_tracing((width, *sides))):
         module = make(width, out, stride)
     counts = count_module(module, (width, *sides))
     expected = (out, *(-(-side // stride) for side in sides))
@@ -86,6 +92,11 @@ def count(
             "It is given channels in, channels out and stride, and halves by rounding up.",
         )
     return counts
+
+
+def _tracing(shape: tuple[int, ...]) -> str:
+    """Where to trace: the meta device first imports much of torch, in a second or more."""
+    return "cpu" if math.prod(shape) <= SMALL else "meta"
 
 
 def depth_of(module: nn.Module) -> int:

@@ -84,6 +84,7 @@ class TrainingEvaluator(Evaluator):
         ['accuracy', 'auroc', 'balanced_accuracy']
     """
 
+    builds = True
     resumes = True
 
     def __init__(
