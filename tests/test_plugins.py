@@ -63,6 +63,7 @@ def test_the_package_has_a_member_of_every_family() -> None:
     assert list(FAMILIES) == [f"vitruvius.{family}" for family in families]
 
 
+@pytest.mark.slow
 def test_space_evaluator_method_and_executor(run: Run) -> None:
     told = run(
         "import vitruvius\n"
@@ -119,6 +120,7 @@ def test_predictor(run: Run) -> None:
     assert told == ["plug-predictor", 3, 2]
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_them(run: Run) -> None:
     told = run(
         "from typer.testing import CliRunner\n"

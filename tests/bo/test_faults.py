@@ -239,6 +239,7 @@ def test_two_processes_share_a_run_and_one_ends_what_the_other_leaves(runner: Ru
     assert trajectory([e.trial for e in search.log.read()]) == uninterrupted(24, 4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_exits_with_130(runner: Runner) -> None:
     arguments = ("--budget", 12, "--workers", 2)
     hold = runner.folder / "hold"

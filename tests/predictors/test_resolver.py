@@ -24,6 +24,7 @@ from vitruvius.spaces import space
 CELLS = space("nasbench201")
 
 
+@pytest.mark.slow
 def test_every_name_fits_and_predicts() -> None:
     x = CELLS.sample(40, 0)
     values = CELLS.statistics(x)["params"]

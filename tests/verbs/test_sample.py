@@ -31,6 +31,7 @@ def test_large_space_exact_targets_are_met_by_count_of_built_modules() -> None:
         assert entry.exact["macs"] <= 220e6
 
 
+@pytest.mark.slow
 def test_nothing_is_looked_up_while_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     """The returned architectures do not depend on any value that was not paid for as a label."""
     graphs, found = space("nas-bench-graph"), []

@@ -253,6 +253,7 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
     assert [entry.interrupted for entry in entries] == [True]
 
 
+@pytest.mark.slow
 def test_score_sorts_a_pool_by_what_the_run_learnt(run: Command, tmp_path: Path) -> None:
     cora = vitruvius.evaluator(vitruvius.space("nas-bench-graph"), "cora")
     pool = cora.rows[100:120]
@@ -348,6 +349,7 @@ def test_a_run_is_shown_without_going_on(run: Command) -> None:
     assert "waiting" in run("runs", "mine")[1]
 
 
+@pytest.mark.slow
 def test_resume_ignores_nothing_it_was_told(run: Command) -> None:
     assert run(*CORA, "--maximize", "valid_perf", "--budget", 4, "--run", "a")[0] == 0
     for arguments, expected in (
@@ -397,6 +399,7 @@ def test_an_interruption_at_the_start_says_to_repeat_the_command(
     assert "nothing was kept yet" in err
 
 
+@pytest.mark.slow
 def test_a_run_of_labels_is_resumed_and_seeds_another(run: Command) -> None:
     sample = ("sample", "nas-bench-graph", "--data", "cora", "--target", "valid_perf>=0.5")
     assert run(*sample, "--labels", 5, "-n", 1, "--predictor", "ridge", "--run", "labels")[0] == 0

@@ -44,6 +44,7 @@ def run(table: UserTable, method: BayesianOptimization, budget: int) -> list[Tri
     return trials
 
 
+@pytest.mark.slow
 def test_lower_first_looks_cheaply_and_then_evaluates_the_best_in_full(table: UserTable) -> None:
     trials = run(table, BayesianOptimization(fidelity="lower-first"), 40)[5:]
     low = [t.proposal.row for t in trials if t.proposal.fidelity == 12]
