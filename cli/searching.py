@@ -309,7 +309,9 @@ def tell(
 
 
 def _fresh_name(space: str, storage: str | None) -> str:
-    name = f"{Path(space).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    # Without the options of the space, whose colon no folder should have.
+    bare = Path(space).stem.partition(":")[0]
+    name = f"{bare}-{datetime.now():%Y%m%d-%H%M%S}"
     return name if storage else str(Path("runs") / name)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -364,3 +366,22 @@ def test_an_interruption_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch
     code, _, err = run("sample", "nasbench201")
     assert code == 130
     assert "Interrupted" in err
+
+
+def test_candidates_are_trained_on_a_file_of_images(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8)
+    np.savez("mine.npz", images=pixels, labels=np.arange(40) % 2)
+    code, out, err = run(
+        "search", "nasbench201:width=4,cells=1", "--evaluator", "mine.npz:epochs=1",
+        "--maximize", "accuracy", "--where", "latency<=1000", "--method", "random",
+        "--budget", "2", "--executor", "serial", "--format", "json",
+    )  # fmt: skip
+    assert code == 0, err
+    told = json.loads(out)
+    assert {"accuracy", "latency"} <= set(told["best"][0]["metrics"])
+    [folder] = (tmp_path / "runs").iterdir()
+    assert re.fullmatch(r"nasbench201-\d+-\d+", folder.name)
+    assert (folder / "trials" / "0" / "curve.json").is_file()
