@@ -1,12 +1,12 @@
 import itertools
-import multiprocessing
-import time
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
-from vitruvius.evaluators.hardware.timing import Timing, alone, time_calls, time_network
+from vitruvius.evaluators.hardware.timing import Timing, time_calls, time_network
 
 
 def test_median_and_deviation_of_repeats() -> None:
@@ -43,21 +43,24 @@ def test_a_network_is_timed_in_evaluation_mode_and_threads_come_back() -> None:
     assert told.milliseconds > 0
 
 
-def _measure(queue: "multiprocessing.Queue[tuple[float, float]]") -> None:
-    with alone():
-        start = time.monotonic()
-        time.sleep(0.2)
-        queue.put((start, time.monotonic()))
+MEASURE = """
+import time
+from vitruvius.evaluators.hardware.timing import alone
+with alone():
+    start = time.monotonic()
+    time.sleep(0.2)
+    print(start, time.monotonic())
+"""
 
 
 @pytest.mark.slow
 def test_one_process_measures_at_a_time() -> None:
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    processes = [context.Process(target=_measure, args=(queue,)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    spans = sorted(queue.get(timeout=120) for _ in processes)
-    for process in processes:
-        process.join()
+    running = [
+        subprocess.Popen([sys.executable, "-c", MEASURE], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    spans = sorted(
+        tuple(map(float, process.communicate(timeout=120)[0].split())) for process in running
+    )
+    assert all(len(span) == 2 for span in spans)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
