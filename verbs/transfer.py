@@ -396,6 +396,8 @@ def _space(space: str | Space | None, data: object) -> Space:
         data = load_raw(data)
     if isinstance(data, Labelled):
         fitting = [name for name in names() if type(make_space(name).task) is type(data.task)]
+        # Transfer starts from earlier tasks, which not every space has.
+        fitting = [name for name in fitting if data_sets(name)] or fitting
     else:
         fitting = [name for name in names() if data in data_sets(name)]
     if not fitting:
