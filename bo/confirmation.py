@@ -18,8 +18,6 @@ __all__ = ["CONFIRMED", "as_confirmed", "confirm"]
 # What a run remembers of this: by the number of a trial, whether it met the constraints, and what
 # was measured.
 CONFIRMED = "confirmed"
-# Most trials that are measured again at the end of a search.
-MOST = 20
 # Deviations that a value keeps from a limit.
 MARGIN = 2.0
 
@@ -51,7 +49,7 @@ def confirm(
     found: Confirmed = dict(known or {})
     noisy = set(problem.evaluator.noisy if problem.evaluator else ())
     limits = problem.constraints.restrict(noisy)
-    for _ in range(MOST if limits else 0):
+    while limits:
         seen, missed = as_confirmed(trials, found)
         best = best_trials(History(problem, [t for t in seen if t.number not in missed]))
         trial = next((each for each in best if str(each.number) not in found), None)

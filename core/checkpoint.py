@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .errors import CheckpointError, OutputError
 from .output import writing
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "under"]
 
 HINT = "Use another folder, or the settings it was started with."
 
@@ -142,7 +142,7 @@ class Checkpoint:
         except (SafetensorError, LookupError, OSError, TypeError, ValueError) as error:
             message = f"The checkpoint in {self.folder} is damaged: {error}"
             raise CheckpointError(message, HINT) from error
-        weights = _under("model.", tensors)
+        weights = under("model.", tensors)
         if found != self.settings or _shapes(weights) != _shapes(model.state_dict()):
             raise CheckpointError(
                 f"The checkpoint in {self.folder} is of another training: expected "
@@ -154,12 +154,18 @@ class Checkpoint:
             optimizer.state[parameter] = {
                 # The count of steps is a scalar and stays where it is.
                 name: value.to(parameter.device) if value.dim() else value
-                for name, value in _under(f"optimizer.{i}.", tensors).items()
+                for name, value in under(f"optimizer.{i}.", tensors).items()
             }
-        return losses, _under("more.", tensors)
+        return losses, under("more.", tensors)
 
 
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the tensors whose names begin alike, by the rest of their names.
+
+    Args:
+        prefix: How they begin.
+        tensors: All tensors.
+    """
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from .errors import UsageError
@@ -24,3 +27,18 @@ def resolve_device(name: str = "auto") -> torch.device:
             "Use auto, cpu, or cuda where there is one.",
         ) from error
     return device
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Lets torch compute with some threads on the CPU, for a while.
+
+    Args:
+        count: How many.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import signature
 from pathlib import Path
 
 from ..core.errors import UnknownNameError, UsageError
@@ -79,7 +80,10 @@ def _named(text: str) -> Space:
     try:
         return kind(**options)
     except TypeError as error:
-        raise UsageError(f"An option of {text!r} is of the wrong type: {error}.", "") from None
+        raise UsageError(
+            f"An option of {text!r} is of the wrong type: {error}.",
+            f"It takes {', '.join(signature(kind).parameters)}; see the documentation of {name}.",
+        ) from None
 
 
 def _declared(path: Path) -> Space:

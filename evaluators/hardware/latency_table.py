@@ -211,14 +211,8 @@ def time_layers(
         return list(zip(layers, times, strict=True))
     # Some layers have layers of their own, whose time is theirs.
     leaves = iter(times)
-    own = {id(layer): next(leaves, 0.0) for layer in layers if not _holds(layer, network)}
-    return [(layer, own.get(id(layer), 0.0)) for layer in layers]
-
-
-def _holds(layer: Layer, network: nn.Module) -> bool:
-    """Whether modules of this kind have children."""
-    kinds = {type(m).__name__ for m in network.modules() if any(True for _ in m.children())}
-    return layer.kind in kinds
+    whole = {type(m).__name__ for m in network.modules() if any(True for _ in m.children())}
+    return [(layer, 0.0 if layer.kind in whole else next(leaves, 0.0)) for layer in layers]
 
 
 def _line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:

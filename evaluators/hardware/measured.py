@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ...core.device import resolve_device
+from ...core.device import resolve_device, torch_threads
 from ...core.errors import UsageError
 from ...core.torch_state import own_torch_state
 from ...spaces import Architecture, ArchitectureLike, Space, Task
@@ -22,7 +22,7 @@ from ..metric import Metric
 from .latency_table import LatencyTable, time_layers
 from .onnx_runtime import onnx_call
 from .peak_memory import peak_memory
-from .timing import Timing, alone, threads as torch_threads, time_calls, time_network
+from .timing import Timing, alone, time_calls, time_network
 
 __all__ = ["LatencyEvaluator", "PeakMemoryEvaluator"]
 

@@ -15,7 +15,9 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-__all__ = ["Timing", "alone", "threads", "time_calls", "time_network"]
+from ...core.device import torch_threads
+
+__all__ = ["Timing", "alone", "time_calls", "time_network"]
 
 # Calls before anything counts, repeats that count at least and at most, and seconds after which
 # there are enough of them.
@@ -86,7 +88,7 @@ def time_network(
         count: Threads of torch on the CPU.
     """
     network.eval()
-    with torch.inference_mode(), threads(count):
+    with torch.inference_mode(), torch_threads(count):
         if device.type == "cuda":
             return _time_events(lambda: network(*inputs))
         clock = time.thread_time if count == 1 else time.perf_counter
@@ -105,21 +107,6 @@ def _time_events(call: Callable[[], object]) -> Timing:
         torch.cuda.synchronize()
         seconds.append(start.elapsed_time(end) / 1e3)
     return Timing.of(seconds)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Lets torch compute with some threads, for a while.
-
-    Args:
-        count: How many.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

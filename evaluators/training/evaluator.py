@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...core.device import torch_threads
 from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
@@ -202,7 +202,7 @@ class TrainingEvaluator(Evaluator):
         if batch is not None:
             recipe = recipe.model_copy(update={"batch": batch})
         self._check_memory(architecture, task, recipe, device)
-        with _threads(self.threads), torch.random.fork_rng(devices=[]):
+        with torch_threads(self.threads), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights") % SEEDS)
             network = self.space.build(architecture, task)
             told = train(
@@ -223,16 +223,16 @@ class TrainingEvaluator(Evaluator):
         """Measures a trained network on the test part: for reports, never to decide anything.
 
         Args:
-            told: What `train` returned, at the full fidelity.
+            told: What `train` returned.
             device: Where the network is.
 
         Raises:
             UsageError: Where the data have no test part.
         """
-        examples = self.examples(self.task, None, torch.device(device))
+        examples = self.examples(told.task, None, torch.device(device))
         if not examples.sizes["test"]:
             raise UsageError("The data have no test part.", "Give one, e.g. a folder test/.")
-        with _threads(self.threads):
+        with torch_threads(self.threads):
             return measure(told.network, examples, "test", self.recipe, device)
 
     def examples(self, task: Task, fidelity: int | None, device: torch.device) -> Examples:
@@ -322,16 +322,6 @@ def _part(raw: RawData, splits: Splits, percent: int) -> Tensor:
     """The first of the training examples in an order that keeps the shares of classes."""
     few = replace(raw, splits=Splits(splits.train))
     return split(few, 0, val=percent / 100).val
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _ran_out(error: BaseException) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...datasets import RawData, RawGraph, RawGraphs, RawImages, Splits
 from ...spaces import ImageTask, Task
 from .augmentation import augmented
+from .memory import free_memory
 
 __all__ = [
     "PARTS",
@@ -165,8 +166,8 @@ class TensorExamples:
         self._parts = {name: getattr(splits, name) for name in PARTS}
         self.sizes = {name: len(index) for name, index in self._parts.items()}
         self._targets = _Targets.of(labels, splits.train, regression, device)
-        fits = values.numel() * values.element_size() < SHARE_OF_DEVICE * _free(device)
-        self._values = values.to(device) if fits and device.type != "cpu" else values
+        fits = values.numel() * values.element_size() < SHARE_OF_DEVICE * free_memory(device)
+        self._values = values.to(device) if fits else values
         few = values[splits.train[torch.linspace(0, len(splits.train) - 1, SAMPLED).long()]]
         axes = [0, *range(2, few.ndim)]
         shape = (1, -1, *[1] * (few.ndim - 2))
@@ -297,7 +298,3 @@ def _shuffled(
 ) -> Sequence[Int[Tensor, " _"]]:
     order = train[torch.randperm(len(train), generator=generator)]
     return order.tensor_split(-(-len(train) // batch))
-
-
-def _free(device: torch.device) -> int:
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ...core.checkpoint import Checkpoint
+from ...core.checkpoint import Checkpoint, under
 from ...core.errors import CheckpointError
 from ...core.seeding import derive_seed, make_generator
+from ...spaces import Task
 from ...spaces.drop_path import DropPath
 from ..context import Context
 from .augmentation import mixed
@@ -89,12 +90,14 @@ class Trained:
         metrics: Its scores on the validation part.
         curve: Scores after every epoch, with ``train_loss``.
         epoch: The epoch it is of.
+        task: What the network was built for, at the resolution it learnt at.
     """
 
     network: nn.Module
     metrics: dict[str, float]
     curve: list[dict[str, float]]
     epoch: int
+    task: Task
 
 
 def train(
@@ -310,7 +313,7 @@ class _Loop:
             epoch = self._best_epoch()
             network.load_state_dict(self._best)
         metrics = {k: v for k, v in curve[epoch].items() if k != "train_loss"}
-        return Trained(network.eval(), metrics, curve, epoch)
+        return Trained(network.eval(), metrics, curve, epoch, self.examples.task)
 
     # -- the device -----------------------------------------------------------------------------
 
@@ -355,8 +358,8 @@ class _Loop:
         state.epoch, state.step = more["place"].tolist()
         self._loss = more["loss"].to(self.device)
         if self.ema is not None:
-            self.ema.load_state_dict(_under("ema.", more))
-        self._best = _under("best.", more)
+            self.ema.load_state_dict(under("ema.", more))
+        self._best = under("best.", more)
         if "curve" in more:
             names = ("train_loss", *score_metrics(regression=self.examples.regression))
             state.curve = [dict(zip(names, row, strict=True)) for row in more["curve"].tolist()]
@@ -431,7 +434,3 @@ def _own_draws(device: torch.device) -> AbstractContextManager[None]:
 
 def _copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in tensors.items()}
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -114,3 +114,10 @@ def test_every_member_of_a_front_is_measured_again() -> None:
     assert sorted(evaluator.asked) == sorted(sum(t.proposal.row) for t in told.best)
     assert isinstance(made.problem, Problem)
     assert torch.isfinite(torch.tensor(evaluator.asked, dtype=torch.float)).all()
+
+
+def test_nothing_counts_as_best_that_was_not_measured_again() -> None:
+    evaluator = Noisy(dict.fromkeys(range(100), 11.0))
+    told = searched(evaluator).run(25)
+    assert not told.best
+    assert len(evaluator.asked) == 25

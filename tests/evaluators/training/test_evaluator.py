@@ -196,3 +196,19 @@ def test_the_test_part_is_for_reports(cells: Space, images: RawImages) -> None:
     assert set(made.test(made.train(CELL))) == set(made.metrics)
     with pytest.raises(UsageError, match="no test part"):
         TrainingEvaluator(cells, images).test(made.train(CELL))
+
+
+def test_a_network_is_tested_at_the_resolution_it_learnt_at(
+    cells: Space, images: RawImages
+) -> None:
+    from dataclasses import replace
+
+    from vitruvius.datasets import split
+
+    with_test = replace(images, splits=split(images, test=0.2))
+    made = TrainingEvaluator(cells, with_test, epochs=1, fidelity="resolution", fidelities=[5])
+    told = made.train(CELL, 5)
+    seen: list[int] = []
+    told.network.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-1]))
+    made.test(told)
+    assert set(seen) == {5}
