@@ -162,8 +162,8 @@ class _Loop:
     ) -> None:
         self.examples, self.recipe, self.seed = examples, recipe, seed
         self.device, self.context = device, context
-        # Tensor cores want it on CUDA. On the CPU networks took .4 to .75 of the time with it, and
-        # those of NAS-Bench-201 alone 1.02 to 1.08 (`benchmarks/training_speed.py`).
+        # Tensor cores want it on CUDA. On the CPU networks took .4 to .8 of the time with it, and
+        # those of NAS-Bench-201 alone 1.06 to 1.09 (`benchmarks/training_speed.py`).
         self._channels_last = any(isinstance(m, nn.Conv2d) for m in network.modules())
         network = network.to(device)
         if self._channels_last:
