@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from vitruvius.spaces import GraphTask, Space, Task
 
 Table = dict[str, np.ndarray]
 
@@ -22,3 +25,24 @@ def load_table() -> Callable[[str], Table]:
             return {column: file[column] for column in file.files}
 
     return load
+
+
+def _many_architectures(space: Space, task: Task) -> None:
+    x = space.sample(500, 1)
+    assert torch.equal(space.rows([space.to_string(row) for row in x.tolist()]), x)
+    counts = space.statistics(x, task)
+    held = [sum(p.numel() for p in space.build(row, task).parameters()) for row in x]
+    assert held == counts["params"].tolist()
+    # Of a graph, those per node are counted, of some layers only.
+    if not isinstance(task, GraphTask):
+        layers = [space.layers(row, task) for row in x]
+        assert [sum(one.macs for one in each) for each in layers] == counts["macs"].tolist()
+    shuffled = space.statistics(space.shuffle(x, 1), task)
+    for name, values in counts.items():
+        assert torch.equal(shuffled[name], values)
+
+
+@pytest.fixture
+def many_architectures() -> Callable[[Space, Task], None]:
+    """Strings and counts of 500 architectures, by their modules, and of isomorphic ones."""
+    return _many_architectures

@@ -4,8 +4,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitruvius.spaces import Space, Task
-
 
 def _multiply_adds(module: nn.Module, x: Tensor) -> float:
     counts = []
@@ -27,22 +25,3 @@ def _multiply_adds(module: nn.Module, x: Tensor) -> float:
 def multiply_adds() -> Callable[[nn.Module, Tensor], float]:
     """Counts the multiply-adds of convolutions and linear layers by running the module."""
     return _multiply_adds
-
-
-def _many_architectures(space: Space, task: Task) -> None:
-    x = space.sample(500, 1)
-    assert torch.equal(space.rows([space.to_string(row) for row in x.tolist()]), x)
-    counts = space.statistics(x, task)
-    layers = [space.layers(row, task) for row in x]
-    held = [sum(p.numel() for p in space.build(row, task).parameters()) for row in x]
-    assert held == counts["params"].tolist()
-    assert [sum(one.macs for one in each) for each in layers] == counts["macs"].tolist()
-    shuffled = space.statistics(space.shuffle(x, 1), task)
-    for name, values in counts.items():
-        assert torch.equal(shuffled[name], values)
-
-
-@pytest.fixture
-def many_architectures() -> Callable[[Space, Task], None]:
-    """Strings and counts of 500 architectures, by their modules, and of isomorphic ones."""
-    return _many_architectures

@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from vitruvius.core.errors import ArchitectureError
-from vitruvius.spaces import GraphTask
+from vitruvius.spaces import GraphTask, Space
 from vitruvius.spaces.gnn._attention_layer import AGGREGATORS, ATTENTIONS, AttentionLayer
 from vitruvius.spaces.gnn.autognn import AutoGNN
 from vitruvius.testing import SpaceContract
@@ -27,6 +29,11 @@ def test_actions_of_graphnas_are_read() -> None:
         GRAPHS.architecture("['gat', 'sum']")
     with pytest.raises(ArchitectureError, match="heads_1 is '3'"):
         GRAPHS.architecture("gat|sum|elu|3|8 gcn|mean|linear|1")
+
+
+@pytest.mark.slow
+def test_many_architectures(many_architectures: Callable[[Space, GraphTask], None]) -> None:
+    many_architectures(GRAPHS, GraphTask(classes=3, features=5))
 
 
 def test_two_layers_of_gat_are_those_of_torch_geometric() -> None:
