@@ -124,6 +124,11 @@ class NASBenchGraph(Space):
     the weight matrices, per node of the input graph; message passing depends on the graph's edges
     and is not counted.
 
+    Args:
+        norms: Whether a batch normalisation follows each layer. The table counts them; its
+            accuracies are those of networks without, where deep ones often fail to learn
+            (docs/results.md).
+
     Read, too, are the package's ``Arch([0, 0, 1, 2], ['gcn', …])`` and its hash.
 
     Example:
@@ -150,6 +155,9 @@ class NASBenchGraph(Space):
             )
         ),
     )
+
+    def __init__(self, *, norms: bool = True) -> None:
+        self.norms = norms
 
     @property
     def architecture_count(self) -> int:
@@ -220,7 +228,8 @@ class NASBenchGraph(Space):
         task = graph_task(task or self.task)
         operations, parents = _split(self.canonical(x))
         hidden = float(task.hidden)
-        params = torch.full((len(x),), NODES * 2 * hidden, dtype=torch.float64)
+        normed = NODES * 2 * hidden if self.norms else 0.0
+        params = torch.full((len(x),), normed, dtype=torch.float64)
         macs = torch.zeros(len(x), dtype=torch.float64)
         if task.stem_layers:
             params += task.features * hidden + hidden
@@ -254,7 +263,7 @@ class NASBenchGraph(Space):
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         """Builds a module whose ``forward(x, edge_index)`` gives one row of logits per node."""
         operations, parents = _split(self.canonical(torch.tensor([row]))[0])
-        return _Network(operations.tolist(), parents.tolist(), graph_task(task))
+        return _Network(operations.tolist(), parents.tolist(), graph_task(task), self.norms)
 
     @cached_property
     def _cases(self) -> tuple[Int[Tensor, " S"], Int[Tensor, "S K 4"]]:
@@ -367,7 +376,9 @@ def _layer(operation: str, width: int, hidden: int) -> nn.Module:
 class _Network(nn.Module):
     """Stem, four layers on a tree, head on the concatenated leaves."""
 
-    def __init__(self, operations: list[int], parents: list[int], task: GraphTask) -> None:
+    def __init__(
+        self, operations: list[int], parents: list[int], task: GraphTask, norms: bool
+    ) -> None:
         super().__init__()
         hidden = task.hidden
         self.parents = parents
@@ -383,7 +394,9 @@ class _Network(nn.Module):
         # Of what enters a layer; a trainer sets the probability.
         self.dropout = nn.Dropout(0.0)
         # The table counts a batch normalisation for skips too; theirs stays unused.
-        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in operations)
+        self.norms = nn.ModuleList(
+            nn.BatchNorm1d(hidden) if norms else nn.Identity() for _ in operations
+        )
         joined = sum(widths[leaf] for leaf in self.leaves)
         head: list[nn.Module] = []
         if task.head_layers:

@@ -146,3 +146,12 @@ def test_parameters_of_physics(table: Callable[[str], Table]) -> None:
         abs(published[key]["para"] - ours) < 1e-9 for key, ours in zip(keys, params, strict=True)
     )
     assert agree / len(x) == pytest.approx(0.9402, abs=1e-4)
+
+
+def test_without_norms_parameters_are_the_tables_less_those_of_the_norms() -> None:
+    plain, task = NASBenchGraph(norms=False), GraphTask(classes=3, features=5, hidden=8)
+    x = plain.sample(20, 0)
+    counted = plain.statistics(x, task)["params"]
+    assert torch.equal(counted, NASBenchGraph().statistics(x, task)["params"] - 4 * 2 * 8)
+    built = [sum(p.numel() for p in plain.build(row, task).parameters()) for row in x]
+    assert built == counted.tolist()
