@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .core.errors import VitruviusError
     from .evaluators import evaluator
     from .spaces import Architecture, space
+    from .verbs.export import export
     from .verbs.sample import sample
     from .verbs.search import resume, search
     from .verbs.transfer import transfer
@@ -28,6 +29,7 @@ __all__ = [
     "encoders",
     "evaluator",
     "evaluators",
+    "export",
     "generators",
     "predictors",
     "reports",
@@ -45,6 +47,7 @@ _HOMES = {
     "Architecture": "spaces",
     "VitruviusError": "core.errors",
     "evaluator": "evaluators",
+    "export": "verbs.export",
     "resume": "verbs.search",
     "sample": "verbs.sample",
     "search": "verbs.search",

@@ -20,6 +20,7 @@ def _of(module: str, read: Callable[[Any], Iterable[str]]) -> Callable[[], Itera
 NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "data sets": _of("datasets.resolver", lambda home: home.DATASETS.names()),
     "executors": _of("bo.executors.resolver", lambda home: ["auto", *home.EXECUTORS.names()]),
+    "formats": _of("exports.resolver", lambda home: home.FORMATS.names()),
     "forms": _of("generators.choices", lambda home: home.FORMS),
     "generators": _of("generators.resolver", lambda home: home.generator_names()),
     "methods": _of("bo.methods.resolver", lambda home: home.METHODS.names()),

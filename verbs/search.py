@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from ..bo.method import Method
-from ..bo.problem import Problem
 from ..bo.progress import Progress
 from ..bo.result import SearchResult, result_of
 from ..bo.search import Search
@@ -22,25 +21,20 @@ from ..core.texts import read_text
 from ..core.torch_state import own_torch_state
 from ..datasets.task import read_task
 from ..evaluators.evaluator import Evaluator
-from ..evaluators.function import metrics_named
 from ..evaluators.resolver import (
     EvaluatorLike,
-    evaluator as make_evaluator,
     evaluators_of,
 )
-from ..predictors.source_tasks import SourceTasks
-from ..spaces import Space, names, space as make_space
-from ..spaces.declared import DeclaredSpace
+from ..spaces import Space, space as make_space
 from ..spaces.resolver import PRESETS
 from .checks import AUTO, check_at_least, checked_executor
+from .configured import AGAIN, method_of, problem_of, space_of
 from .finished import (
     finished_trials,
     named_problem,
     source_of_run,
-    task_of_source,
     warm_start_task,
 )
-from .transfer_method import transfer_method
 
 __all__ = [
     "AUTO",
@@ -57,11 +51,6 @@ __all__ = [
 ]
 
 _SAY = logging.getLogger(__name__)
-
-_AGAIN = (
-    "Repeat what made it, which goes on with it, or resume it from Python with the same `{}`; "
-    "`vitruvius show` prints what it holds."
-)
 
 
 @own_torch_state()
@@ -251,7 +240,7 @@ def new_search(
         warm_start=tuple(source_of_run(found, each) for each in warm_start),
         **settings,
     )
-    problem = _problem(config, found, given)
+    problem = problem_of(config, found, given)
     problem.check_names()
     left = problem.check_reachable()
     if problem.exact_constraints:
@@ -260,7 +249,7 @@ def new_search(
             problem.exact_constraints,
             f"{left:.2g}" if 0 < left < 0.001 else f"{left:.1%}" if left else "hardly any",
         )
-    chosen = _method(config, method, found)
+    chosen = method_of(config, method, found)
     if run is None:
         return Search(problem, chosen, Run.in_memory(config, problem.objectives))
     return Search(problem, chosen, Run.create(config, problem.objectives, run, storage))
@@ -289,19 +278,19 @@ def open_search(
     """
     opened = Run.open(run, storage)
     config = opened.config
-    found = space or _space(config)
+    found = space or space_of(config)
     configs, given = evaluators_of(found, evaluator)
     if evaluator is not None and not given:
         config = config.model_copy(update={"evaluators": replaced(config.evaluators, configs)})
     elif evaluator is None and not all(each.source for each in config.evaluators):
         raise UsageError(
             f"{opened.location} was made with an evaluator that only Python has.",
-            _AGAIN.format("evaluator"),
+            AGAIN.format("evaluator"),
         )
     if config.task:
         found = found.for_task(read_task(config.task, found.task))
-    problem = _problem(config, found, given)
-    made = Search(problem, _method(config, method, found), opened)
+    problem = problem_of(config, found, given)
+    made = Search(problem, method_of(config, method, found), opened)
     opened.relocate(config.evaluators)
     return made
 
@@ -329,13 +318,13 @@ def show(run: str | Path, storage: str | None = None) -> SearchResult:
     """
     opened = Run.open(run, storage, writable=False)
     config, notes = opened.config, []
-    space = _space(config)
+    space = space_of(config)
     if config.task:
         space = space.for_task(read_task(config.task, space.task))
     try:
         if not all(each.source for each in config.evaluators):
             raise UsageError("Only Python has it.")
-        problem = _problem(config, space, ())
+        problem = problem_of(config, space, ())
     except (VitruviusError, AttributeError) as error:
         problem = named_problem(config, space)
         why = str(error).rstrip(".")
@@ -450,61 +439,6 @@ def no_evaluator(location: str) -> UsageError:
         f"{location} has no evaluator to run: its results are told.",
         "Use `ask` and `tell`; `vitruvius show` prints what it holds.",
     )
-
-
-def _problem(config: RunConfig, space: Space, given: Sequence[EvaluatorLike]) -> Problem:
-    named = ", ".join((config.maximize, config.minimize, config.where))
-    evaluator = _evaluator(config, space, given, named)
-    return Problem(
-        space,
-        metrics_named(space, named) if evaluator is None else evaluator.metrics,
-        maximize=config.maximize,
-        minimize=config.minimize,
-        where=config.where,
-        evaluator=evaluator,
-    )
-
-
-def _evaluator(
-    config: RunConfig, space: Space, given: Sequence[EvaluatorLike], named: str
-) -> Evaluator | None:
-    sources = given or config.evaluators
-    return make_evaluator(space, sources, named=named) if sources else None
-
-
-def _method(config: RunConfig, given: str | Method | None, space: Space) -> Method:
-    chosen = given
-    if chosen is None or isinstance(chosen, str):
-        from ..bo.methods import method, names
-
-        if given is None and config.transfer is not None:
-            return transfer_method(space, config.transfer)
-        if given is None and config.method.partition(":")[0] not in names():
-            raise UsageError(
-                f"The run was made with the method {config.method!r}, which only Python has.",
-                _AGAIN.format("method"),
-            )
-        chosen = method(config.method)
-    if config.warm_start:
-        from ..bo.methods.bayesian import BayesianOptimization
-
-        if not isinstance(chosen, BayesianOptimization):
-            raise UsageError(
-                f"The method {chosen.name!r} does not learn from earlier runs.", "Use bo."
-            )
-        chosen.tasks = SourceTasks([task_of_source(space, task) for task in config.warm_start])
-    return chosen
-
-
-def _space(config: RunConfig) -> Space:
-    if config.declaration is not None:
-        return DeclaredSpace(config.declaration)
-    if config.space.partition(":")[0] not in names():
-        raise UsageError(
-            f"The run searches {config.space}, which only Python has.",
-            "Resume it from Python, with the same `space`.",
-        )
-    return make_space(config.space)
 
 
 def _declaration(space: str | Space) -> dict[str, Any] | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ...core.optional import optional_import
+from ...exports.onnx_model import onnx_model
 
 __all__ = ["onnx_call"]
 
@@ -29,17 +27,7 @@ def onnx_call(
         MissingExtraError: Where onnx, onnxscript or onnxruntime is not installed.
     """
     runtime = optional_import("onnxruntime", extra="onnx")
-    optional_import("onnxscript", extra="onnx")
-    network.eval()
-    level = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(network, tuple(inputs), dynamo=True, verbose=False)
-    finally:
-        logging.getLogger("torch.onnx").setLevel(level)
-    assert program is not None
+    program = onnx_model(network, inputs)
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = runtime.InferenceSession(

@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ class TrainingEvaluator(Evaluator):
         threads: Of torch on the CPU. More workers are quicker than more threads, and results
             depend on the threads, not on the workers.
         val: Share of the examples for validation, where the data have no such part.
-        split_seed: Seed of that part.
+        test: The same for the test part; by default there is none where none is given.
+        split_seed: Seed of these parts.
         callbacks: Further things to do in every training.
         data_options: As for `load_raw`.
         **recipe: Fields of `Recipe`.
@@ -96,6 +98,7 @@ class TrainingEvaluator(Evaluator):
         fidelities: Sequence[int] = (),
         threads: int = 1,
         val: float = 0.2,
+        test: float = 0.0,
         split_seed: int = 0,
         callbacks: Sequence[Callback] = (),
         data_options: Mapping[str, Any] | None = None,
@@ -103,9 +106,10 @@ class TrainingEvaluator(Evaluator):
     ) -> None:
         self._source = data if isinstance(data, str | Path) else None
         self._options = dict(data_options or {})
-        self._val, self._split_seed = val, split_seed
+        self._shares, self._split_seed = (val, test), split_seed
+        self._whole = False
         self._raw = None if isinstance(data, str | Path) else data
-        raw, splits = self._data
+        raw, splits = self.data
         for note in check(raw, splits):
             # What the reader noted, it has said.
             if note not in raw.notes:
@@ -140,6 +144,11 @@ class TrainingEvaluator(Evaluator):
         data = {name: value for name, value in options.items() if name in of_data}
         others = {name: value for name, value in options.items() if name not in of_data}
         return cls(space, source, data_options=data, **others)
+
+    @property
+    def source(self) -> str:
+        """Path or name of the data; blank for what only Python has."""
+        return "" if self._source is None else str(self._source)
 
     # -- evaluating -----------------------------------------------------------------------------
 
@@ -246,21 +255,42 @@ class TrainingEvaluator(Evaluator):
         share = fidelity if self.axis == "data" else None
         key = (task, share, device)
         if self._examples is None or self._examples[0] != key:
-            raw, splits = self._data
+            raw, splits = self.data
             if share is not None:
                 splits = replace(splits, train=_part(raw, splits, share))
             self._examples = key, examples_of(raw, splits, task, device)
         return self._examples[1]
 
+    def retraining(self, **recipe: Any) -> TrainingEvaluator:
+        """Returns one that learns from the training and the validation part together.
+
+        The network after the last epoch counts, for nothing is left to choose another by.
+
+        Args:
+            **recipe: Fields of the recipe that shall be other ones.
+
+        Raises:
+            UnknownNameError: For a field that a recipe does not have.
+            UsageError: For a value out of range.
+        """
+        made = copy(self)
+        whole = {"keep": "last", "patience": 0}
+        made.recipe = Recipe.of(self.recipe.model_dump() | recipe | whole, self.task)
+        made._whole, made._examples = True, None
+        return made
+
     # -- data -----------------------------------------------------------------------------------
 
     @property
-    def _data(self) -> tuple[RawData, Splits]:
-        """The data, read again in a worker that has only their path."""
+    def data(self) -> tuple[RawData, Splits]:
+        """The data and their parts, read again in a worker that has only their path."""
         if self._raw is None:
             assert self._source is not None
             self._raw = load_raw(self._source, **self._options)
-        return self._raw, split(self._raw, self._split_seed, self._val)
+        splits = split(self._raw, self._split_seed, *self._shares)
+        if self._whole:
+            splits = replace(splits, train=torch.cat([splits.train, splits.val]).sort().values)
+        return self._raw, splits
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__ | {"_examples": None}

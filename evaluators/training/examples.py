@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -113,6 +113,14 @@ class Examples(Protocol):
             values: Standardised.
         """
 
+    def preparation(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Says what is done to inputs before a network, and to its outputs behind it.
+
+        Returns:
+            Of inputs ``mean`` and ``scale`` of every channel, and ``size`` (width and height) of
+            images; of outputs ``mean`` and ``scale`` of every value of a regression.
+        """
+
 
 @dataclass(eq=False)
 class _Targets:
@@ -134,6 +142,11 @@ class _Targets:
 
     def unscaled(self, values: Tensor) -> Tensor:
         return values * self.scale + self.mean
+
+    def preparation(self) -> dict[str, Any]:
+        if not self.regression:
+            return {}
+        return {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
 
 
 class TensorExamples:
@@ -190,6 +203,12 @@ class TensorExamples:
     def unscaled(self, values: Tensor) -> Tensor:
         return self._targets.unscaled(values)
 
+    def preparation(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        told = {"mean": self._mean.flatten().tolist(), "scale": self._scale.flatten().tolist()}
+        if isinstance(self.task, ImageTask):
+            told["size"] = [self._values.shape[3], self._values.shape[2]]
+        return told, self._targets.preparation()
+
     def _at(self, chosen: Tensor) -> Float[Tensor, "B C *S"]:
         taken = self._values[chosen.to(self._values.device)].to(self._device, non_blocking=True)
         values = (taken.float() - self._mean) / self._scale
@@ -233,6 +252,9 @@ class NodeExamples:
     def unscaled(self, values: Tensor) -> Tensor:
         return self._targets.unscaled(values)
 
+    def preparation(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, self._targets.preparation()
+
 
 class GraphExamples:
     """Graphs, each with a target; a network's outputs are averaged over the nodes of each.
@@ -267,6 +289,9 @@ class GraphExamples:
 
     def unscaled(self, values: Tensor) -> Tensor:
         return self._targets.unscaled(values)
+
+    def preparation(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, self._targets.preparation()
 
 
 def examples_of(

@@ -6,6 +6,8 @@ stand side by side in a weight-sharing network, whose normalisations have no aff
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -25,6 +27,7 @@ __all__ = [
     "Zero",
     "convolution",
     "skip",
+    "total",
 ]
 
 
@@ -214,8 +217,19 @@ class Zero(nn.Module):
         self.out, self.stride = out, stride
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
-        height, width = (-(-side // self.stride) for side in x.shape[2:])
-        return x.new_zeros(len(x), self.out, height, width)
+        places = torch.zeros_like(x[:, :1, :: self.stride, :: self.stride])
+        return places.expand(-1, self.out, -1, -1)
+
+
+def total(operations: Iterable[tuple[nn.Module, Float[Tensor, "B C H W"]]]) -> Tensor:
+    """Adds what operations make of their inputs; a `Zero` is called only where all are.
+
+    Args:
+        operations: At least one operation, each with its input.
+    """
+    every = list(operations)
+    told = [(each, x) for each, x in every if not isinstance(each, Zero)] or every[:1]
+    return reduce(torch.add, [each(x) for each, x in told])
 
 
 def skip(width: int, out: int, stride: int, *, affine: bool = True) -> nn.Module:

@@ -17,7 +17,7 @@ from ..task import ImageTask, Task
 from ..variable import Variable
 from ._image import image_task
 from ._nasbench201_notations import read_foreign
-from .blocks import Pooling, ReLUConvolution, Zero, skip
+from .blocks import Pooling, ReLUConvolution, Zero, skip, total
 
 __all__ = ["OPERATIONS", "NASBench201"]
 
@@ -249,11 +249,11 @@ class _Cell(nn.Module):
         states = [x]
         for node in (1, 2, 3):
             arriving = [
-                operation(states[i])
+                (operation, states[i])
                 for (i, j), operation in zip(EDGES, self.operations, strict=True)
                 if j == node
             ]
-            states.append(torch.stack(arriving).sum(0))
+            states.append(total(arriving))
         return states[3]
 
 

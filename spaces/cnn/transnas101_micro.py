@@ -18,7 +18,7 @@ from ..space import Space
 from ..task import ImageTask, Task
 from ..variable import Variable
 from ._image import image_task
-from .blocks import ReLUConvolution, Zero, convolution, skip
+from .blocks import ReLUConvolution, Zero, convolution, skip, total
 
 __all__ = ["OPERATIONS", "TransNAS101Micro"]
 
@@ -235,9 +235,9 @@ class _Cell(nn.Module):
         states = [x]
         for node in (1, 2, 3):
             arriving = [
-                operation(states[i])
+                (operation, states[i])
                 for (i, j), operation in zip(EDGES, self.operations, strict=True)
                 if j == node
             ]
-            states.append(torch.stack(arriving).sum(0))
+            states.append(total(arriving))
         return states[3]

@@ -81,8 +81,9 @@ class AttentionLayer(nn.Module):
     ) -> Float[Tensor, "N K"]:
         from torch_geometric.utils import scatter
 
-        source, target = _with_loops(edge_index, len(x))
-        h = self.linear(x).view(len(x), self.heads, self.out)
+        nodes = x.size(0)
+        source, target = _with_loops(edge_index, nodes)
+        h = self.linear(x).view(nodes, self.heads, self.out)
         weight = self._weights(h, source, target)
         if weight is not None:
             weight = self.dropout(weight)[..., None]
@@ -95,7 +96,7 @@ class AttentionLayer(nn.Module):
         if shift is not None:
             messages = messages + shift
         reduce = "sum" if self.aggregator in ("sum", "mlp") else self.aggregator
-        gathered = scatter(messages, target, 0, len(x), reduce)
+        gathered = scatter(messages, target, 0, nodes, reduce)
         joined = gathered.flatten(1) if self.concat else gathered.mean(1)
         result: Tensor = joined + self.bias
         return result
@@ -109,23 +110,23 @@ class AttentionLayer(nn.Module):
         if self.attention == "const":
             return None
         if self.attention == "gcn":
-            scale = degree(target, len(h)).clamp(min=1).rsqrt()
+            scale = degree(target, h.size(0)).clamp(min=1).rsqrt()
             return (scale[source] * scale[target])[:, None].expand(-1, self.heads).to(h.dtype)
         score = self._scores(h, source, target)
-        return softmax(score, target, num_nodes=len(h))
+        return softmax(score, target, num_nodes=h.size(0))
 
     def _scores(
         self, h: Float[Tensor, "N H O"], source: Int[Tensor, " E"], target: Int[Tensor, " E"]
     ) -> Float[Tensor, "E H"]:
         if self.attention == "cos":
-            left, right = (h * vector for vector in self.vectors)
+            left, right = self._scaled(h)
             return (left[target] * right[source]).sum(-1)
         if self.attention == "generalized_linear":
             assert self.scorer is not None
-            left, right = (h * vector for vector in self.vectors)
+            left, right = self._scaled(h)
             return self.scorer((left[target] + right[source]).tanh())[..., 0]
         # What is left is linear in h, so that it is told of nodes before it is of edges.
-        told = [(h * vector).sum(-1) for vector in self.vectors]
+        told = [scaled.sum(-1) for scaled in self._scaled(h)]
         if self.attention == "linear":
             return told[0].tanh()[source]
         left, right = told
@@ -133,6 +134,10 @@ class AttentionLayer(nn.Module):
         if self.attention == "gat_sym":
             score = score + F.leaky_relu(left[source] + right[target], SLOPE)
         return score
+
+    def _scaled(self, h: Float[Tensor, "N H O"]) -> list[Float[Tensor, "N H O"]]:
+        """The nodes' values by each of the vectors."""
+        return [h * self.vectors[i] for i in range(VECTORS[self.attention])]
 
 
 def _with_loops(
@@ -143,5 +148,4 @@ def _with_loops(
 
     edge_index, _ = remove_self_loops(edge_index)
     edge_index, _ = add_self_loops(edge_index, num_nodes=nodes)
-    source, target = edge_index
-    return source, target
+    return edge_index[0], edge_index[1]

@@ -137,6 +137,7 @@ def test_nothing_to_do(source: Source, steps: int, batch: int) -> None:
 # -- what it learns -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_loss_starts_at_chance_and_falls_to_the_entropy(toy: Space) -> None:
     """Only rows whose two operations are equal, and whose edge follows the parent."""
     rows = toy.enumerate()

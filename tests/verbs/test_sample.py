@@ -57,6 +57,7 @@ def test_nothing_is_looked_up_while_sampling(monkeypatch: pytest.MonkeyPatch) ->
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_guidance_beats_the_base_rate_on_a_measured_target() -> None:
     result = sample(
         "nas-bench-graph", data="arxiv", target="valid_perf>=0.72, latency<=8ms", n=30, labels=100,
@@ -70,9 +71,11 @@ def test_guidance_beats_the_base_rate_on_a_measured_target() -> None:
     "form",
     [
         "none",
-        *(pytest.param(f, marks=pytest.mark.slow) for f in ("classifier-free", "gradient")),
+        *(
+            pytest.param(form, marks=pytest.mark.slow)
+            for form in ("classifier-free", "gradient", "classifier-free+gradient+resampling")
+        ),
         "resampling",
-        "classifier-free+gradient+resampling",
     ],
 )
 def test_every_form_of_guidance_returns_what_meets_the_target(form: str) -> None:

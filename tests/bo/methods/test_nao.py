@@ -28,7 +28,7 @@ def histories(n: int) -> History:
     )
 
 
-@pytest.mark.parametrize("semi", [False, True])
+@pytest.mark.parametrize("semi", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_improves_on_the_best_and_forgets_nothing_it_needs(semi: bool) -> None:
     """The same in a new instance, as after resuming, whatever was asked before."""
     used = NAOSearch(semi=semi, steps=120)

@@ -37,6 +37,7 @@ def run(method: WarmStart, truth: Table, budget: int) -> list[Trial]:
     return trials
 
 
+@pytest.mark.slow
 def test_probes_describe_a_task_of_which_nothing_is_known() -> None:
     """Ten of them, then the description says which earlier task is alike."""
     tasks = SourceTasks([task("few", -PARAMS), task("many", PARAMS), task("deep", DEPTH)])
@@ -85,6 +86,7 @@ def test_a_source_that_misleads_is_given_up() -> None:
     assert method.propose(history, 0) == BayesianOptimization().propose(history, 0)
 
 
+@pytest.mark.slow
 def test_every_other_proposal_leaves_earlier_tasks_out() -> None:
     """However well they are believed."""
     truth = table(PARAMS)

@@ -1,0 +1,1 @@
+"""Export: trained networks as files that run without this package."""

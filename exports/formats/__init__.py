@@ -1,0 +1,1 @@
+"""Formats that a model is written in, one a file."""

@@ -1,0 +1,67 @@
+"""Prepared networks: they take raw inputs and give values in their units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..spaces import ImageTask
+from .model import Model
+
+__all__ = ["prepared"]
+
+
+class _Prepared(nn.Module):
+    """A network with the preparation of its inputs before it, and of its outputs behind it."""
+
+    mean: Tensor
+    scale: Tensor
+    target_mean: Tensor
+    target_scale: Tensor
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.network = model.network
+        axes = {"image": 2, "series": 1}.get(model.kind, 0)
+        for name, default in (("mean", 0.0), ("scale", 1.0)):
+            given = torch.tensor(model.inputs.get(name, [default]), dtype=torch.float32)
+            self.register_buffer(name, given.reshape(1, -1, *[1] * axes))
+            back = torch.tensor(model.outputs.get(name, [default]), dtype=torch.float32)
+            self.register_buffer(f"target_{name}", back)
+        self.normalises = "mean" in model.inputs
+        self.regression = "mean" in model.outputs
+        size = model.inputs.get("size")
+        own = (model.task.resolution,) * 2 if isinstance(model.task, ImageTask) else None
+        self.resolution = own if size and own and tuple(size) != own else None
+
+    def forward(self, x: Tensor, *others: Tensor) -> Any:
+        if self.normalises:
+            x = (x - self.mean) / self.scale
+        if self.resolution is not None:
+            x = F.interpolate(x, self.resolution, mode="bilinear", antialias=True)
+        told = self.network(x, *others)
+        outputs = told[0] if isinstance(told, tuple) else told
+        return outputs * self.target_scale + self.target_mean if self.regression else outputs
+
+
+def prepared(model: Model) -> tuple[nn.Module, tuple[Tensor, ...], tuple[str, ...]]:
+    """Makes a network that takes raw inputs: bytes of images as floats, series as they are stored.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The network, random inputs, and their names.
+    """
+    inputs = model.task.inputs(8)
+    if model.kind == "graph":
+        return _Prepared(model).eval(), inputs, ("x", "edge_index")
+    (x,) = inputs
+    if model.kind == "image":
+        width, height = model.inputs.get("size", (x.shape[3], x.shape[2]))
+        x = torch.rand(8, x.shape[1], height, width, generator=torch.Generator().manual_seed(0))
+        return _Prepared(model).eval(), (x * 255,), ("images",)
+    return _Prepared(model).eval(), (x,), ("series",)

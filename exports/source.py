@@ -1,0 +1,489 @@
+"""Source: a network as one Python file that needs torch alone, without what it does not use."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from ..core.errors import UsageError
+from .constructors import constructor, is_layer
+
+__all__ = ["NetworkSource", "network_source"]
+
+ROOT = "Network"
+INDENT = " " * 4
+WIDTH = 96
+# Letters of an expression that may become part of another.
+INLINE = 60
+_OPERATORS = {
+    operator.add: "+",
+    operator.sub: "-",
+    operator.mul: "*",
+    operator.truediv: "/",
+    operator.floordiv: "//",
+    operator.mod: "%",
+    operator.pow: "**",
+    operator.matmul: "@",
+    operator.eq: "==",
+    operator.ne: "!=",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.gt: ">",
+    operator.ge: ">=",
+    operator.and_: "&",
+    operator.or_: "|",
+}
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """A network as Python source.
+
+    Args:
+        text: The file; its class ``Network`` is made without arguments.
+        names: Name of every parameter and buffer in the network it is of, by that in the source.
+    """
+
+    text: str
+    names: dict[str, str]
+
+    def weights(self, network: nn.Module) -> dict[str, torch.Tensor]:
+        """Returns what ``Network.load_state_dict`` takes.
+
+        Args:
+            network: What the source was written of.
+        """
+        held = network.state_dict()
+        return {name: held[own].detach().cpu().contiguous() for name, own in self.names.items()}
+
+
+def network_source(network: nn.Module, about: str = "") -> NetworkSource:
+    """Writes a network as Python source of its own, hierarchical as the network is.
+
+    Modules of torch and torch-geometric are called by name. Every other module becomes a class,
+    whose ``forward`` is what symbolic tracing (`torch.fx`, arXiv 2112.08429) finds that it does at
+    evaluation; equal classes are written once, and chains of layers as `torch.nn.Sequential`. What
+    does nothing, or is never reached, is left out: identities, dropout of 0, auxiliary heads.
+
+    Args:
+        network: The network.
+        about: First words of the file's docstring.
+
+    Raises:
+        UsageError: Where a module cannot be traced, as where control flow depends on values.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201:width=4,cells=1")
+        >>> print(network_source(cells.build(cells.example, cells.task)).text[-76:])
+            def forward(self, x):
+                return self.layers(x)
+    """
+    training = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        writer = _Writer()
+        part = writer.part(network, root=True)
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+    return NetworkSource(writer.file(about), part.names)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A module in the source: the expression that makes it, and where its tensors come from.
+
+    Args:
+        text: None where it does nothing.
+        names: As for `NetworkSource`, within the module.
+    """
+
+    text: str | None
+    names: dict[str, str] = field(default_factory=dict)
+
+    def under(self, name: str, own: str) -> dict[str, str]:
+        return {f"{name}.{key}": f"{own}.{value}" for key, value in self.names.items()}
+
+
+class _Tracer(fx.Tracer):
+    """Traces one module; those it holds are called."""
+
+    def __init__(self) -> None:
+        modules = [math]
+        try:
+            from torch_geometric import utils
+        except ImportError:
+            pass
+        else:
+            modules.append(utils)
+        super().__init__(autowrap_modules=tuple(modules))
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return True
+
+
+class _Writer:
+    """Collects the classes of a file."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, str] = {}
+        self._imports: set[str] = set()
+
+    def file(self, about: str) -> str:
+        body = "\n\n\n".join(f"class {name}{text}" for text, name in self._classes.items())
+        lines = ["import torch"] if re.search(r"\btorch\.", body) else []
+        if re.search(r"\bF\.", body):
+            lines.append("import torch.nn.functional as F")
+        lines.append("from torch import nn")
+        if re.search(r"\bgnn\.", body):
+            lines.append("from torch_geometric import nn as gnn")
+        if self._imports:
+            lines.append(f"from torch_geometric.utils import {', '.join(sorted(self._imports))}")
+        if re.search(r"\bmath\.", body):
+            lines.insert(0, "import math\n")
+        head = f'"""{about}"""\n\n' if about else ""
+        return f"{head}{chr(10).join(lines)}\n\n\n{body}\n"
+
+    def part(self, module: nn.Module, *, root: bool = False) -> _Part:
+        """Writes a module, and before it the classes that it needs."""
+        if not root and is_layer(module):
+            return self._layer(module)
+        if type(module).forward is nn.Sequential.forward:
+            children = [(name, self.part(child)) for name, child in module.named_children()]
+            chain = _chained(children)
+            return self._class_of_chain(chain) if root else chain
+        return self._custom(module, root=root)
+
+    def _layer(self, layer: nn.Module) -> _Part:
+        if isinstance(layer, nn.Identity) or (
+            isinstance(layer, nn.modules.dropout._DropoutNd) and layer.p == 0
+        ):
+            return _Part(None)
+        text = constructor(layer, lambda module: self.part(module).text or "nn.Identity()")
+        names = {name: name for name in layer.state_dict()}
+        return _Part(text, names)
+
+    def _custom(self, module: nn.Module, *, root: bool) -> _Part:
+        graph = _traced(module)
+        parts: dict[str, _Part] = {}
+        for node in list(graph.nodes):
+            if node.op != "call_module":
+                continue
+            target = str(node.target)
+            if target not in parts:
+                parts[target] = self.part(module.get_submodule(target))
+            if parts[target].text is None:
+                node.replace_all_uses_with(node.args[0])
+                graph.erase_node(node)
+        chain = _chain(graph)
+        if chain is not None:
+            whole = _chained([(target, parts[target]) for target in chain])
+            return self._class_of_chain(whole) if root else whole
+        names: dict[str, str] = {}
+        lines = []
+        for node in graph.nodes:
+            target = str(node.target)
+            own = target.replace(".", "_")
+            if node.op == "call_module" and f"self.{own} = " not in "".join(lines):
+                lines.append(f"self.{own} = {parts[target].text}")
+                names |= parts[target].under(own, target)
+            elif node.op == "get_attr" and own not in names:
+                lines.append(_tensor_line(module, target, own))
+                names[own] = target
+        body = _Body(graph, self._imports)
+        name = self._class(type(module).__name__, lines, body.arguments, body.lines, root=root)
+        return _Part(f"{name}()", names)
+
+    def _class_of_chain(self, chain: _Part) -> _Part:
+        text = chain.text or "nn.Identity()"
+        self._class(ROOT, [f"self.layers = {text}"], ["x"], ["return self.layers(x)"], root=True)
+        return _Part(f"{ROOT}()", {f"layers.{key}": own for key, own in chain.names.items()})
+
+    def _class(
+        self, name: str, made: list[str], arguments: list[str], lines: list[str], *, root: bool
+    ) -> str:
+        """Adds a class, unless there is one that does the same."""
+        text = "(nn.Module):\n"
+        if made:
+            text += f"{INDENT}def __init__(self):\n{INDENT * 2}super().__init__()\n"
+            text += "".join(f"{_wrapped(line, 2)}\n" for line in made) + "\n"
+        text += f"{INDENT}def forward(self, {', '.join(arguments)}):\n"
+        text += "\n".join(f"{INDENT * 2}{line}" for line in lines)
+        if text in self._classes and not root:
+            return self._classes[text]
+        name = ROOT if root else name.lstrip("_")
+        taken = {*self._classes.values(), *(() if root else (ROOT,))}
+        number = 2
+        chosen = name
+        while chosen in taken:
+            chosen, number = f"{name}{number}", number + 1
+        self._classes[text] = chosen
+        return chosen
+
+
+class _Body:
+    """The statements of a ``forward``.
+
+    What is used once, by what comes next, becomes part of its expression. Variable names are taken
+    again where their value is done with.
+
+    Args:
+        graph: What was traced.
+        imports: Takes the names of functions of torch-geometric.
+    """
+
+    def __init__(self, graph: fx.Graph, imports: set[str]) -> None:
+        self._names: dict[fx.Node, str] = {}
+        self._imports = imports
+        self.arguments: list[str] = []
+        self.lines: list[str] = []
+        self._order = {node: i for i, node in enumerate(graph.nodes)}
+        # The statement that a node's value is part of.
+        self._statement: dict[fx.Node, fx.Node] = {}
+        for node in reversed(graph.nodes):
+            user = _only_next_user(node, self._statement)
+            self._statement[node] = node if user is None else self._statement[user]
+        self._last = {
+            node: max((self._order[self._statement[user]] for user in node.users), default=-1)
+            for node in self._order
+        }
+        for node in self._order:
+            self._write(node)
+
+    def _write(self, node: fx.Node) -> None:
+        if node.op == "placeholder":
+            self._names[node] = str(node.target)
+            self.arguments.append(str(node.target))
+        elif node.op == "get_attr":
+            self._names[node] = f"self.{str(node.target).replace('.', '_')}"
+        elif node.op == "output":
+            self.lines.append(f"return {_unbracketed(self._text(node.args[0]))}")
+        else:
+            text = self._called(node)
+            statement = self._statement[node]
+            short = len(text) <= INLINE or (node.next is statement and statement.op == "output")
+            if statement is not node and short:
+                self._names[node] = text
+                return
+            name = self._name(node)
+            self._names[node] = name
+            self.lines.append(f"{name} = {_unbracketed(text)}")
+
+    def _name(self, node: fx.Node) -> str:
+        place = self._order[node]
+        for used in node.all_input_nodes:
+            if self._last[used] == place and self._names[used].isidentifier():
+                return self._names[used]
+        taken = {own for known, own in self._names.items() if self._last[known] > place}
+        number = 1
+        while f"h{number}" in taken:
+            number += 1
+        return f"h{number}"
+
+    def _called(self, node: fx.Node) -> str:
+        if node.op == "call_module":
+            return f"self.{str(node.target).replace('.', '_')}({self._listed(node.args, {})})"
+        if node.op == "call_method":
+            own, *others = node.args
+            return f"{self._text(own)}.{node.target}({self._listed(others, node.kwargs)})"
+        target: Any = node.target
+        if target in _OPERATORS:
+            left, right = map(self._text, node.args)
+            return f"({left} {_OPERATORS[target]} {right})"
+        if target is operator.getitem:
+            return f"{self._text(node.args[0])}[{self._index(node.args[1])}]"
+        if target is operator.neg:
+            return f"(-{self._text(node.args[0])})"
+        if target is getattr:
+            return f"{self._text(node.args[0])}.{node.args[1]}"
+        kwargs = _without_defaults(target, node.kwargs)
+        return f"{self._function(target)}({self._listed(node.args, kwargs)})"
+
+    def _function(self, target: Any) -> str:
+        name = target.__name__
+        for prefix, module in (("torch", torch), ("F", F), ("math", math)):
+            if getattr(module, name, None) is target:
+                return f"{prefix}.{name}"
+        if target.__module__.startswith("torch_geometric.utils"):
+            self._imports.add(name)
+            return str(name)
+        raise UsageError(
+            f"The network calls {target.__module__}.{name}, which is neither torch's nor "
+            "torch-geometric's.",
+            "Export as onnx or torchscript, which need no source.",
+        )
+
+    def _listed(self, args: Iterable[Any], kwargs: dict[str, Any]) -> str:
+        texts = [_unbracketed(self._text(each)) for each in args]
+        texts += [f"{name}={self._text(value)}" for name, value in kwargs.items()]
+        return ", ".join(texts)
+
+    def _index(self, index: Any) -> str:
+        parts = index if isinstance(index, tuple) else (index,)
+        return ", ".join(self._sliced(each) for each in parts) + ("," if index == () else "")
+
+    def _sliced(self, part: Any) -> str:
+        if not isinstance(part, slice):
+            return self._text(part)
+        start, stop, step = (
+            "" if each is None else self._text(each) for each in (part.start, part.stop, part.step)
+        )
+        return f"{start}:{stop}:{step}" if step else f"{start}:{stop}"
+
+    def _text(self, value: Any) -> str:
+        if isinstance(value, fx.Node):
+            return self._names[value]
+        if isinstance(value, tuple):
+            return f"({', '.join(map(self._text, value))}{',' if len(value) == 1 else ''})"
+        if isinstance(value, list):
+            return f"[{', '.join(map(self._text, value))}]"
+        return "..." if value is ... else repr(value)
+
+
+def _only_next_user(node: fx.Node, statement: dict[fx.Node, fx.Node]) -> fx.Node | None:
+    """The one user of a node's value, where nothing else happens until then."""
+    if node.op in ("placeholder", "output") or len(node.users) != 1:
+        return None
+    user = next(iter(node.users))
+    if user.op == "output":
+        return None if node.next is not user else user
+    if sum(used is node for used in _flat(user.args, user.kwargs)) != 1:
+        return None
+    between = node.next
+    while between is not user:
+        if between.op != "get_attr" and statement[between] is not statement[user]:
+            return None
+        between = between.next
+    return user
+
+
+def _flat(*values: Any) -> Iterator[Any]:
+    """All that is in nested arguments."""
+    for value in values:
+        if isinstance(value, dict):
+            yield from _flat(*value.values())
+        elif isinstance(value, tuple | list):
+            yield from _flat(*value)
+        elif isinstance(value, slice):
+            yield from _flat(value.start, value.stop, value.step)
+        else:
+            yield value
+
+
+def _unbracketed(text: str) -> str:
+    """Leaves out brackets around all of an expression."""
+    if not text.startswith("("):
+        return text
+    parts = _arguments(text[1:-1])
+    whole = len(parts) == 1 and not parts[0].endswith(",") and _closes_last(text)
+    return text[1:-1] if whole else text
+
+
+def _closes_last(text: str) -> bool:
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if not depth:
+            return place == len(text) - 1
+    return False
+
+
+def _traced(module: nn.Module) -> fx.Graph:
+    try:
+        graph = _Tracer().trace(module)
+    except (fx.proxy.TraceError, TypeError, RuntimeError, ValueError) as error:
+        raise UsageError(
+            f"{type(module).__name__} cannot be written as source: {error}",
+            "Its `forward` may not depend on values of tensors; onnx and torchscript need no "
+            "source.",
+        ) from error
+    graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
+    return graph
+
+
+def _chain(graph: fx.Graph) -> list[str] | None:
+    """Targets of the modules that are called one after another, where that is all."""
+    entry, *calls, output = graph.nodes
+    value, targets = entry, []
+    for node in calls:
+        alone = len(value.users) == 1 and node.args == (value,) and not node.kwargs
+        if node.op != "call_module" or not alone or str(node.target) in targets:
+            return None
+        targets.append(str(node.target))
+        value = node
+    return targets if entry.op == "placeholder" and output.args == (value,) else None
+
+
+def _chained(children: list[tuple[str, _Part]]) -> _Part:
+    """Modules one after another, as one."""
+    told = [(name, part) for name, part in children if part.text is not None]
+    if not told:
+        return _Part(None)
+    if len(told) == 1:
+        (name, part), *_ = told
+        return _Part(part.text, {key: f"{name}.{own}" for key, own in part.names.items()})
+    names: dict[str, str] = {}
+    for number, (name, part) in enumerate(told):
+        names |= part.under(str(number), name)
+    return _Part(f"nn.Sequential({', '.join(str(part.text) for _, part in told)})", names)
+
+
+def _tensor_line(module: nn.Module, target: str, own: str) -> str:
+    tensor = module.get_parameter(target) if _is_parameter(module, target) else None
+    if tensor is not None:
+        return f"self.{own} = nn.Parameter(torch.empty{tuple(tensor.shape)})"
+    buffer = module.get_buffer(target)
+    return (
+        f'self.register_buffer("{own}", torch.empty({tuple(buffer.shape)}, dtype={buffer.dtype}))'
+    )
+
+
+def _is_parameter(module: nn.Module, target: str) -> bool:
+    return target in dict(module.named_parameters())
+
+
+def _without_defaults(function: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    try:
+        known = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return kwargs
+    return {
+        name: value
+        for name, value in kwargs.items()
+        if name not in known or not (value is known[name].default or value == known[name].default)
+    }
+
+
+def _wrapped(line: str, depth: int) -> str:
+    """Breaks the call of a long line, an argument a line."""
+    indent = INDENT * depth
+    if len(indent + line) <= WIDTH or not line.endswith(")"):
+        return indent + line
+    start = line.index("(") + 1
+    arguments = _arguments(line[start:-1])
+    inner = "".join(f"{_wrapped(each, depth + 1)},\n" for each in arguments)
+    return f"{indent}{line[:start]}\n{inner}{indent})"
+
+
+def _arguments(text: str) -> list[str]:
+    """Splits at the commas that are in no brackets."""
+    found, depth, start = [], 0, 0
+    for place, letter in enumerate(text):
+        if letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == "," and not depth:
+            found.append(text[start:place].strip())
+            start = place + 1
+    return [*found, text[start:].strip()]
