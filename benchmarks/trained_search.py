@@ -36,7 +36,7 @@ DATA = Path(__file__).parents[1].parent / "shared" / "data"
 RANDOM = 10
 METHODS = ("bo", "random")
 # Of Fashion-MNIST, images to learn from, to validate on and to report on.
-FASHION = (1_000, 500, 1_000)
+FASHION = (600, 400, 1_000)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ CASES = {
     },
     **{
         f"{name}, Fashion-MNIST": Case(
-            text, "fashion_mnist.npz", 20, {**IMAGES, "epochs": 6}, read=fashion
+            text, "fashion_mnist.npz", 20, {**IMAGES, "epochs": 5}, read=fashion
         )
         for name, text in SMALL.items()
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ class _Prepared(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = model.network
+        self.network = deepcopy(model.network)
         axes = {"image": 2, "series": 1}.get(model.kind, 0)
         for name, default in (("mean", 0.0), ("scale", 1.0)):
             given = torch.tensor(model.inputs.get(name, [default]), dtype=torch.float32)
@@ -37,12 +38,12 @@ class _Prepared(nn.Module):
         own = (model.task.resolution,) * 2 if isinstance(model.task, ImageTask) else None
         self.resolution = own if size and own and tuple(size) != own else None
 
-    def forward(self, x: Tensor, *others: Tensor) -> Any:
+    def forward(self, x: Tensor, edge_index: Tensor | None = None) -> Any:
         if self.normalises:
             x = (x - self.mean) / self.scale
         if self.resolution is not None:
             x = F.interpolate(x, self.resolution, mode="bilinear", antialias=True)
-        told = self.network(x, *others)
+        told = self.network(x) if edge_index is None else self.network(x, edge_index)
         outputs = told[0] if isinstance(told, tuple) else told
         return outputs * self.target_scale + self.target_mean if self.regression else outputs
 
@@ -56,12 +57,13 @@ def prepared(model: Model) -> tuple[nn.Module, tuple[Tensor, ...], tuple[str, ..
     Returns:
         The network, random inputs, and their names.
     """
+    network = _Prepared(model).eval().requires_grad_(False)
     inputs = model.task.inputs(8)
     if model.kind == "graph":
-        return _Prepared(model).eval(), inputs, ("x", "edge_index")
+        return network, inputs, ("x", "edge_index")
     (x,) = inputs
     if model.kind == "image":
         width, height = model.inputs.get("size", (x.shape[3], x.shape[2]))
         x = torch.rand(8, x.shape[1], height, width, generator=torch.Generator().manual_seed(0))
-        return _Prepared(model).eval(), (x * 255,), ("images",)
-    return _Prepared(model).eval(), (x,), ("series",)
+        return network, (x * 255,), ("images",)
+    return network, (x,), ("series",)

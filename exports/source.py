@@ -82,11 +82,18 @@ def network_source(network: nn.Module, about: str = "") -> NetworkSource:
         UsageError: Where a module cannot be traced, as where control flow depends on values.
 
     Example:
-        >>> from vitruvius.spaces import space
-        >>> cells = space("nasbench201:width=4,cells=1")
-        >>> print(network_source(cells.build(cells.example, cells.task)).text[-76:])
+        >>> print(network_source(nn.Sequential(nn.Linear(2, 8), nn.Identity(), nn.Tanh())).text)
+        from torch import nn
+        <BLANKLINE>
+        <BLANKLINE>
+        class Network(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.Sequential(nn.Linear(2, 8), nn.Tanh())
+        <BLANKLINE>
             def forward(self, x):
                 return self.layers(x)
+        <BLANKLINE>
     """
     training = {module: module.training for module in network.modules()}
     network.eval()
@@ -126,7 +133,7 @@ class _Tracer(fx.Tracer):
             pass
         else:
             modules.append(utils)
-        super().__init__(autowrap_modules=tuple(modules))
+        super().__init__(autowrap_modules=tuple(modules))  # type: ignore[arg-type]
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return True
@@ -190,7 +197,7 @@ class _Writer:
             whole = _chained([(target, parts[target]) for target in chain])
             return self._class_of_chain(whole) if root else whole
         names: dict[str, str] = {}
-        lines = []
+        lines: list[str] = []
         for node in graph.nodes:
             target = str(node.target)
             own = target.replace(".", "_")

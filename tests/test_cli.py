@@ -385,3 +385,19 @@ def test_candidates_are_trained_on_a_file_of_images(
     [folder] = (tmp_path / "runs").iterdir()
     assert re.fullmatch(r"nasbench201-\d+-\d+", folder.name)
     assert (folder / "trials" / "0" / "curve.json").is_file()
+
+
+def test_export_lists_what_it_wrote(run: Run, tmp_path: Path) -> None:
+    cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|none~2|"
+    what = ["export", cell, "--space", "nasbench201:width=4,cells=1", "--out", tmp_path / "out"]
+    code, out, _ = run(*what, "--to", "json", "--to", "dot", "--format", "json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["architecture"] == cell
+    assert [Path(file).name for file in told["files"]] == ["architecture.json", "architecture.dot"]
+    code, out, _ = run(*what)
+    assert code == 0
+    assert "network.py" in out
+    code, _, err = run(*what, "--retrain", "epochs=2")
+    assert code == 2
+    assert "nothing to train on" in err

@@ -57,7 +57,7 @@ def check(network):
     if "rows" in test:
         told = told[test["rows"]]
     if "mean" in MODEL["outputs"]:
-        print(f"test mae: {(told - labels).abs().mean().item():.6f}")
+        print(f"test mae: {(told - labels.reshape(len(told), -1)).abs().mean().item():.6f}")
     else:
         right = int((told.argmax(1) == labels).sum())
         print(f"test accuracy: {right / len(labels):.6f} ({right} of {len(labels)})")

@@ -54,7 +54,7 @@ def check(network):
     test = load_file(HERE / "check.safetensors")
     told, labels = outputs(network, test["inputs"]), test["targets"]
     if "mean" in MODEL["outputs"]:
-        print(f"test mae: {(told - labels).abs().mean().item():.6f}")
+        print(f"test mae: {(told - labels.reshape(len(told), -1)).abs().mean().item():.6f}")
     else:
         right = int((told.argmax(1) == labels).sum())
         print(f"test accuracy: {right / len(labels):.6f} ({right} of {len(labels)})")
