@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .core.errors import VitruviusError
     from .evaluators import evaluator
     from .spaces import Architecture, space
+    from .verbs.design import design
     from .verbs.export import export
     from .verbs.sample import sample
     from .verbs.search import resume, search
@@ -26,6 +27,7 @@ __all__ = [
     "VitruviusError",
     "bo",
     "datasets",
+    "design",
     "encoders",
     "evaluator",
     "evaluators",
@@ -46,6 +48,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "Architecture": "spaces",
     "VitruviusError": "core.errors",
+    "design": "verbs.design",
     "evaluator": "evaluators",
     "export": "verbs.export",
     "resume": "verbs.search",

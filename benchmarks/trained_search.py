@@ -75,14 +75,14 @@ def fashion(path: Path) -> RawImages:
 
 IMAGES = {"epochs": 12, "batch": 64, "lr": 0.1}
 SMALL = {
-    "darts": "darts:cells=5,width=8",
+    "darts": "darts:cells=3,width=8",
     "mnasnet": "mnasnet:width=0.5,stem_stride=1",
     "resnet-size": "resnet-size:width=8",
 }
 CASES = {
     "autognn, Cora": Case(
         "autognn", "graph_cora.npz", 40,
-        {"epochs": 200, "patience": 40, "lr": 0.005, "dropout": 0.6, "precision": "full"}, 5,
+        {"epochs": 100, "patience": 25, "lr": 0.005, "dropout": 0.6, "precision": "full"}, 5,
         {"GCN": "const|sum|relu|1|16 gcn|sum|linear|1", "GAT": "gat|sum|elu|8|8 gat|sum|linear|1"},
     ),
     **{

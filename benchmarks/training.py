@@ -105,11 +105,11 @@ CASES = {
     ),
     "nasbench201": Case(
         "nasbench201:width=8,cells=1", "cifar10_10k.npz", 25, 1, cell_truth, "val",
-        {"epochs": 5, "batch": 128, "lr": 0.1}, {},
+        {"epochs": 3, "batch": 128, "lr": 0.1}, {},
     ),
     "resnet-pooling": Case(
         "resnet-pooling:width=8", "cifar10_10k.npz", 0, 1, pooling_truth, "val",
-        {"epochs": 6, "batch": 128, "lr": 0.1}, {},
+        {"epochs": 4, "batch": 128, "lr": 0.1}, {},
     ),
 }  # fmt: skip
 

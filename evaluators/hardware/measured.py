@@ -204,7 +204,7 @@ class PeakMemoryEvaluator(_MeasuredEvaluator):
         >>> from vitruvius.spaces import space
         >>> evaluator = PeakMemoryEvaluator(space("nasbench201:width=4,cells=1"))
         >>> round(evaluator.evaluate((3,) * 6).metrics["peak_memory"], 1)
-        0.3
+        0.2
     """
 
     def __init__(
