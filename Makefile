@@ -6,8 +6,8 @@ PIP := $(BIN)/pip install -qq -c constraints.txt
 .PHONY: demo test slow lint docs pretrain bench
 
 demo: $(VENV)/.installed
-	$(BIN)/vitruvius sample nas-bench-graph --data cora \
-		--target "valid_perf>=0.79, latency<=5ms, params<=1M" -n 20 --labels 200 --seed 0 --out demo
+	$(BIN)/vitruvius design digits --where "latency<=5ms, params<=60k" --minutes 1 --out demo
+	$(BIN)/python demo/model/predict.py --check
 
 # One torch thread per worker: two workers fill two cores.
 test: $(VENV)/.installed

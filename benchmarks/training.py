@@ -92,7 +92,7 @@ def pooling_truth(places: Space, x: torch.Tensor, folder: Path) -> list[float]:
 
 GRAPHS = "nas-bench-graph:norms=false"
 GRAPH = {
-    "optimizer": "sgd", "epochs": 200, "clip": 5.0, "keep": "last", "precision": "full",
+    "optimizer": "sgd", "epochs": 400, "clip": 5.0, "keep": "last", "precision": "full",
 }  # fmt: skip
 CASES = {
     "cora": Case(

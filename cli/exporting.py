@@ -114,6 +114,9 @@ def design(
     if told.exported is None:
         say(f"Nothing met {where!r} among {len(told.result.trials)} candidates.", "red")
         raise typer.Exit(3)
+    best, drawn = told.against_random()
+    beside = f"; {drawn:.4f} is the mean of random candidates" if drawn == drawn else ""
+    say(f"Best {told.plan.maximize} on validation: {best:.4f}{beside}.")
     if output is Format.json:
         print_json({"plan": told.plan.model_dump(), **_told(told.exported)})
     else:

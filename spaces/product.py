@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..core.errors import ArchitectureError, UsageError
 from ..core.seeding import Seed, make_generator
+from .architecture import Architecture
 from .dag import DAG
 from .layers import Layer
 from .space import ArchitectureLike, Space
@@ -175,6 +176,24 @@ class ProductSpace(Space):
             except ArchitectureError as error:
                 raise self.unreadable(text, error.message.rstrip(".")) from error
         return tuple(row)
+
+    def parted(self, row: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """Parts a row of choices.
+
+        Args:
+            row: Choice indices.
+
+        Returns:
+            The row of every part, by name.
+        """
+        return {key: tuple(row[at]) for key, at in self._columns.items()}
+
+    def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
+        made = self.architecture(architecture)
+        built = [key for key, part in self.parts.items() if part.buildable]
+        if len(built) != 1:
+            return self, made
+        return self.parts[built[0]].network(self.parted(made.indices)[built[0]])
 
     def dag(self, row: Sequence[int]) -> DAG:
         """Draws the parts' graphs side by side."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import signature
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
 from .architecture import Architecture
 from .declared import DeclaredSpace
+from .product import ProductSpace
 from .space import Space
 
 __all__ = ["SPACES", "from_json", "names", "space"]
@@ -32,8 +34,11 @@ SPACES = Registry(
         "mnasnet": "spaces.cnn.mnasnet:MnasNet",
         "nasnet": "spaces.cnn.nasnet:NASNet",
         "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
+        "recipe": "spaces.recipe:RecipeSpace",
     },
 )
+# Between the spaces of a product.
+_TIMES = re.compile(r"\s+x\s+")
 PRESETS = Path(__file__).parents[1] / "configs"
 
 
@@ -49,7 +54,8 @@ def space(name: str) -> Space:
     Args:
         name: One of `names`, or the path of a YAML file that declares one (see `DeclaredSpace`);
             the files that ship are found by their bare name, e.g. ``"toy_recipe.yaml"``. Options
-            of a space follow a colon, e.g. ``"nasbench201:cells=1,width=8"``.
+            of a space follow a colon, e.g. ``"nasbench201:cells=1,width=8"``; an ``x`` between
+            spaces makes their product, e.g. ``"darts:cells=5 x recipe"``.
 
     Raises:
         UnknownNameError: Where there is no such space, or it has no such option.
@@ -59,6 +65,9 @@ def space(name: str) -> Space:
         >>> space("nasbench201").architecture_count
         6466
     """
+    texts = _TIMES.split(name.strip())
+    if len(texts) > 1:
+        return _product(texts)
     if name.endswith((".yaml", ".yml")):
         return _declared(Path(name))
     return _named(name)
@@ -70,6 +79,18 @@ def from_json(data: Mapping[str, str]) -> Architecture:
     For other spaces: ``space.architecture(data["architecture"])``.
     """
     return space(data["space"]).architecture(data["architecture"])
+
+
+def _product(texts: Sequence[str]) -> Space:
+    """The product of several spaces, each part under the space's name."""
+    parts = {re.sub(r"\W", "_", made.name): made for made in map(space, texts)}
+    if len(parts) < len(texts):
+        raise UsageError(
+            f"A space stands twice in {' x '.join(texts)!r}.",
+            "In Python, ProductSpace(name=…, parts=…) gives parts names of their own.",
+        )
+    # Its name is the text of which it is made again.
+    return ProductSpace(name=" x ".join(part.text for part in parts.values()), parts=parts)
 
 
 @cache

@@ -345,6 +345,14 @@ class Space(ABC):
         """
         return self.build_module(self.architecture(architecture).indices, task or self.task)
 
+    def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
+        """Returns the space and the architecture of what is built: of a product, its one network.
+
+        Args:
+            architecture: As for `build`.
+        """
+        return self, self.architecture(architecture)
+
     def task_of(self, row: Sequence[int], task: Task) -> Task:
         """Returns what a row's network is built for, where the row decides some of it.
 

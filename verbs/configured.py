@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from ..bo.method import Method
 from ..bo.problem import Problem
 from ..bo.store import RunConfig
-from ..core.errors import UsageError
+from ..core.errors import UnknownNameError, UsageError
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.resolver import EvaluatorLike, evaluator as make_evaluator
 from ..predictors.source_tasks import SourceTasks
-from ..spaces import Space, names, space as make_space
+from ..spaces import Space, space as make_space
 from ..spaces.declared import DeclaredSpace
 from .finished import task_of_source
 from .transfer_method import transfer_method
@@ -106,9 +106,10 @@ def space_of(config: RunConfig) -> Space:
     """
     if config.declaration is not None:
         return DeclaredSpace(config.declaration)
-    if config.space.partition(":")[0] not in names():
+    try:
+        return make_space(config.space)
+    except UnknownNameError:
         raise UsageError(
             f"The run searches {config.space}, which only Python has.",
             "Resume it from Python, with the same `space`.",
-        )
-    return make_space(config.space)
+        ) from None

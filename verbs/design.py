@@ -31,7 +31,8 @@ __all__ = ["Designed", "design"]
 
 _SAY = logging.getLogger(__name__)
 
-PLAN, RUN, MODEL, DONE = "design.json", "search", "model", ".exported.json"
+PLAN, DONE = "design.json", ".exported.json"
+RUN, REPORT, MODEL = "search", "report", "model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,18 @@ class Designed:
     result: SearchResult
     exported: Exported | None
     commands: list[str]
+
+    def against_random(self) -> tuple[float, float]:
+        """Validation scores of the best, and of the random ones that the search began with.
+
+        Returns:
+            The score of the best, and the mean of those random ones that were trained to the end;
+            NaN where none was.
+        """
+        name = self.plan.maximize
+        drawn = [t for t in self.result.trials if t.source == "initial" and t.status == "ok"]
+        mean = sum(t.metrics[name] for t in drawn) / len(drawn) if drawn else math.nan
+        return self.result.best[0].metrics[name], mean
 
 
 @own_torch_state()
@@ -78,7 +91,8 @@ def design(
 
     Args:
         data: Raw data, as for `search`; options of the training may follow.
-        out: Folder of everything: ``design.json``, the run ``search/`` and the ``model/``.
+        out: Folder of everything: ``design.json``, the run ``search/``, drawings in ``report/``
+            and the ``model/``.
         where: Constraints, as for `search`.
         minutes: The time there is.
         space: Instead of the space that suits the data.
@@ -133,6 +147,7 @@ def design(
         result = resume(run, budget=_affordable(result, first, plan, minutes), progress=progress)
     else:
         result = resume(run, progress=progress)
+    result.save(folder / REPORT)
     if not result.best:
         return Designed(plan, result, None, commands)
     exported = _exported(folder, result, to, trainings)

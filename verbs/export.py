@@ -154,14 +154,15 @@ class _Found:
 
     def model(self) -> Model:
         """The network as it is before any training."""
-        network = self.space.build(self.architecture, self.task)
-        return Model(network.eval(), self.space, self.architecture, self.task)
+        space, own = self.space.network(self.architecture)
+        return Model(space.build(own, self.task).eval(), space, own, self.task)
 
     def trained(self) -> Model:
         """The network as the search left it."""
         assert self.trainer is not None
         assert self.weights is not None
-        network = self.space.build(self.architecture, self.task)
+        space, own = self.space.network(self.architecture)
+        network = space.build(own, self.task)
         network.load_state_dict(load_file(self.weights))
         scores = dict(self.scores)
         if len(self.trainer.data[1].test):
@@ -258,7 +259,8 @@ def _retrained(
     place = resolve_device(device)
     identity = f"{found.space.text} {found.architecture} {trainer.recipe.model_dump_json()} {seed}"
     scores: dict[str, list[float]] = {}
-    network = found.space.build(found.architecture, found.task)
+    space, own = found.space.network(found.architecture)
+    network = space.build(own, found.task)
     with progress_bar() as bar:
         task = bar.add_task("trainings", total=trainings)
         for number in range(trainings):
@@ -309,15 +311,20 @@ def _model(
     inputs, outputs = trainer.examples(found.task, None, torch.device("cpu")).preparation()
     if not raw.regression:
         outputs["class_names"] = list(raw.class_names or map(str, range(raw.classes)))
+    space, own = found.space.network(found.architecture)
     return Model(
         network,
-        found.space,
-        found.architecture,
+        space,
+        own,
         found.task,
         inputs,
         outputs,
         scores,
-        {"data": trainer.source, **history, "recipe": trainer.recipe.model_dump()},
+        {
+            "data": trainer.source,
+            **history,
+            "recipe": trainer.recipe_of(found.architecture).model_dump(),
+        },
         _check(raw, splits) if len(splits.test) else {},
     )
 

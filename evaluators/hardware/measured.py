@@ -52,7 +52,8 @@ class _MeasuredEvaluator(Evaluator):
         task = self.space.task_of(architecture.indices, self.task)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = self.space.build(architecture, task)
+            space, own = self.space.network(architecture)
+            network = space.build(own, task)
         return network.to(device).eval(), [each.to(device) for each in task.inputs(self.batch)]
 
 

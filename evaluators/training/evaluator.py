@@ -20,7 +20,16 @@ from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
 from ...datasets import RawData, Splits, check, data_options, load_raw, split
-from ...spaces import Architecture, ArchitectureLike, GraphTask, ImageTask, Space, Task
+from ...spaces import (
+    Architecture,
+    ArchitectureLike,
+    GraphTask,
+    ImageTask,
+    ProductSpace,
+    Space,
+    Task,
+)
+from ...spaces.recipe import RecipeSpace
 from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
@@ -49,6 +58,8 @@ class TrainingEvaluator(Evaluator):
     Metrics are those of `vitruvius.evaluators.training.score_metrics`: ``accuracy``,
     ``balanced_accuracy``, ``f1``, ``auroc``, ``calibration_error`` and ``loss`` for classes;
     ``mae``, ``rmse`` and ``r2`` for values. The test part is never looked at.
+
+    In a product with recipes, ``"darts x recipe"``, each candidate is trained as it says.
 
     An evaluation fails, and says why, where the loss is no number any more, a limit of time or
     memory is reached, or memory runs out also at half the batch. In the folder of its trial it
@@ -107,7 +118,9 @@ class TrainingEvaluator(Evaluator):
         self._source = data if isinstance(data, str | Path) else None
         self._options = dict(data_options or {})
         self._shares, self._split_seed = (val, test), split_seed
+        # What a retraining changes, whatever an architecture chooses.
         self._whole = False
+        self._fixed: dict[str, Any] = {}
         self._raw = None if isinstance(data, str | Path) else data
         raw, splits = self.data
         for note in check(raw, splits):
@@ -213,7 +226,8 @@ class TrainingEvaluator(Evaluator):
         self._check_memory(architecture, task, recipe, device)
         with torch_threads(self.threads), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights") % SEEDS)
-            network = self.space.build(architecture, task)
+            space, own = self.space.network(architecture)
+            network = space.build(own, task)
             told = train(
                 network,
                 self.examples(task, fidelity, device),
@@ -275,7 +289,8 @@ class TrainingEvaluator(Evaluator):
         """
         made = copy(self)
         whole = {"keep": "last", "patience": 0}
-        made.recipe = Recipe.of(self.recipe.model_dump() | recipe | whole, self.task)
+        made._fixed = {**recipe, **whole}
+        made.recipe = Recipe.of(self.recipe.model_dump() | made._fixed, self.task)
         made._whole, made._examples = True, None
         return made
 
@@ -319,12 +334,28 @@ class TrainingEvaluator(Evaluator):
             raise UsageError(
                 f"There is no fidelity {fidelity}.", f"Those of this evaluator: {self.fidelities}."
             )
-        recipe, task = self.recipe, self.space.task_of(architecture.indices, self.task)
+        task = self.space.task_of(architecture.indices, self.task)
+        recipe = self.recipe_of(architecture)
         if fidelity is None or self.axis == "data":
             return recipe, task
         if self.axis == "epochs":
             return recipe.model_copy(update={"epochs": fidelity}), task
         return recipe, replace(task, resolution=fidelity)  # type: ignore[call-arg]
+
+    def recipe_of(self, architecture: Architecture) -> Recipe:
+        """Returns the recipe, with what an architecture chooses of it in a product with recipes.
+
+        Args:
+            architecture: Of the space.
+        """
+        if not isinstance(self.space, ProductSpace):
+            return self.recipe
+        rows = self.space.parted(architecture.indices)
+        chosen: dict[str, Any] = {}
+        for name, part in self.space.parts.items():
+            if isinstance(part, RecipeSpace):
+                chosen |= part.options(rows[name])
+        return Recipe.of(self.recipe.model_dump() | chosen | self._fixed, self.task)
 
     def _check_memory(
         self, architecture: Architecture, task: Task, recipe: Recipe, device: torch.device

@@ -212,3 +212,22 @@ def test_a_network_is_tested_at_the_resolution_it_learnt_at(
     told.network.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-1]))
     made.test(told)
     assert set(seen) == {5}
+
+
+def test_in_a_product_each_is_trained_by_its_own_recipe(images: RawImages) -> None:
+    pair = space("nasbench201:width=4,cells=1 x recipe:lr=[0.01,0.1],batch=[16],epochs=[1,2]")
+    made = TrainingEvaluator(pair, images, momentum=0.5)
+    rows = pair.sample(20, 0)
+    recipes = [made.recipe_of(pair.architecture(row)) for row in rows]
+    assert {(recipe.lr, recipe.epochs) for recipe in recipes} == {
+        (lr, epochs) for lr in (0.01, 0.1) for epochs in (1, 2)
+    }
+    assert {(recipe.batch, recipe.momentum) for recipe in recipes} == {(16, 0.5)}
+    first = pair.architecture(rows[0])
+    plain = TrainingEvaluator(
+        pair.parts["nasbench201"], images, **made.recipe_of(first).model_dump()
+    )
+    assert made.evaluate(first).metrics == plain.evaluate(pair.network(first)[1]).metrics
+    # What a retraining says counts for all.
+    again = made.retraining(epochs=3)
+    assert {again.recipe_of(pair.architecture(row)).epochs for row in rows} == {3}
