@@ -28,6 +28,7 @@ SPACES = Registry(
         "darts": "spaces.cnn.darts:DARTS",
         "nas-bench-graph": "spaces.gnn.nas_bench_graph:NASBenchGraph",
         "autognn": "spaces.gnn.autognn:AutoGNN",
+        "lpgnas": "spaces.gnn.lpgnas:LPGNAS",
         "resnet-pooling": "spaces.cnn.resnet_pooling:ResNetPooling",
         "resnet-size": "spaces.cnn.resnet_size:ResNetSize",
         "transnas101-micro": "spaces.cnn.transnas101_micro:TransNAS101Micro",

@@ -264,8 +264,10 @@ def _retrained(
     with progress_bar() as bar:
         task = bar.add_task("trainings", total=trainings)
         for number in range(trainings):
-            own = folder / UNFINISHED / str(number)
-            told = _one(found, trainer, own, identity, derive_seed(seed, "retrain", number), place)
+            unfinished = folder / UNFINISHED / str(number)
+            told = _one(
+                found, trainer, unfinished, identity, derive_seed(seed, "retrain", number), place
+            )
             for name, value in told.items():
                 scores.setdefault(name, []).append(value)
             bar.advance(task)

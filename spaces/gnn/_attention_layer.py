@@ -83,10 +83,10 @@ class AttentionLayer(nn.Module):
 
         nodes = x.size(0)
         source, target = _with_loops(edge_index, nodes)
-        h = self.linear(x).view(nodes, self.heads, self.out)
+        h = self._hidden(x).view(nodes, self.heads, self.out)
         weight = self._weights(h, source, target)
         if weight is not None:
-            weight = self.dropout(weight)[..., None]
+            weight = self._quantised_weight(self.dropout(weight))[..., None]
         shift = None
         if self.pool is not None:
             # An affine map: of a sum of weighted h the shift is added once for each message.
@@ -96,10 +96,21 @@ class AttentionLayer(nn.Module):
         if shift is not None:
             messages = messages + shift
         reduce = "sum" if self.aggregator in ("sum", "mlp") else self.aggregator
-        gathered = scatter(messages, target, 0, nodes, reduce)
+        gathered = self._quantised_sum(scatter(messages, target, 0, nodes, reduce))
         joined = gathered.flatten(1) if self.concat else gathered.mean(1)
         result: Tensor = joined + self.bias
         return result
+
+    # What is rounded in `QuantisedAttentionLayer`.
+
+    def _hidden(self, x: Float[Tensor, "N F"]) -> Float[Tensor, "N K"]:
+        return self.linear(x)
+
+    def _quantised_weight(self, weight: Float[Tensor, "E H"]) -> Float[Tensor, "E H"]:
+        return weight
+
+    def _quantised_sum(self, gathered: Float[Tensor, "N H O"]) -> Float[Tensor, "N H O"]:
+        return gathered
 
     def _weights(
         self, h: Float[Tensor, "N H O"], source: Int[Tensor, " E"], target: Int[Tensor, " E"]

@@ -17,7 +17,7 @@ from ..variable import Variable
 from ._attention_layer import AGGREGATORS, ATTENTIONS, POOL, AttentionLayer, attention_weights
 from ._graph import graph_task
 
-__all__ = ["AutoGNN"]
+__all__ = ["AutoGNN", "GraphNetwork"]
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -143,23 +143,36 @@ class AutoGNN(Space):
     def build_module(self, row: Sequence[int], task: Task) -> nn.Module:
         """Builds a module whose ``forward(x, edge_index)`` gives one row of logits per node."""
         choices = [v.choices[index] for v, index in zip(self.variables, row, strict=True)]
-        return _Network(choices, graph_task(task))
+        return GraphNetwork(choices, graph_task(task))
 
 
-class _Network(nn.Module):
-    """Dropout, layer and activation, twice."""
+class GraphNetwork(nn.Module):
+    """Dropout, layer and activation, twice.
 
-    def __init__(self, choices: Sequence[str], task: GraphTask) -> None:
+    Args:
+        choices: Of the variables of `AutoGNN`.
+        task: What it is for.
+        make: Makes a layer: its number, then as `AttentionLayer`; by default just that.
+    """
+
+    def __init__(
+        self,
+        choices: Sequence[str],
+        task: GraphTask,
+        make: Callable[..., AttentionLayer] = lambda number, *sizes, **kw: AttentionLayer(
+            *sizes, **kw
+        ),
+    ) -> None:
         super().__init__()
         width = task.features
         layers = []
         self.activations = []
-        for layer, columns in enumerate(COLUMNS):
+        for number, columns in enumerate(COLUMNS):
             attention, aggregator, activation, heads = choices[columns]
-            last = layer == LAYERS - 1
+            last = number == LAYERS - 1
             out = task.classes if last else int(choices[HIDDEN_COLUMN])
             layers.append(
-                AttentionLayer(width, out, int(heads), attention, aggregator, concat=not last)
+                make(number, width, out, int(heads), attention, aggregator, concat=not last)
             )
             self.activations.append(activation)
             width = out * int(heads)
