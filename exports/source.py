@@ -22,6 +22,8 @@ __all__ = ["NetworkSource", "network_source"]
 ROOT = "Network"
 INDENT = " " * 4
 WIDTH = 96
+# Letters of a line of imports, by the usual of formatters.
+NARROW = 88
 # Letters of an expression that may become part of another.
 INLINE = 60
 _OPERATORS = {
@@ -155,7 +157,12 @@ class _Writer:
         if re.search(r"\bgnn\.", body):
             lines.append("from torch_geometric import nn as gnn")
         if self._imports:
-            lines.append(f"from torch_geometric.utils import {', '.join(sorted(self._imports))}")
+            names = sorted(self._imports)
+            line = f"from torch_geometric.utils import {', '.join(names)}"
+            if len(line) > NARROW:
+                inner = "".join(f"{INDENT}{name},\n" for name in names)
+                line = f"from torch_geometric.utils import (\n{inner})"
+            lines.append(line)
         if re.search(r"\bmath\.", body):
             lines.insert(0, "import math\n")
         head = f'"""{about}"""\n\n' if about else ""
@@ -197,17 +204,18 @@ class _Writer:
             whole = _chained([(target, parts[target]) for target in chain])
             return self._class_of_chain(whole) if root else whole
         names: dict[str, str] = {}
-        lines: list[str] = []
+        made: dict[str, str] = {}
         for node in graph.nodes:
             target = str(node.target)
-            own = target.replace(".", "_")
-            if node.op == "call_module" and f"self.{own} = " not in "".join(lines):
-                lines.append(f"self.{own} = {parts[target].text}")
+            own = _attribute(target)
+            if node.op == "call_module" and own not in made:
+                made[own] = f"self.{own} = {parts[target].text}"
                 names |= parts[target].under(own, target)
-            elif node.op == "get_attr" and own not in names:
-                lines.append(_tensor_line(module, target, own))
+            elif node.op == "get_attr" and own not in made:
+                made[own] = _tensor_line(module, target, own)
                 names[own] = target
         body = _Body(graph, self._imports)
+        lines = list(made.values())
         name = self._class(type(module).__name__, lines, body.arguments, body.lines, root=root)
         return _Part(f"{name}()", names)
 
@@ -272,7 +280,7 @@ class _Body:
             self._names[node] = str(node.target)
             self.arguments.append(str(node.target))
         elif node.op == "get_attr":
-            self._names[node] = f"self.{str(node.target).replace('.', '_')}"
+            self._names[node] = f"self.{_attribute(str(node.target))}"
         elif node.op == "output":
             self.lines.append(f"return {_unbracketed(self._text(node.args[0]))}")
         else:
@@ -299,7 +307,8 @@ class _Body:
 
     def _called(self, node: fx.Node) -> str:
         if node.op == "call_module":
-            return f"self.{str(node.target).replace('.', '_')}({self._listed(node.args, {})})"
+            arguments = self._listed(node.args, node.kwargs)
+            return f"self.{_attribute(str(node.target))}({arguments})"
         if node.op == "call_method":
             own, *others = node.args
             return f"{self._text(own)}.{node.target}({self._listed(others, node.kwargs)})"
@@ -354,7 +363,21 @@ class _Body:
             return f"({', '.join(map(self._text, value))}{',' if len(value) == 1 else ''})"
         if isinstance(value, list):
             return f"[{', '.join(map(self._text, value))}]"
-        return "..." if value is ... else repr(value)
+        if value is ...:
+            return "..."
+        if isinstance(value, float) and not math.isfinite(value):
+            return f'float("{value}")'
+        if value is None or isinstance(value, bool | int | float | str | torch.dtype):
+            return repr(value)
+        raise UsageError(
+            f"The network computes with {value!r}, which has no source.",
+            "Export as onnx or torchscript, which need no source.",
+        )
+
+
+def _attribute(target: str) -> str:
+    """The name in the source of what lies in containers."""
+    return target.replace(".", "_")
 
 
 def _only_next_user(node: fx.Node, statement: dict[fx.Node, fx.Node]) -> fx.Node | None:

@@ -1,4 +1,5 @@
 import importlib.util
+import math
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +107,7 @@ class Odd(nn.Module):
         for part in self.parts:
             z = part(z)
         z = self.twice(self.twice(z))
-        z = F.pad(z, (1, 0)) ** 2 / (x.shape[1] + 1)
+        z = F.pad(z, (1, 0), value=-math.inf).clamp(min=-1) ** 2 / (x.shape[1] + 1)
         return torch.cat([z[:, 1:], -x[:, ::2], y[..., None, 0]], dim=1)
 
 
