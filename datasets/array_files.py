@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from ..core.errors import UsageError
 from ..core.npz import Column, npz_names, read_npz
 from .arrays import classes_or_targets
+from .disk_features import disk_features
 from .graph_files import graph_of_arrays, named_arrays
 from .labelled import Splits
 from .raw_graph import RawGraph
@@ -24,6 +26,9 @@ __all__ = ["is_array_file", "read_array_file"]
 PARTS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 IN_PARTS = (("x_{}", "y_{}"), ("{}_images", "{}_labels"), ("images_{}", "labels_{}"))
 WHOLE = (("images", "labels"), ("series", "labels"), ("x", "y"))
+
+FEATURES = ("memory", "disk")
+OF_FEATURES = re.compile(r"x(_|$)").match
 
 _Pair = tuple[str, str]
 
@@ -39,7 +44,11 @@ def is_array_file(path: Path) -> bool:
 
 
 def read_array_file(
-    path: Path, *, split: int | None = None, regression: bool | None = None
+    path: Path,
+    *,
+    split: int | None = None,
+    regression: bool | None = None,
+    features: str = "memory",
 ) -> RawGraph | RawGraphs | RawImages | RawSeries:
     """Reads a graph, images or series from a ``.npz`` file.
 
@@ -50,16 +59,23 @@ def read_array_file(
         path: The file.
         split: Which of several splits in the masks of a graph.
         regression: See `classes_or_targets`.
+        features: ``disk`` leaves a graph's features there; see `disk_features`.
 
     Raises:
         UsageError: For arrays that are none of them, or do not fit each other.
     """
     names = npz_names(path)
+    if features not in FEATURES:
+        raise UsageError(f"`features` is {features!r}.", f"Use {' or '.join(FEATURES)}.")
     if graph := named_arrays(names):
-        columns = read_npz(path, tuple(graph.values()))
+        on_disk = disk_features(path, graph) if features == "disk" else None
+        read = {k: v for k, v in graph.items() if on_disk is None or not OF_FEATURES(k)}
+        columns = read_npz(path, tuple(read.values()))
         return graph_of_arrays(
-            {ours: columns[theirs] for ours, theirs in graph.items()}, split, regression
+            {ours: columns[theirs] for ours, theirs in read.items()}, split, regression, on_disk
         )
+    if features == "disk":
+        raise UsageError("Features of graphs alone may stay on disk.", "Leave the option out.")
     if split is not None:
         raise UsageError("`split` is for graphs with several masks.", "Leave the option out.")
     pairs = _pairs(names)

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from ..core.errors import UsageError
 from ..core.npz import Column
 from .arrays import classes_or_targets, integers, numbers
+from .disk_features import DiskFeatures
 from .given_parts import PART_COLUMNS, given_parts
 from .raw_graph import RawGraph
 from .raw_graphs import RawGraphs
@@ -54,7 +55,10 @@ def named_arrays(names: Collection[str]) -> dict[str, str]:
 
 
 def graph_of_arrays(
-    columns: Mapping[str, Column], split: int | None = None, regression: bool | None = None
+    columns: Mapping[str, Column],
+    split: int | None = None,
+    regression: bool | None = None,
+    features: DiskFeatures | None = None,
 ) -> RawGraph | RawGraphs:
     """Makes a graph, or many, of the arrays of a file.
 
@@ -63,13 +67,15 @@ def graph_of_arrays(
             many, and ``y`` and the parts are of graphs.
         split: Which of several splits in masks; by default the first.
         regression: See `classes_or_targets`.
+        features: Instead of those among the columns.
 
     Raises:
         UsageError: Where one is lacking, or they do not fit each other.
     """
     compressed = ("x_indices", "x_indptr", "x_shape")
     dense = "x" in columns
-    missing = [name for name in ("y", *(() if dense else compressed)) if name not in columns]
+    needed = () if dense or features is not None else compressed
+    missing = [name for name in ("y", *needed) if name not in columns]
     if missing:
         raise UsageError(
             f"a graph without {', '.join(f'`{name}`' for name in missing)}.",
@@ -84,14 +90,20 @@ def graph_of_arrays(
             f"`edges` has the shape {tuple(edges.shape)}.", "It is [2, E]: where from, where to."
         )
     targets = classes_or_targets(columns["y"], regression)
-    features = numbers(columns["x"], "x") if dense else _csr(columns, "x")
     splits, notes = given_parts(columns, len(targets.labels), split)
+    if features is not None and "graph" in columns:
+        raise UsageError("Features of many graphs stay in memory.", "Leave features=disk out.")
+    own: DiskFeatures | csr_array | torch.Tensor
+    if features is not None:
+        own = features
+    else:
+        own = numbers(columns["x"], "x") if dense else _csr(columns, "x")
     if "graph" not in columns:
-        raw = RawGraph.of_arrays(edges, features, targets.labels, splits=splits, notes=notes)
+        raw = RawGraph.of_arrays(edges, own, targets.labels, splits=splits, notes=notes)
         return replace(raw, class_names=targets.class_names)
     many = RawGraphs.of_arrays(
         edges,
-        torch.from_numpy(features.toarray()) if isinstance(features, csr_array) else features,
+        own if isinstance(own, torch.Tensor) else torch.from_numpy(own.toarray()),
         integers(columns["graph"], "graph").reshape(-1),
         targets.labels,
         splits=splits,

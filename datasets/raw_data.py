@@ -43,7 +43,7 @@ OPTIONS = re.compile(r":(?=[A-Za-z_]\w*=)")
 KINDS: dict[str, type] = {
     **dict.fromkeys(("resolution", "split"), int),
     **dict.fromkeys(("regression", "skip_corrupt"), bool),
-    **dict.fromkeys(("config", "image", "label", "root"), str),
+    **dict.fromkeys(("config", "features", "image", "label", "root"), str),
 }
 SAID = {int: "a whole number", bool: "true or false", str: "text"}
 EXAMPLES = {int: "32", bool: "true", str: "'…'"}

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 from ..spaces.task import GraphTask
 from .arrays import classes_or_targets
+from .disk_features import DiskFeatures
 from .given_parts import PART_COLUMNS, given_parts
 from .labelled import Labelled, Splits
 
@@ -27,7 +28,7 @@ class RawGraph(Labelled):
 
     Args:
         edges: Undirected edges ``(i, j)`` with ``i < j``, each once, no self-loops.
-        features: ``[N, F]``, sparse.
+        features: ``[N, F]``, sparse, or on disk.
         labels: Class of every node, -1 where it is not known; or its targets, NaN where not known.
         train: Nodes whose labels may be learned from, those of ``splits``; None where there are no
             parts.
@@ -37,7 +38,7 @@ class RawGraph(Labelled):
     """
 
     edges: Int[Tensor, "2 E"]
-    features: csr_array
+    features: csr_array | DiskFeatures
     labels: Int[Tensor, " N"] | Float[Tensor, "N ..."]
     train: Int[Tensor, " K"] | None = None
 
@@ -51,7 +52,7 @@ class RawGraph(Labelled):
     def of_arrays(
         cls,
         edges: Int[Tensor, "2 _"],
-        features: csr_array | Shaped[Tensor, "N F"],
+        features: csr_array | DiskFeatures | Shaped[Tensor, "N F"],
         labels: Int[Tensor, " _m"] | Float[Tensor, "_m ..."],
         train: Int[Tensor, " K"] | None = None,
         *,
@@ -62,7 +63,7 @@ class RawGraph(Labelled):
 
         Args:
             edges: In one direction or both; repeated ones and self-loops are dropped.
-            features: Dense, in any of torch's sparse layouts, or of scipy.
+            features: Dense, in any of torch's sparse layouts, of scipy, or on disk.
             labels: Class of every node, -1 where it is not known; or its targets as float, NaN
                 where they are not known.
             train: Nodes whose labels may be learned from, where ``splits`` does not say it.
@@ -81,9 +82,7 @@ class RawGraph(Labelled):
             >>> graph.edges.tolist(), graph.task.classes, graph.task.features
             ([[0, 1], [1, 2]], 2, 3)
         """
-        matrix = features.copy() if isinstance(features, csr_array) else sparse(features)
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
+        matrix = features if isinstance(features, DiskFeatures) else _tidied(features)
         nodes = len(labels)
         if matrix.shape[0] != nodes:
             raise UsageError(
@@ -92,8 +91,6 @@ class RawGraph(Labelled):
             )
         if not matrix.shape[1]:
             raise UsageError("Nodes have no features.", "Give at least one, e.g. the degree.")
-        if not np.isfinite(matrix.data).all():
-            raise UsageError("Some features are not finite.", "Fill them in, e.g. with 0.")
         _check_labels(labels)
         if splits is None and train is not None:
             splits = Splits(train)
@@ -165,6 +162,16 @@ class RawGraph(Labelled):
             nodes=self.nodes,
             edges=self.edges.shape[1],
         )
+
+
+def _tidied(features: csr_array | Shaped[Tensor, "N F"]) -> csr_array:
+    """Features as a sparse matrix of finite values, each once."""
+    matrix = features.copy() if isinstance(features, csr_array) else sparse(features)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    if not np.isfinite(matrix.data).all():
+        raise UsageError("Some features are not finite.", "Fill them in, e.g. with 0.")
+    return matrix
 
 
 def _check_labels(labels: Int[Tensor, " N"] | Float[Tensor, "N ..."]) -> None:

@@ -22,6 +22,7 @@ from ..core.progress import progress_bar
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
 from ..datasets import RawData, RawGraph, RawGraphs, RawImages, Splits
+from ..datasets.disk_features import DiskFeatures
 from ..datasets.task import read_task
 from ..evaluators.context import Context
 from ..evaluators.evaluator import Evaluator
@@ -337,6 +338,8 @@ def _check(raw: RawData, splits: Splits) -> dict[str, torch.Tensor]:
     targets = raw.labels[rows]
     if isinstance(raw, RawGraph):
         edges = torch.cat([raw.edges, raw.edges.flip(0)], dim=1)
+        if isinstance(raw.features, DiskFeatures):
+            return {}
         x = torch.from_numpy(raw.features.toarray()).float()
         return {"x": x, "edge_index": edges, "rows": rows, "targets": targets}
     if isinstance(raw, RawGraphs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -19,7 +20,8 @@ from ...core.device import torch_threads
 from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
-from ...datasets import RawData, Splits, check, data_options, load_raw, split
+from ...datasets import RawData, RawGraph, Splits, check, data_options, load_raw, split
+from ...datasets.disk_features import DiskFeatures
 from ...spaces import (
     Architecture,
     ArchitectureLike,
@@ -43,6 +45,8 @@ __all__ = ["TrainingEvaluator"]
 
 _SAY = logging.getLogger(__name__)
 
+# Neighbours hop by hop, where features on disk leave no other way.
+FANOUT = (10, 10)
 AXES = ("epochs", "data", "resolution")
 # Arguments that no text can give.
 PYTHON_ONLY = ("callbacks", "data_options")
@@ -76,6 +80,9 @@ class TrainingEvaluator(Evaluator):
         val: Share of the examples for validation, where the data have no such part.
         test: The same for the test part; by default there is none where none is given.
         split_seed: Seed of these parts.
+        fanout: Of a graph's nodes in batches, the most neighbours of each that take part, hop by
+            hop; by default all nodes are taken together, and with features on disk 10 and 10.
+        cache: Megabytes of features on disk that stay in memory.
         callbacks: Further things to do in every training.
         data_options: As for `load_raw`.
         **recipe: Fields of `Recipe`.
@@ -111,6 +118,8 @@ class TrainingEvaluator(Evaluator):
         val: float = 0.2,
         test: float = 0.0,
         split_seed: int = 0,
+        fanout: Sequence[int] = (),
+        cache: float = 64,
         callbacks: Sequence[Callback] = (),
         data_options: Mapping[str, Any] | None = None,
         **recipe: Any,
@@ -130,6 +139,11 @@ class TrainingEvaluator(Evaluator):
         task = _task_for(space, raw.task)
         super().__init__(space.for_task(task), score_metrics(regression=raw.regression), task=task)
         self.recipe = Recipe.of(recipe, task)
+        on_disk = isinstance(raw, RawGraph) and isinstance(raw.features, DiskFeatures)
+        self.fanout = tuple(fanout) or (FANOUT if on_disk else ())
+        self.cache = cache
+        if self.fanout and not isinstance(raw, RawGraph):
+            raise UsageError("`fanout` is for the nodes of a graph.", "Leave the option out.")
         self.threads, self.axis, self.callbacks = threads, fidelity, tuple(callbacks)
         self.fidelities = self._checked(fidelities)
         self._examples: tuple[Any, Examples] | None = None
@@ -272,7 +286,9 @@ class TrainingEvaluator(Evaluator):
             raw, splits = self.data
             if share is not None:
                 splits = replace(splits, train=_part(raw, splits, share))
-            self._examples = key, examples_of(raw, splits, task, device)
+            memory = int(self.cache * 1e6)
+            made = examples_of(raw, splits, task, device, self.fanout, memory)
+            self._examples = key, made
         return self._examples[1]
 
     def retraining(self, **recipe: Any) -> TrainingEvaluator:
@@ -360,6 +376,11 @@ class TrainingEvaluator(Evaluator):
     def _check_memory(
         self, architecture: Architecture, task: Task, recipe: Recipe, device: torch.device
     ) -> None:
+        if self.fanout and isinstance(task, GraphTask):
+            # As if no neighbour were another's too.
+            hops = range(len(self.fanout) + 1)
+            most = recipe.batch * sum(math.prod(self.fanout[:hop]) for hop in hops)
+            task = replace(task, nodes=min(most, task.nodes or most))
         needed = training_memory(self.space.layers(architecture, task), task, recipe)
         limit = recipe.memory * 1e9 or free_memory(device)
         if needed > limit:

@@ -11,10 +11,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from ...core.seeding import derive_seed, make_generator
 from ...datasets import RawData, RawGraph, RawGraphs, RawImages, Splits
+from ...datasets.disk_features import DiskFeatures
 from ...spaces import ImageTask, Task
 from .augmentation import augmented
+from .feature_store import FeatureStore, MemoryStore, PackedStore
 from .memory import free_memory
+from .neighbours import Neighbours, Sampled
 
 __all__ = [
     "PARTS",
@@ -22,6 +26,7 @@ __all__ = [
     "Examples",
     "GraphExamples",
     "NodeExamples",
+    "SampledNodeExamples",
     "TensorExamples",
     "examples_of",
 ]
@@ -256,6 +261,99 @@ class NodeExamples:
         return {}, self._targets.preparation()
 
 
+class SampledNodeExamples:
+    """Nodes of a graph too large to be taken whole: batches of them, with sampled neighbours.
+
+    All batches of an epoch are sampled before its first step, so that a store may pack what they
+    will need; those of a part are the same in every epoch.
+
+    Args:
+        graph: The graph.
+        splits: The parts, of nodes.
+        task: What networks are built for.
+        device: Where networks compute.
+        fanout: See `Neighbours.sample`.
+        memory: Bytes of features on disk that stay in memory.
+    """
+
+    def __init__(
+        self,
+        graph: RawGraph,
+        splits: Splits,
+        task: Task,
+        *,
+        device: torch.device,
+        fanout: Sequence[int],
+        memory: int,
+    ) -> None:
+        self.task, self.regression = task, graph.regression
+        self._device, self._fanout, self._memory = device, tuple(fanout), memory
+        self._parts = {name: getattr(splits, name) for name in PARTS}
+        self.sizes = {name: len(index) for name, index in self._parts.items()}
+        self._targets = _Targets.of(graph.labels, splits.train, graph.regression, device)
+        self._neighbours = Neighbours(graph.edges, graph.nodes)
+        self._features = graph.features
+        self._dense: Tensor | None = None
+        self._coming: tuple[Sequence[Tensor], int] = ((), 0)
+        self._epoch: tuple[object, list[Sampled]] = (None, [])
+        self._store = self._new_store()
+        self._kept: dict[tuple[str, int], tuple[list[Sampled], FeatureStore]] = {}
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of features that were read of disks so far."""
+        return self._store.read_bytes + sum(store.read_bytes for _, store in self._kept.values())
+
+    def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
+        parted = _shuffled(self._parts["train"], generator, batch)
+        drawn = int(torch.randint(1 << 62, (), generator=generator))
+        self._coming = (parted, drawn)
+        return list(torch.arange(len(parted))[:, None])
+
+    def take(self, chosen: Tensor, augment: Sequence[str], generator: torch.Generator) -> Batch:
+        if self._epoch[0] is not self._coming:
+            self._epoch = (self._coming, self._sampled(*self._coming))
+            self._store.plan([each.nodes for each in self._epoch[1]])
+        return self._batch(self._epoch[1][int(chosen)], self._store.rows(int(chosen)))
+
+    def part(self, name: str, batch: int) -> Iterator[Batch]:
+        if (name, batch) not in self._kept:
+            sampled = self._sampled(self._parts[name].split(batch), 0)
+            store = self._new_store()
+            store.plan([each.nodes for each in sampled])
+            self._kept[name, batch] = (sampled, store)
+        sampled, store = self._kept[name, batch]
+        for number, each in enumerate(sampled):
+            yield self._batch(each, store.rows(number))
+
+    def unscaled(self, values: Tensor) -> Tensor:
+        return self._targets.unscaled(values)
+
+    def preparation(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, self._targets.preparation()
+
+    def _new_store(self) -> FeatureStore:
+        if isinstance(self._features, DiskFeatures):
+            return PackedStore(self._features, memory=self._memory)
+        if self._dense is None:
+            self._dense = torch.from_numpy(self._features.toarray()).float()
+        return MemoryStore(self._dense)
+
+    def _sampled(self, parted: Sequence[Tensor], seed: int) -> list[Sampled]:
+        return [
+            self._neighbours.sample(
+                nodes, self._fanout, make_generator(derive_seed(seed, "neighbours", number))
+            )
+            for number, nodes in enumerate(parted)
+        ]
+
+    def _batch(self, sampled: Sampled, features: Tensor) -> Batch:
+        inputs = (features.to(self._device), sampled.edges.to(self._device))
+        seeds = sampled.nodes[: sampled.seeds].to(self._device)
+        rows = torch.arange(sampled.seeds, device=self._device)
+        return Batch(inputs, self._targets.values[seeds], rows)
+
+
 class GraphExamples:
     """Graphs, each with a target; a network's outputs are averaged over the nodes of each.
 
@@ -299,6 +397,8 @@ def examples_of(
     splits: Splits,
     task: Task,
     device: torch.device,
+    fanout: Sequence[int] = (),
+    memory: int = 64 << 20,
 ) -> Examples:
     """Makes the examples of raw data.
 
@@ -307,8 +407,14 @@ def examples_of(
         splits: The parts.
         task: What networks are built for.
         device: Where networks compute.
+        fanout: Most neighbours of a node, hop by hop, where nodes are taken in batches.
+        memory: As for `SampledNodeExamples`.
     """
     if isinstance(raw, RawGraph):
+        if fanout:
+            return SampledNodeExamples(
+                raw, splits, task, device=device, fanout=fanout, memory=memory
+            )
         return NodeExamples(raw, splits, task, device=device)
     if isinstance(raw, RawGraphs):
         return GraphExamples(raw, splits, task, device=device)
