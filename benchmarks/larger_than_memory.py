@@ -73,7 +73,7 @@ WIDE = Case(400_000, 1024, 64, (5, 5), degree=3, learn=0.03, cache=0.02)
 
 
 class _Mapped(SampledNodeExamples):
-    def _new_store(self) -> FeatureStore:
+    def _new_store(self, memory: int) -> FeatureStore:
         assert isinstance(self._features, DiskFeatures)
         return MappedStore(self._features)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from scipy.sparse import csr_array
 
 from ..core.errors import UsageError
@@ -62,6 +62,34 @@ class DiskFeatures:
         step = max(1, CHUNK // max(1, self.row_bytes))
         for first in range(0, self.shape[0], step):
             yield first, self.read(first, min(first + step, self.shape[0]))
+
+    def gather(
+        self, nodes: Int64[np.ndarray, " n"], near: int
+    ) -> Iterator[tuple[Int64[np.ndarray, " k"], Float32[np.ndarray, "k F"], int]]:
+        """Reads the rows of nodes, some at a time; those that lie near one another at once.
+
+        Args:
+            nodes: Ascending, each once.
+            near: Rows that may lie unused between two that are read at once.
+
+        Returns:
+            Some of the nodes, their rows, and how many bytes were read for them.
+        """
+        most = max(1, CHUNK // max(1, self.row_bytes))
+        with self.path.open("rb") as file:
+            for start in range(0, len(nodes), most):
+                some = nodes[start : start + most]
+                rows = np.empty((len(some), self.shape[1]), np.float32)
+                read = 0
+                for run in np.split(
+                    np.arange(len(some)), np.flatnonzero(np.diff(some) > near + 1) + 1
+                ):
+                    first, last = int(some[run[0]]), int(some[run[-1]]) + 1
+                    file.seek(self.offset + first * self.row_bytes)
+                    told = np.fromfile(file, np.float32, (last - first) * self.shape[1])
+                    rows[run] = told.reshape(-1, self.shape[1])[some[run] - first]
+                    read += (last - first) * self.row_bytes
+                yield some, rows, read
 
     def toarray(self) -> Float32[np.ndarray, "N F"]:
         """Reads all rows into memory."""

@@ -265,7 +265,7 @@ class SampledNodeExamples:
     """Nodes of a graph too large to be taken whole: batches of them, with sampled neighbours.
 
     All batches of an epoch are sampled before its first step, so that a store may pack what they
-    will need; those of a part are the same in every epoch.
+    will need; those of a part are the same in every epoch, and no larger than those of training.
 
     Args:
         graph: The graph.
@@ -273,7 +273,7 @@ class SampledNodeExamples:
         task: What networks are built for.
         device: Where networks compute.
         fanout: See `Neighbours.sample`.
-        memory: Bytes of features on disk that stay in memory.
+        memory: Bytes of features on disk that stay in memory for training; evaluation has none.
     """
 
     def __init__(
@@ -287,16 +287,17 @@ class SampledNodeExamples:
         memory: int,
     ) -> None:
         self.task, self.regression = task, graph.regression
-        self._device, self._fanout, self._memory = device, tuple(fanout), memory
+        self._device, self._fanout = device, tuple(fanout)
         self._parts = {name: getattr(splits, name) for name in PARTS}
         self.sizes = {name: len(index) for name, index in self._parts.items()}
         self._targets = _Targets.of(graph.labels, splits.train, graph.regression, device)
         self._neighbours = Neighbours(graph.edges, graph.nodes)
         self._features = graph.features
         self._dense: Tensor | None = None
+        self._most = 1 << 30
         self._coming: tuple[Sequence[Tensor], int] = ((), 0)
         self._epoch: tuple[object, list[Sampled]] = (None, [])
-        self._store = self._new_store()
+        self._store = self._new_store(memory)
         self._kept: dict[tuple[str, int], tuple[list[Sampled], FeatureStore]] = {}
 
     @property
@@ -307,6 +308,7 @@ class SampledNodeExamples:
     def order(self, generator: torch.Generator, batch: int) -> Sequence[Tensor]:
         parted = _shuffled(self._parts["train"], generator, batch)
         drawn = int(torch.randint(1 << 62, (), generator=generator))
+        self._most = batch
         self._coming = (parted, drawn)
         return list(torch.arange(len(parted))[:, None])
 
@@ -317,9 +319,10 @@ class SampledNodeExamples:
         return self._batch(self._epoch[1][int(chosen)], self._store.rows(int(chosen)))
 
     def part(self, name: str, batch: int) -> Iterator[Batch]:
+        batch = min(batch, self._most)
         if (name, batch) not in self._kept:
             sampled = self._sampled(self._parts[name].split(batch), 0)
-            store = self._new_store()
+            store = self._new_store(0)
             store.plan([each.nodes for each in sampled])
             self._kept[name, batch] = (sampled, store)
         sampled, store = self._kept[name, batch]
@@ -332,9 +335,9 @@ class SampledNodeExamples:
     def preparation(self) -> tuple[dict[str, Any], dict[str, Any]]:
         return {}, self._targets.preparation()
 
-    def _new_store(self) -> FeatureStore:
+    def _new_store(self, memory: int) -> FeatureStore:
         if isinstance(self._features, DiskFeatures):
-            return PackedStore(self._features, memory=self._memory)
+            return PackedStore(self._features, memory=memory)
         if self._dense is None:
             self._dense = torch.from_numpy(self._features.toarray()).float()
         return MemoryStore(self._dense)

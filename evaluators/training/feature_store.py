@@ -185,6 +185,8 @@ class PackedStore:
 
     def _pack(self, first: int) -> None:
         """Packs the batches from one on, as many as there is room for, in one pass of the file."""
+        # What was in memory makes room before the next is.
+        self._hot = self._hot[:0].copy()
         size, nodes = self._features.row_bytes, self._features.shape[0]
         room = max(self._room * nodes * size, PAGE + size)
         count, used = 0, np.zeros(nodes, np.int64)
@@ -234,8 +236,9 @@ class PackedStore:
         placed: int,
         end: int,
     ) -> None:
-        """Reads all features once, and writes each row wherever it will be needed."""
-        size, width = self._features.row_bytes, self._features.shape[1]
+        """Reads each row that is needed once, and writes it wherever that will be."""
+        size = self._features.row_bytes
+        needed = np.unique(np.concatenate(self._batches[first : first + len(batches)]))
         owners = [
             (self._batches[first + i][batch.own], batch.offset) for i, batch in enumerate(batches)
         ]
@@ -244,21 +247,19 @@ class PackedStore:
             with path.open("wb") as file:
                 file.truncate(max(length, 1))
         with pack.open("r+b") as into, shared.open("r+b") as also:
-            for start, some in self._features.chunks():
-                self.read_bytes += some.nbytes
-                stop = start + len(some)
-                here = slice(start, stop)
-                in_memory = row[here] >= 0
-                self._hot[row[here][in_memory]] = some[in_memory]
-                places = row_shared[here]
-                for place, node in sorted((int(places[i]), i) for i in np.flatnonzero(places >= 0)):
-                    also.seek(place * size)
-                    also.write(some[node].tobytes())
-                for nodes, offset in owners:
-                    left, right = np.searchsorted(nodes, (start, stop))
+            near = max(1, PAGE // size)
+            for nodes, some, read in self._features.gather(needed, near):
+                self.read_bytes += read
+                in_memory = row[nodes] >= 0
+                self._hot[row[nodes][in_memory]] = some[in_memory]
+                for i in np.flatnonzero(row_shared[nodes] >= 0):
+                    also.seek(int(row_shared[nodes[i]]) * size)
+                    also.write(some[i].tobytes())
+                for own, offset in owners:
+                    left, right = np.searchsorted(own, (nodes[0], nodes[-1] + 1))
                     if right > left:
                         into.seek(offset + int(left) * size)
-                        into.write(some[nodes[left:right] - start].reshape(-1, width).tobytes())
+                        into.write(some[np.searchsorted(nodes, own[left:right])].tobytes())
 
     # -- reading --------------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ from vitruvius.generators.continuous import CONTINUOUS, ContinuousRun, relax
 from vitruvius.generators.recipe import source_of, train_generator
 from vitruvius.spaces import Space, space
 
+# One of them here, the others where there is time.
+NAMES = [CONTINUOUS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in CONTINUOUS[1:])]
+
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
@@ -48,7 +51,7 @@ def test_relaxed_choices_have_mean_zero() -> None:
     assert torch.equal(clean.masked_fill(~graphs.choice_mask, -1).argmax(2), x)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("steps", [1, 2, 10, 48, 1000, 5000])
 def test_noise_falls_from_everything_to_nothing(name: str, steps: int) -> None:
     run = ContinuousRun(continuous_scheduler(name), steps, torch.ones(2, 3).bool())
@@ -59,7 +62,7 @@ def test_noise_falls_from_everything_to_nothing(name: str, steps: int) -> None:
         assert run.sigmas[-1] < 0.17 or steps == 2
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_steps_lead_to_the_next_noise_level(name: str) -> None:
     """Where the clean architecture is known, the state stays it plus noise of the planned level."""
     choices = torch.ones(1, 2).bool()
@@ -114,7 +117,7 @@ class Exact:
         return torch.bincount(found, minlength=len(self.rows))
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_scheduler_samples_the_joint_distribution(name: str) -> None:
     exact, n = Exact(), 4000
     seen = exact.sample(name, n, 100).double()
@@ -156,7 +159,7 @@ def test_alone_each_variable_is_told_by_bayes_rule(toy: Space) -> None:
 # -- proposing ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_what_comes_out_is_like_the_space(cells: Space, flowing: GraphDiffusion, name: str) -> None:
     found = changed(flowing, name).propose(cells, 600, steps=16, seed=0)
     assert found.valid.all()
@@ -168,7 +171,7 @@ def test_what_comes_out_is_like_the_space(cells: Space, flowing: GraphDiffusion,
     assert 0.35 < float((~flowing.seen(cells, found.x)).double().mean()) < 0.65
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_seeds_repeat(cells: Space, flowing: GraphDiffusion, name: str) -> None:
     generator = changed(flowing, name)
     before = torch.get_rng_state()
@@ -179,7 +182,7 @@ def test_seeds_repeat(cells: Space, flowing: GraphDiffusion, name: str) -> None:
 
 
 @pytest.mark.parametrize(("n", "batch", "steps"), [(1, 256, 1), (7, 3, 2), (10, 100, 30)])
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_as_many_as_asked_for(
     cells: Space, flowing: GraphDiffusion, name: str, n: int, batch: int, steps: int
 ) -> None:
@@ -206,7 +209,7 @@ def convolutions(p: Tensor) -> Tensor:
     return p[..., 3].sum(1)
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_point_uphill(cells: Space, flowing: GraphDiffusion, name: str) -> None:
     generator = changed(flowing, name)
     free = generator.propose(cells, 200, seed=0).x
@@ -217,7 +220,7 @@ def test_gradients_point_uphill(cells: Space, flowing: GraphDiffusion, name: str
         assert scale * gain > 0.5
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_resampling_raises_the_value(
     cells: Space, flowing: GraphDiffusion, name: str, rounds: int
@@ -294,7 +297,7 @@ def test_what_a_solver_remembers_follows_the_survivors() -> None:
 # -- saving, loading, mistakes ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("name", NAMES)
 def test_round_trip(cells: Space, flowing: GraphDiffusion, name: str, tmp_path: Path) -> None:
     generator = changed(flowing, name)
     generator.save_pretrained(tmp_path)

@@ -74,6 +74,7 @@ def test_the_metric_follows_the_targets() -> None:
     assert planned(10).maximize == "accuracy"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_from_a_graph_to_a_network(tmp_path: Path) -> None:
     draw = torch.Generator().manual_seed(0)

@@ -147,6 +147,7 @@ def outputs_of(path: Path, inputs: dict[str, Tensor]) -> Tensor:
     return torch.from_numpy(session.run(None, {k: v.numpy() for k, v in inputs.items()})[0])
 
 
+@pytest.mark.slow
 def test_onnx_and_torchscript_take_raw_images(run: str, tmp_path: Path) -> None:
     export(f"{run}:best", out=tmp_path, to=["pytorch", "onnx", "torchscript"])
     test = load_file(tmp_path / "check.safetensors")
@@ -160,6 +161,7 @@ def test_onnx_and_torchscript_take_raw_images(run: str, tmp_path: Path) -> None:
     assert int((told.argmax(1) == test["targets"]).sum()) == int(expected)
 
 
+@pytest.mark.slow
 def test_a_graph(tmp_path: Path) -> None:
     draw = torch.Generator().manual_seed(0)
     labels = torch.arange(60) % 3
@@ -191,6 +193,7 @@ def test_a_graph(tmp_path: Path) -> None:
     assert len(predicted(tmp_path / "out", str(tmp_path / "again.safetensors")).splitlines()) == 60
 
 
+@pytest.mark.slow
 def test_series_with_values_in_their_unit(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     level = draw.normal(size=60)
