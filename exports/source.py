@@ -7,11 +7,13 @@ import math
 import operator
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import config
 from torch import fx, nn
 
 from ..core.errors import UsageError
@@ -430,7 +432,8 @@ def _closes_last(text: str) -> bool:
 
 def _traced(module: nn.Module) -> fx.Graph:
     try:
-        graph = _Tracer().trace(module)
+        with _unchecked():
+            graph = _Tracer().trace(module)
     except (fx.proxy.TraceError, TypeError, RuntimeError, ValueError) as error:
         raise UsageError(
             f"{type(module).__name__} cannot be written as source: {error}",
@@ -439,6 +442,17 @@ def _traced(module: nn.Module) -> fx.Graph:
         ) from error
     graph.eliminate_dead_code(lambda node: node.op in ("placeholder", "output"))
     return graph
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Leaves shapes unchecked, where they are checked: symbolic values have none."""
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        config.update("jaxtyping_disable", before)
 
 
 def _chain(graph: fx.Graph) -> list[str] | None:

@@ -31,9 +31,12 @@ RECIPES: dict[str, int] = {
     "resnet-size": 2000,
     "resnet-pooling": 100,
     "autognn": 2000,
+    "lpgnas": 2000,
     "nas-bench-graph-tasks": 4000,
     MULTI: 9000,
 }
+# Most architectures to learn from, where their fingerprints would take too much of the wheel.
+FEW = {"lpgnas": 40_000}
 # Spaces of the generator that serves several.
 SEVERAL = ("nasbench201", "nas-bench-graph", "nasbench101", "mobilenetv3")
 # Those trained across tasks: the space, and its data sets. Photo is left out, to be transferred to.
@@ -52,8 +55,9 @@ def shipped_source(target: Space, seed: int = 0) -> Source:
         target: The space.
         seed: Seed of the split.
     """
-    tails = None if target.enumerable else tail_sample(target, LARGE, derive_seed(seed, "tails"))
-    return Source(target, hold_out_split(target, seed)[0], tails=tails)
+    few, drawn = FEW.get(target.name), derive_seed(seed, "tails")
+    tails = None if target.enumerable else tail_sample(target, few or LARGE, drawn)
+    return Source(target, hold_out_split(target, seed)[0][:few], tails=tails)
 
 
 def main() -> None:

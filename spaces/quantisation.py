@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 __all__ = ["FORMATS", "FakeQuantisation", "bits"]
@@ -39,17 +40,17 @@ def bits(name: str) -> int:
     return _BITS[name]
 
 
-def _fixed(x: Tensor, whole: int, fraction: int) -> Tensor:
+def _fixed(x: Float[Tensor, "*shape"], whole: int, fraction: int) -> Float[Tensor, "*shape"]:
     step = 2.0**-fraction
     least, most = -(2.0 ** (whole - 1)), 2.0 ** (whole - 1) - step
     return (torch.round(x / step) * step).clamp(least, most)
 
 
-def _binary(x: Tensor) -> Tensor:
+def _binary(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return torch.where(x >= 0, 1.0, -1.0) * x.abs().mean()
 
 
-def _ternary(x: Tensor) -> Tensor:
+def _ternary(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     size = x.abs()
     kept = size > THRESHOLD * size.mean()
     scale = (size * kept).sum() / kept.sum().clamp(min=1)
@@ -75,7 +76,7 @@ class FakeQuantisation(nn.Module):
         super().__init__()
         self.name = name
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if self.name in _FIXED:
             whole, fraction = _FIXED[self.name]
             least, most = -(2.0 ** (whole - 1)), 2.0 ** (whole - 1) - 2.0**-fraction

@@ -57,17 +57,17 @@ class RecipeSpace(Space):
     def __init__(
         self,
         *,
-        optimizer: Sequence[str] = ("sgd", "adamw"),
-        lr: Sequence[float] = (0.003, 0.01, 0.03, 0.1),
-        weight_decay: Sequence[float] = (0, 0.0005, 0.005),
-        schedule: Sequence[str] = ("cosine", "constant"),
-        epochs: Sequence[int] = (),
-        batch: Sequence[int] = (32, 64, 128),
-        augment: Sequence[str] = ("none", "crop", "crop+flip", "crop+flip+cutout"),
-        label_smoothing: Sequence[float] = (0, 0.1),
-        drop_path: Sequence[float] = (0, 0.2),
+        optimizer: Sequence[str] | str = ("sgd", "adamw"),
+        lr: Sequence[float] | float = (0.003, 0.01, 0.03, 0.1),
+        weight_decay: Sequence[float] | float = (0, 0.0005, 0.005),
+        schedule: Sequence[str] | str = ("cosine", "constant"),
+        epochs: Sequence[int] | int = (),
+        batch: Sequence[int] | int = (32, 64, 128),
+        augment: Sequence[str] | str = ("none", "crop", "crop+flip", "crop+flip+cutout"),
+        label_smoothing: Sequence[float] | float = (0, 0.1),
+        drop_path: Sequence[float] | float = (0, 0.2),
     ) -> None:
-        fields: dict[str, Sequence[Value]] = {
+        fields: dict[str, Sequence[Value] | Value] = {
             "optimizer": optimizer,
             "lr": lr,
             "weight_decay": weight_decay,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from weakref import finalize
 
 import numpy as np
@@ -31,6 +31,7 @@ PAGE = 4096
 SHARED_BY = 4
 
 
+@runtime_checkable
 class FeatureStore(Protocol):
     """Gives features of nodes, batch by batch.
 
@@ -40,7 +41,7 @@ class FeatureStore(Protocol):
 
     read_bytes: int
 
-    def plan(self, batches: Sequence[Int[Tensor, " N"]]) -> None:
+    def plan(self, batches: Sequence[Int[Tensor, " _"]]) -> None:
         """Takes what will be asked for, in this order.
 
         Args:
@@ -66,7 +67,7 @@ class MemoryStore:
         self._features, self.read_bytes = features, 0
         self._batches: Sequence[Tensor] = ()
 
-    def plan(self, batches: Sequence[Int[Tensor, " N"]]) -> None:
+    def plan(self, batches: Sequence[Int[Tensor, " _"]]) -> None:
         self._batches = batches
 
     def rows(self, number: int) -> Float[Tensor, "N F"]:
@@ -84,7 +85,7 @@ class MappedStore:
         self._features, self.read_bytes = features, 0
         self._batches: Sequence[Tensor] = ()
 
-    def plan(self, batches: Sequence[Int[Tensor, " N"]]) -> None:
+    def plan(self, batches: Sequence[Int[Tensor, " _"]]) -> None:
         self._batches = batches
 
     def rows(self, number: int) -> Float[Tensor, "N F"]:
@@ -147,7 +148,7 @@ class PackedStore:
         self._row_in_memory = np.empty(0, np.int64)
         self.read_bytes = 0
 
-    def plan(self, batches: Sequence[Int[Tensor, " N"]]) -> None:
+    def plan(self, batches: Sequence[Int[Tensor, " _"]]) -> None:
         self._wait()
         self._batches = [nodes.numpy() for nodes in batches]
         self._segment = (0, [])

@@ -221,7 +221,7 @@ class Zero(nn.Module):
         return places.expand(-1, self.out, -1, -1)
 
 
-def total(operations: Iterable[tuple[nn.Module, Float[Tensor, "B C H W"]]]) -> Tensor:
+def total(operations: Iterable[tuple[nn.Module, Float[Tensor, "B _ _ _"]]]) -> Tensor:
     """Adds what operations make of their inputs; a `Zero` is called only where all are.
 
     Args:
