@@ -134,7 +134,7 @@ def _told(exported: Exported) -> dict[str, object]:
 def _print(exported: Exported) -> None:
     print_table(
         ["file", "bytes"],
-        [[str(file), quantity(file.stat().st_size)] for file in exported.files],
+        [[str(file), quantity(float(file.stat().st_size))] for file in exported.files],
     )
     if exported.scores:
         print_table(

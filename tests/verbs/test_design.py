@@ -44,7 +44,7 @@ def test_spaces_suit_the_data() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_more_time_is_spent_on_epochs_first_then_on_candidates() -> None:
-    few, some, many = planned(0.5), planned(10), planned(60)
+    few, some, many = planned(0.5), planned(10.0), planned(60.0)
     assert few.options["epochs"] == 1
     assert 1 < some.options["epochs"] < many.options["epochs"] == 20
     assert few.budget < plans.CANDIDATES <= some.budget < many.budget
@@ -59,7 +59,7 @@ def test_more_time_is_spent_on_epochs_first_then_on_candidates() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_what_is_given_stays() -> None:
-    told = planned(10, space="nasbench201:width=4", given={"epochs": 3, "lr": 0.2})
+    told = planned(10.0, space="nasbench201:width=4", given={"epochs": 3, "lr": 0.2})
     assert told.space == "nasbench201:width=4"
     assert told.options["epochs"] == 3
     assert told.options["lr"] == 0.2
@@ -68,10 +68,10 @@ def test_what_is_given_stays() -> None:
 @pytest.mark.usefixtures("quick")
 def test_the_metric_follows_the_targets() -> None:
     rare = RawImages(images().images, (torch.arange(40) % 8 == 0).long())
-    assert planned(10, rare).maximize == "balanced_accuracy"
+    assert planned(10.0, rare).maximize == "balanced_accuracy"
     values = RawImages(images().images, torch.rand(40))
-    assert planned(10, values).maximize == "r2"
-    assert planned(10).maximize == "accuracy"
+    assert planned(10.0, values).maximize == "r2"
+    assert planned(10.0).maximize == "accuracy"
 
 
 @pytest.mark.slow
