@@ -104,6 +104,10 @@ CASES = {
         {**GRAPH, "lr": 0.5, "dropout": 0.6}, {"hidden": 128, "head_layers": 0, "stem_layers": 1},
     ),
     "nasbench201": Case(
+        "nasbench201", "cifar10_10k.npz", 25, 1, cell_truth, "val",
+        {"epochs": 25, "batch": 128, "lr": 0.1}, {},
+    ),
+    "nasbench201, narrow": Case(
         "nasbench201:width=8,cells=1", "cifar10_10k.npz", 25, 1, cell_truth, "val",
         {"epochs": 3, "batch": 128, "lr": 0.1}, {},
     ),
