@@ -107,19 +107,32 @@ def _widest(texts: Sequence[str], raw: RawData, where: str) -> str:
     return texts[-1]
 
 
-def seconds_an_epoch(trainer: TrainingEvaluator, device: str, seed: int) -> float:
+def seconds_an_epoch(
+    trainer: TrainingEvaluator, device: str, seed: int, percent: int = 100
+) -> float:
     """Measures how long an epoch takes, the mean over a few random architectures.
 
     Args:
         trainer: Trains for one epoch.
         device: Where.
         seed: Of the architectures.
+        percent: Of the examples.
+
+    Raises:
+        UsageError: Where one of these trainings fails.
     """
+    fidelity = None if percent == 100 else percent
     rows = trainer.space.sample(TIMED + 1, seed)
     taken = []
     for row in rows:
         start = time.monotonic()
-        trainer.evaluate(tuple(row.tolist()), seed=seed, context=Context(device=device))
+        context = Context(device=device)
+        told = trainer.evaluate(tuple(row.tolist()), fidelity, seed=seed, context=context)
+        if not told.ok:
+            raise UsageError(
+                f"A training of one epoch came to nothing: {told.reason}.",
+                "Give another space, or options of the training behind the data.",
+            )
         taken.append(time.monotonic() - start)
     # The first one waits for libraries, too.
     return sum(taken[1:]) / TIMED
@@ -220,17 +233,17 @@ def _timed(
     device: str,
     seed: int,
 ) -> float:
-    share = 1.0
-    few = raw
+    percent = 100
     if not isinstance(raw, RawGraph) and len(splits.train) > TIMED_EXAMPLES:
         # Time goes with the number of examples.
-        share = TIMED_EXAMPLES / len(splits.train)
-        few = replace(raw, splits=Splits(splits.train[:TIMED_EXAMPLES], splits.val[:256]))
-    else:
-        few = replace(raw, splits=splits)
-    told = {k: v for k, v in options.items() if k in Recipe.model_fields}
-    trainer = TrainingEvaluator(space, few, **{**told, "epochs": 1})
-    return seconds_an_epoch(trainer, device, seed) / share
+        percent = max(1, round(100 * TIMED_EXAMPLES / len(splits.train)))
+        few = splits.val[torch.linspace(0, len(splits.val) - 1, TIMED_EXAMPLES // 10).long()]
+        splits = Splits(splits.train, few.unique())
+    told = {k: v for k, v in options.items() if k in (*Recipe.model_fields, "fanout", "cache")}
+    if percent < 100:
+        told |= {"fidelity": "data", "fidelities": [percent]}
+    trainer = TrainingEvaluator(space, replace(raw, splits=splits), **{**told, "epochs": 1})
+    return seconds_an_epoch(trainer, device, seed, percent) * 100 / percent
 
 
 def _recipe(options: Mapping[str, Any]) -> dict[str, Any]:

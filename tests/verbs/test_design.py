@@ -26,7 +26,7 @@ def images(side: int = 8) -> RawImages:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """An epoch takes two seconds, as far as plans know."""
-    monkeypatch.setattr(plans, "seconds_an_epoch", lambda trainer, device, seed: 2.0)
+    monkeypatch.setattr(plans, "seconds_an_epoch", lambda *_: 2.0)
 
 
 def planned(minutes: float, raw: RawData | None = None, **more: object) -> Plan:
@@ -55,6 +55,24 @@ def test_more_time_is_spent_on_epochs_first_then_on_candidates() -> None:
     assert 2 * many.retrain["epochs"] <= 60 * 60 * plans.RETRAINING
     with pytest.raises(UsageError, match="at least 1 minutes"):
         planned(0.05)
+
+
+def test_of_many_examples_some_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of a folder, a class after the other."""
+    monkeypatch.setattr(plans, "TIMED_EXAMPLES", 20)
+    labels = torch.arange(120).sort().values // 40
+    many = RawImages(torch.randint(256, (120, 1, 8, 8)).byte(), labels)
+    asked = []
+    measured = plans.seconds_an_epoch
+
+    def seen(*arguments: object) -> float:
+        asked.append(arguments[3])
+        return measured(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plans, "seconds_an_epoch", seen)
+    told = planned(5.0, many, space="nasbench201:width=4,cells=1")
+    assert asked == [24]
+    assert 0 < told.seconds < 60
 
 
 @pytest.mark.usefixtures("quick")
