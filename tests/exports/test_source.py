@@ -1,6 +1,7 @@
 import importlib.util
 import math
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -72,7 +73,8 @@ def check(name: str, count: int, folder: Path) -> None:
         network = random_statistics(found.build(row, task))
         assert_equal(network, task.inputs(7), folder)
         (folder / "network.py").rename(folder / f"network_{number}.py")
-    subprocess.run(["ruff", "check", "--isolated", "-q", folder], check=True)
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "-q", str(folder)]
+    subprocess.run(ruff, check=True)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
