@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -153,7 +154,7 @@ def _stored(path: Path, name: str) -> DiskFeatures | None:
     return DiskFeatures(path, start, (shape[0], shape[1]))
 
 
-def _header(file: zipfile.ZipExtFile) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
     return (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(file)
