@@ -29,14 +29,14 @@ LARGEST_CHECK = 64 << 20
 def write_pytorch(model: Model, folder: Path) -> list[Path]:
     """Writes what runs with torch and safetensors alone (graphs: torch-geometric too).
 
-    ==================  ===========================================================
-    network.py          the network, without what it does not use
-    weights.safetensors its weights
-    model.json          preparation of inputs, class names, scores, recipe
-    predict.py          classifies files; ``--check`` repeats the score of the test
-    check.safetensors   the test part, up to 64 MB
-    README.md           the model card
-    ==================  ===========================================================
+    =======================  ==============================================================
+    ``network.py``           the network, without what it does not use
+    ``weights.safetensors``  its weights
+    ``model.json``           preparation of inputs, class names, scores, recipe
+    ``predict.py``           classifies files; ``--check`` repeats the score of the test part
+    ``check.safetensors``    the test part, up to 64 MB
+    ``README.md``            the model card
+    =======================  ==============================================================
 
     Args:
         model: The model.
