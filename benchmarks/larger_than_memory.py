@@ -17,19 +17,21 @@ import multiprocessing
 import resource
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vitruvius.core.seeding import make_generator
 from vitruvius.datasets import RawGraph, load_raw, split
-from vitruvius.datasets.disk_features import DiskFeatures
+from vitruvius.datasets.disk_features import PAGE, DiskFeatures
 from vitruvius.evaluators.training import Recipe
 from vitruvius.evaluators.training.examples import SampledNodeExamples
-from vitruvius.evaluators.training.feature_store import FeatureStore, MappedStore
+from vitruvius.evaluators.training.feature_store import FeatureStore
 from vitruvius.evaluators.training.loop import Callback, train
 from vitruvius.spaces import space
 
@@ -72,10 +74,46 @@ MANY = Case(300_000, 128, 512, (10, 10), degree=10, learn=0.1, cache=0.05)
 WIDE = Case(400_000, 1024, 64, (5, 5), degree=3, learn=0.03, cache=0.02)
 
 
+class MappedStore:
+    """Features read where they lie in the file, by a memory map.
+
+    Args:
+        features: On disk.
+    """
+
+    def __init__(self, features: DiskFeatures) -> None:
+        self._features, self.read_bytes = features, 0
+        self._batches: Sequence[Tensor] = ()
+
+    def plan(self, batches: Sequence[Tensor]) -> None:
+        self._batches = batches
+
+    def rows(self, number: int) -> Tensor:
+        nodes = self._batches[number].numpy()
+        size = self._features.row_bytes
+        self.read_bytes += PAGE * _pages(self._features.offset + nodes * size, size)
+        mapped = np.memmap(
+            self._features.path,
+            np.float32,
+            "r",
+            self._features.offset,
+            self._features.shape,
+        )
+        return torch.from_numpy(mapped[nodes])
+
+
 class _Mapped(SampledNodeExamples):
     def _new_store(self, memory: int) -> FeatureStore:
         assert isinstance(self._features, DiskFeatures)
         return MappedStore(self._features)
+
+
+def _pages(starts: np.ndarray, size: int) -> int:
+    """Pages that rows of some bytes lie in."""
+    firsts, lasts = starts // PAGE, (starts + size - 1) // PAGE
+    longest = int((lasts - firsts).max(initial=0)) + 1
+    touched = [firsts + step for step in range(longest)]
+    return len(np.unique(np.concatenate([each[each <= lasts] for each in touched])))
 
 
 class _Epochs(Callback):

@@ -19,11 +19,13 @@ from ..core.errors import UsageError
 from ..core.npz import read_npz
 from .cache import cache_folder, new_entry, reserve
 
-__all__ = ["DiskFeatures", "disk_features"]
+__all__ = ["PAGE", "DiskFeatures", "disk_features"]
 
 # Bytes that are read at once where everything is gone through.
 CHUNK = 8 << 20
-STORED, VALUES, INFO = "stored", "features.f4", "features.json"
+VALUES, INFO = "features.f4", "features.json"
+# Bytes that a disk gives at least.
+PAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class DiskFeatures:
             near: Rows that may lie unused between two that are read at once.
 
         Returns:
-            Some of the nodes, their rows, and how many bytes were read for them.
+            Some of the nodes, their rows, and how many bytes were read for them, in whole pages.
         """
         most = max(1, CHUNK // max(1, self.row_bytes))
         with self.path.open("rb") as file:
@@ -85,10 +87,12 @@ class DiskFeatures:
                     np.arange(len(some)), np.flatnonzero(np.diff(some) > near + 1) + 1
                 ):
                     first, last = int(some[run[0]]), int(some[run[-1]]) + 1
-                    file.seek(self.offset + first * self.row_bytes)
+                    start_byte = self.offset + first * self.row_bytes
+                    end_byte = self.offset + last * self.row_bytes
+                    file.seek(start_byte)
                     told = np.fromfile(file, np.float32, (last - first) * self.shape[1])
                     rows[run] = told.reshape(-1, self.shape[1])[some[run] - first]
-                    read += (last - first) * self.row_bytes
+                    read += PAGE * ((end_byte - 1) // PAGE - start_byte // PAGE + 1)
                 yield some, rows, read
 
     def toarray(self) -> Float32[np.ndarray, "N F"]:
@@ -198,6 +202,9 @@ def _expanded(path: Path, columns: dict[str, str], out: Path) -> tuple[int, int]
 
 
 def _check(features: DiskFeatures) -> None:
+    held = os.path.getsize(features.path) - features.offset
+    if held < features.shape[0] * features.row_bytes:
+        raise UsageError(f"{features.path.name} is cut off.", "Write it again.")
     for first, some in features.chunks():
         finite = np.isfinite(some).all(1)
         if not finite.all():
@@ -205,6 +212,3 @@ def _check(features: DiskFeatures) -> None:
             raise UsageError(
                 f"Features of node {node} are not finite.", "Fill them in, e.g. with 0."
             )
-    held = os.path.getsize(features.path) - features.offset
-    if held < features.shape[0] * features.row_bytes:
-        raise UsageError(f"{features.path.name} is cut off.", "Write it again.")

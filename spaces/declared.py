@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from ..core.seeding import Seed, make_generator
+from ..core.seeding import Seed
 from ..core.texts import read_text
 from ._declaration import COUNTS, DeclaredVariable, read_declaration
 from .formula import Formula
@@ -115,10 +115,7 @@ class DeclaredSpace(Space):
         return self.encoding_count
 
     def sample(self, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
-        sizes = self.choice_mask.sum(1)
-        shape = (n, len(sizes))
-        draw = torch.rand(shape, generator=make_generator(seed), dtype=torch.float64)
-        return (draw * sizes).long()
+        return self._uniform(n, seed)
 
     def statistics(self, x: Int[Tensor, "B V"], task: Task | None = None) -> dict[str, Tensor]:
         """Adds up the tables and formulas that were declared, if any."""

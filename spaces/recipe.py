@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from ..core.seeding import Seed, make_generator
+from ..core.seeding import Seed
 from .space import Space
 from .task import Task
 from .variable import Variable
@@ -91,10 +90,7 @@ class RecipeSpace(Space):
         return self.encoding_count
 
     def sample(self, n: int, seed: Seed = None) -> Int[Tensor, "B V"]:
-        sizes = self.choice_mask.sum(1)
-        shape = (n, len(sizes))
-        draw = torch.rand(shape, generator=make_generator(seed), dtype=torch.float64)
-        return (draw * sizes).long()
+        return self._uniform(n, seed)
 
     def options(self, row: Sequence[int]) -> dict[str, Any]:
         """Returns the fields of a recipe that a row chooses.

@@ -259,6 +259,13 @@ class Space(ABC):
         rows = self.enumerate()
         return rows[torch.randint(len(rows), (n,), generator=make_generator(seed))]
 
+    def _uniform(self, n: int, seed: Seed) -> Int[Tensor, "B V"]:
+        """Draws every variable uniformly: architectures, where there are no constraints."""
+        sizes = self.choice_mask.sum(1)
+        shape = (n, len(sizes))
+        draw = torch.rand(shape, generator=make_generator(seed), dtype=torch.float64)
+        return (draw * sizes).long()
+
     def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
         """Lists the architectures one changed variable away, each once, in canonical form."""
         changed = []

@@ -21,8 +21,10 @@ from ..core.output import writing
 from ..core.torch_state import own_torch_state
 from ..datasets import load_raw, split
 from ..evaluators.resolver import parse_evaluator
+from ..exports.resolver import FORMATS
 from ..reports import write_text
 from ..spaces import space as make_space
+from .checks import check_at_least
 from .export import Exported, export
 from .plan import SEARCHING, TEST, Plan, make_plan
 from .search import resume, search
@@ -105,10 +107,14 @@ def design(
 
     Raises:
         UsageError: Where the folder holds a design with other arguments, or the time is too short.
+        UnknownNameError: For a format that there is not.
         TableError: For data that cannot be read.
     """
     if not minutes > 0:
         raise UsageError(f"`minutes` is {minutes:g}.", "Give more than 0.")
+    for name in to:
+        FORMATS.get(name)
+    check_at_least(trainings=(trainings, 1))
     folder, place = Path(out), str(resolve_device(device))
     asked = {
         "data": str(data),

@@ -22,11 +22,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ...datasets.disk_features import DiskFeatures
+from ...datasets.disk_features import PAGE, DiskFeatures
 
-__all__ = ["PAGE", "FeatureStore", "MappedStore", "MemoryStore", "PackedStore"]
+__all__ = ["FeatureStore", "MemoryStore", "PackedStore"]
 
-PAGE = 4096
 # Nodes that so many batches of a segment need are shared.
 SHARED_BY = 4
 
@@ -72,34 +71,6 @@ class MemoryStore:
 
     def rows(self, number: int) -> Float[Tensor, "N F"]:
         return self._features[self._batches[number]]
-
-
-class MappedStore:
-    """Features read where they lie in the file, by a memory map.
-
-    Args:
-        features: On disk.
-    """
-
-    def __init__(self, features: DiskFeatures) -> None:
-        self._features, self.read_bytes = features, 0
-        self._batches: Sequence[Tensor] = ()
-
-    def plan(self, batches: Sequence[Int[Tensor, " _"]]) -> None:
-        self._batches = batches
-
-    def rows(self, number: int) -> Float[Tensor, "N F"]:
-        nodes = self._batches[number].numpy()
-        size = self._features.row_bytes
-        self.read_bytes += PAGE * _pages(self._features.offset + nodes * size, size)
-        mapped = np.memmap(
-            self._features.path,
-            np.float32,
-            "r",
-            self._features.offset,
-            self._features.shape,
-        )
-        return torch.from_numpy(mapped[nodes])
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,11 +272,3 @@ class PackedStore:
 
     def _path(self, name: str) -> Path:
         return self._folder / name
-
-
-def _pages(starts: Int[np.ndarray, " n"], size: int) -> int:
-    """Pages that rows of some bytes lie in."""
-    firsts, lasts = starts // PAGE, (starts + size - 1) // PAGE
-    longest = int((lasts - firsts).max(initial=0)) + 1
-    touched = [firsts + step for step in range(longest)]
-    return len(np.unique(np.concatenate([each[each <= lasts] for each in touched])))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ...core.seeding import Seed, make_generator
+from ...core.seeding import Seed
 from ..literals import read_literal
 from ..space import Space
 from ..task import GraphTask, Task
@@ -89,10 +89,7 @@ class AutoGNN(Space):
             n: How many.
             seed: A generator, an integer seed, or None for a fresh one.
         """
-        sizes = self.choice_mask.sum(1)
-        shape = (n, len(sizes))
-        draw = torch.rand(shape, generator=make_generator(seed), dtype=torch.float64)
-        return (draw * sizes).long()
+        return self._uniform(n, seed)
 
     def to_string(self, row: Sequence[int]) -> str:
         names = [v.choices[index] for v, index in zip(self.variables, row, strict=True)]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from vitruvius import design
-from vitruvius.core.errors import UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.datasets import RawData, RawGraph, RawImages, RawSeries, load_raw, split
 from vitruvius.verbs import plan as plans
 from vitruvius.verbs.plan import Plan, make_plan, suited_space
@@ -139,3 +139,9 @@ def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
     model = json.loads((tmp_path / "out" / "model" / "model.json").read_text())
     assert model["params"] <= 60_000
     assert model["scores"]["test accuracy"][0] > 0.8
+
+
+def test_formats_are_checked_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="format"):
+        design("digits", out=tmp_path / "out", to=["keras"])
+    assert not (tmp_path / "out").exists()

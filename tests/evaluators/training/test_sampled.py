@@ -7,16 +7,11 @@ import torch
 from vitruvius.core.errors import TableError, UsageError
 from vitruvius.core.seeding import make_generator
 from vitruvius.datasets import RawGraph, load_raw
-from vitruvius.datasets.disk_features import DiskFeatures
+from vitruvius.datasets.disk_features import PAGE, DiskFeatures
 from vitruvius.evaluators import evaluator
 from vitruvius.evaluators.training import TrainingEvaluator
 from vitruvius.evaluators.training.examples import SampledNodeExamples
-from vitruvius.evaluators.training.feature_store import (
-    PAGE,
-    MappedStore,
-    MemoryStore,
-    PackedStore,
-)
+from vitruvius.evaluators.training.feature_store import MemoryStore, PackedStore
 from vitruvius.evaluators.training.neighbours import Neighbours
 from vitruvius.spaces import space
 
@@ -67,19 +62,18 @@ def test_packed_rows_are_those_of_the_features(file: Path, memory: int, room: fl
     assert isinstance(raw, RawGraph)
     assert isinstance(raw.features, DiskFeatures)
     store = PackedStore(raw.features, memory=memory, room=room)
-    plain, mapped = MemoryStore(torch.from_numpy(raw.features.toarray())), MappedStore(raw.features)
+    plain = MemoryStore(torch.from_numpy(raw.features.toarray()))
     for epoch in range(2):
         draw = make_generator(epoch)
         batches = [torch.randperm(NODES, generator=draw)[: 20 + 10 * i] for i in range(9)]
-        for each in (store, plain, mapped):
+        for each in (store, plain):
             each.plan(batches)
         # A training that goes on begins in the middle.
         for number in range(4 * epoch, len(batches)):
             expected = plain.rows(number)
             assert store.rows(number).equal(expected)
-            assert mapped.rows(number).equal(expected)
     assert store.read_bytes > 0
-    assert mapped.read_bytes % PAGE == 0
+    assert store.read_bytes % PAGE == 0
     store.close()
 
 
