@@ -24,7 +24,7 @@ from vitruvius.core.seeding import make_generator
 from vitruvius.datasets import RawImages, Splits
 from vitruvius.evaluators.training import Recipe
 from vitruvius.evaluators.training.examples import examples_of
-from vitruvius.evaluators.training.loop import train
+from vitruvius.evaluators.training.supervised import train
 from vitruvius.spaces import ImageTask, space
 
 CPU = torch.device("cpu")

@@ -29,7 +29,7 @@ from ..evaluators.evaluator import Evaluator
 from ..evaluators.joined import JoinedEvaluator
 from ..evaluators.resolver import EvaluatorLike
 from ..evaluators.training import Trained, TrainingEvaluator
-from ..evaluators.training.evaluator import WEIGHTS
+from ..evaluators.training.on_data import WEIGHTS
 from ..exports.model import Model
 from ..exports.resolver import FORMATS, write_model
 from ..spaces import Architecture, Space, Task, space as make_space

@@ -54,7 +54,8 @@ class _MeasuredEvaluator(Evaluator):
             torch.manual_seed(0)
             space, own = self.space.network(architecture)
             network = space.build(own, task)
-        return network.to(device).eval(), [each.to(device) for each in task.inputs(self.batch)]
+        inputs = [each.to(device) for each in space.example_inputs(task, self.batch)]
+        return network.to(device).eval(), inputs
 
 
 class LatencyEvaluator(_MeasuredEvaluator):

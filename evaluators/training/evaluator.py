@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import json
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -13,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ...core.device import torch_threads
-from ...core.errors import UnknownNameError, UsageError
+from ...core.errors import UsageError
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
-from ...datasets import RawData, RawGraph, Splits, check, data_options, load_raw, split
+from ...datasets import RawData, RawGraph, Splits, split
 from ...datasets.disk_features import DiskFeatures
 from ...spaces import (
     Architecture,
@@ -33,30 +29,22 @@ from ...spaces import (
 )
 from ...spaces.recipe import RecipeSpace
 from ..context import Context
-from ..evaluation import Evaluation
-from ..evaluator import Evaluator
 from .examples import Examples, examples_of
-from .loop import SEEDS, Callback, Trained, TrainingError, measure, train
+from .loop import SEEDS, Callback, Trained, TrainingError
 from .memory import free_memory, training_memory
+from .on_data import OnData, keep
 from .recipe import Recipe
 from .scores import score_metrics
+from .supervised import measure, train
 
 __all__ = ["TrainingEvaluator"]
-
-_SAY = logging.getLogger(__name__)
 
 # Neighbours hop by hop, where features on disk leave no other way.
 FANOUT = (10, 10)
 AXES = ("epochs", "data", "resolution")
-# Arguments that no text can give.
-PYTHON_ONLY = ("callbacks", "data_options")
-# What allocators say when memory runs out on the CPU.
-NO_MEMORY = ("can't allocate memory", "out of memory")
-# Files of a candidate in its folder.
-WEIGHTS, CURVE = "weights.safetensors", "curve.json"
 
 
-class TrainingEvaluator(Evaluator):
+class TrainingEvaluator(OnData):
     """Trains candidates on images, series or graphs, and measures them on the validation part.
 
     Metrics are those of `vitruvius.evaluators.training.score_metrics`: ``accuracy``,
@@ -104,8 +92,7 @@ class TrainingEvaluator(Evaluator):
         ['accuracy', 'auroc', 'balanced_accuracy']
     """
 
-    builds = True
-    resumes = True
+    recipes = Recipe
 
     def __init__(
         self,
@@ -124,91 +111,29 @@ class TrainingEvaluator(Evaluator):
         data_options: Mapping[str, Any] | None = None,
         **recipe: Any,
     ) -> None:
-        self._source = data if isinstance(data, str | Path) else None
-        self._options = dict(data_options or {})
-        self._shares, self._split_seed = (val, test), split_seed
         # What a retraining changes, whatever an architecture chooses.
-        self._whole = False
         self._fixed: dict[str, Any] = {}
-        self._raw = None if isinstance(data, str | Path) else data
-        raw, splits = self.data
-        for note in check(raw, splits):
-            # What the reader noted, it has said.
-            if note not in raw.notes:
-                _SAY.warning("%s", note)
+        super().__init__(
+            data,
+            threads=threads,
+            val=val,
+            test=test,
+            split_seed=split_seed,
+            callbacks=callbacks,
+            data_options=data_options,
+        )
+        raw, _ = self.data
         task = _task_for(space, raw.task)
-        super().__init__(space.for_task(task), score_metrics(regression=raw.regression), task=task)
+        self._bind(space, score_metrics(regression=raw.regression), task)
         self.recipe = Recipe.of(recipe, task)
         on_disk = isinstance(raw, RawGraph) and isinstance(raw.features, DiskFeatures)
         self.fanout = tuple(fanout) or (FANOUT if on_disk else ())
         self.cache = cache
         if self.fanout and not isinstance(raw, RawGraph):
             raise UsageError("`fanout` is for the nodes of a graph.", "Leave the option out.")
-        self.threads, self.axis, self.callbacks = threads, fidelity, tuple(callbacks)
+        self.axis = fidelity
         self.fidelities = self._checked(fidelities)
         self._examples: tuple[Any, Examples] | None = None
-
-    @classmethod
-    def of_text(cls, space: Space, source: str, options: Mapping[str, Any]) -> TrainingEvaluator:
-        """Makes the evaluator of a path or name, whose options may be those of the data too.
-
-        Args:
-            space: The space.
-            source: As for `load_raw`.
-            options: Of `load_raw`, of this class, and of `Recipe`.
-
-        Raises:
-            UnknownNameError: For an option that none of them has.
-        """
-        of_data = data_options(source)
-        own = [n for n, p in inspect.signature(cls).parameters.items() if p.kind is p.KEYWORD_ONLY]
-        known = [*Recipe.model_fields, *(n for n in own if n not in PYTHON_ONLY), *of_data]
-        for name in options:
-            if name not in known:
-                raise UnknownNameError.of(
-                    f"option of a training on {Path(source).name}", name, known
-                )
-        data = {name: value for name, value in options.items() if name in of_data}
-        others = {name: value for name, value in options.items() if name not in of_data}
-        return cls(space, source, data_options=data, **others)
-
-    @property
-    def source(self) -> str:
-        """Path or name of the data; blank for what only Python has."""
-        return "" if self._source is None else str(self._source)
-
-    # -- evaluating -----------------------------------------------------------------------------
-
-    @own_torch_state()
-    def evaluate(
-        self,
-        architecture: ArchitectureLike,
-        fidelity: int | None = None,
-        seed: int = 0,
-        context: Context | None = None,
-    ) -> Evaluation:
-        architecture = self.space.architecture(architecture)
-        context = context or Context()
-        size = float(self.space.statistics(torch.tensor([architecture.indices]))["params"])
-        note = ""
-        try:
-            try:
-                told = self.train(architecture, fidelity, seed, context)
-            except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-                if not _ran_out(error) or self.recipe.batch < 2:
-                    raise
-                # The first attempt's tensors hang on its traceback.
-                error.__traceback__ = None
-                half = self.recipe.batch // 2
-                note = f"trained at half the batch, {half}, for which alone there was memory"
-                told = self.train(architecture, fidelity, seed, context, batch=half)
-        except (TrainingError, torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-            if not isinstance(error, TrainingError) and not _ran_out(error):
-                raise
-            why = str(error) if isinstance(error, TrainingError) else "out of memory"
-            reason = f"{why}; the network has {size:,.0f} parameters"
-            return Evaluation(architecture, {}, "failed", reason, fidelity, seed)
-        return Evaluation(architecture, told.metrics, "ok", note, fidelity, seed)
 
     @own_torch_state()
     def train(
@@ -220,18 +145,6 @@ class TrainingEvaluator(Evaluator):
         *,
         batch: int | None = None,
     ) -> Trained:
-        """Trains one architecture and returns the network too.
-
-        Args:
-            architecture: As for `evaluate`.
-            fidelity: As for `evaluate`.
-            seed: As for `evaluate`.
-            context: As for `evaluate`.
-            batch: Instead of the recipe's.
-
-        Raises:
-            TrainingError: Where the training came to nothing.
-        """
         architecture, context = self.space.architecture(architecture), context or Context()
         device = torch.device(context.device)
         recipe, task = self._at(architecture, fidelity)
@@ -253,19 +166,10 @@ class TrainingEvaluator(Evaluator):
                 identity=f"{self.space.text} {architecture} {fidelity} {self.threads}",
             )
         if context.folder is not None:
-            _keep(context.folder, told)
+            keep(context.folder, told)
         return told
 
     def test(self, told: Trained, device: torch.device | str = "cpu") -> dict[str, float]:
-        """Measures a trained network on the test part: for reports, never to decide anything.
-
-        Args:
-            told: What `train` returned.
-            device: Where the network is.
-
-        Raises:
-            UsageError: Where the data have no test part.
-        """
         examples = self.examples(told.task, None, torch.device(device))
         if not examples.sizes["test"]:
             raise UsageError("The data have no test part.", "Give one, e.g. a folder test/.")
@@ -292,17 +196,7 @@ class TrainingEvaluator(Evaluator):
         return self._examples[1]
 
     def retraining(self, **recipe: Any) -> TrainingEvaluator:
-        """Returns one that learns from the training and the validation part together.
-
-        The network after the last epoch counts, for nothing is left to choose another by.
-
-        Args:
-            **recipe: Fields of the recipe that shall be other ones.
-
-        Raises:
-            UnknownNameError: For a field that a recipe does not have.
-            UsageError: For a value out of range.
-        """
+        # The network after the last epoch counts, for nothing is left to choose another by.
         made = copy(self)
         whole = {"keep": "last", "patience": 0}
         made._fixed = {**recipe, **whole}
@@ -310,22 +204,8 @@ class TrainingEvaluator(Evaluator):
         made._whole, made._examples = True, None
         return made
 
-    # -- data -----------------------------------------------------------------------------------
-
-    @property
-    def data(self) -> tuple[RawData, Splits]:
-        """The data and their parts, read again in a worker that has only their path."""
-        if self._raw is None:
-            assert self._source is not None
-            self._raw = load_raw(self._source, **self._options)
-        splits = split(self._raw, self._split_seed, *self._shares)
-        if self._whole:
-            splits = replace(splits, train=torch.cat([splits.train, splits.val]).sort().values)
-        return self._raw, splits
-
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__ | {"_examples": None}
-        return state if self._source is None else state | {"_raw": None}
+        return super().__getstate__() | {"_examples": None}
 
     # -- fidelities -----------------------------------------------------------------------------
 
@@ -359,11 +239,6 @@ class TrainingEvaluator(Evaluator):
         return recipe, replace(task, resolution=fidelity)  # type: ignore[call-arg]
 
     def recipe_of(self, architecture: Architecture) -> Recipe:
-        """Returns the recipe, with what an architecture chooses of it in a product with recipes.
-
-        Args:
-            architecture: Of the space.
-        """
         if not isinstance(self.space, ProductSpace):
             return self.recipe
         rows = self.space.parted(architecture.indices)
@@ -404,17 +279,3 @@ def _part(raw: RawData, splits: Splits, percent: int) -> Tensor:
     """The first of the training examples in an order that keeps the shares of classes."""
     few = replace(raw, splits=Splits(splits.train))
     return split(few, 0, val=percent / 100).val
-
-
-def _ran_out(error: BaseException) -> bool:
-    said = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        words in said for words in NO_MEMORY
-    )
-
-
-def _keep(folder: Path, told: Trained) -> None:
-    weights = {k: v.detach().cpu().contiguous() for k, v in told.network.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
-    curve = {"epoch": told.epoch + 1, "curve": told.curve}
-    (folder / CURVE).write_text(json.dumps(curve), encoding="utf-8")

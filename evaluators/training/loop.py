@@ -1,4 +1,4 @@
-"""The one loop that trains a network, of whatever kind its examples are."""
+"""The one loop that trains networks, whatever they learn."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -17,14 +17,12 @@ from ...core.checkpoint import Checkpoint, under
 from ...core.errors import CheckpointError
 from ...core.seeding import derive_seed, make_generator
 from ...spaces import Task
-from ...spaces.drop_path import DropPath
 from ..context import Context
-from .augmentation import mixed
-from .examples import Batch, Examples
-from .recipe import Recipe
-from .scores import leading, score_metrics, scores
+from ..metric import Metric
+from .examples import Examples
+from .recipe import Pace
 
-__all__ = ["Callback", "Trained", "TrainingError", "measure", "train"]
+__all__ = ["Callback", "Learner", "Trained", "Training", "TrainingError", "precision", "run"]
 
 # Seconds between two checkpoints within an epoch, and the least between two at the ends of short
 # ones, whose writing would take longer than they do.
@@ -74,7 +72,7 @@ class Training:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     examples: Examples
-    recipe: Recipe
+    recipe: Pace
     seed: int
     epoch: int
     step: int
@@ -100,29 +98,77 @@ class Trained:
     task: Task
 
 
-def train(
-    network: nn.Module,
-    examples: Examples,
-    recipe: Recipe,
-    *,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-    context: Context | None = None,
+@runtime_checkable
+class Learner(Protocol):
+    """What a loop trains: networks, their optimiser, a step, and what is measured of them.
+
+    Attributes:
+        network: All that is trained.
+        judged: The part of it that is measured, whose weights may be averaged.
+        optimizer: Of the parameters; the loop scales its learning rates.
+        examples: What is learnt from.
+        recipe: How.
+        device: Where.
+        scores: Names of what is measured.
+        leading: The score by which epochs are compared.
+    """
+
+    network: nn.Module
+    judged: nn.Module
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    scores: tuple[str, ...]
+    leading: Metric
+
+    @property
+    def examples(self) -> Examples: ...
+
+    @property
+    def recipe(self) -> Pace: ...
+
+    def order(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """Parts the examples of an epoch into steps, in random order.
+
+        Args:
+            generator: On the CPU.
+        """
+
+    def step(self, number: int, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """Makes a step of the optimiser, and returns the loss.
+
+        Args:
+            number: Of the step, from 0 over all epochs.
+            chosen: One of `order`.
+            generator: On the device; torch's own is seeded too.
+        """
+
+    def measure(self, network: nn.Module) -> dict[str, float]:
+        """Measures `judged`, or an average of it.
+
+        Args:
+            network: The network.
+
+        Raises:
+            TrainingError: Where it has come to nothing.
+        """
+
+
+def run(
+    learner: Learner,
+    seed: int,
+    context: Context,
     callbacks: Sequence[Callback] = (),
     identity: str = "",
 ) -> Trained:
-    """Trains a network.
+    """Trains what a learner holds.
 
     Everything random in a step follows from the seed, the epoch and the step, so that a training
     that goes on from a checkpoint ends as if it had never stopped. On the CPU the result is the
     same bit by bit for the same number of threads.
 
     Args:
-        network: What is trained; it is moved to the device.
-        examples: On the device.
-        recipe: How.
-        seed: Of the order, dropout and augmentation; initial weights are the caller's.
-        device: Where to compute.
+        learner: What is trained.
+        seed: Of the order and all that a step draws.
         context: Takes scores after every epoch and tells whether to go on; its folder keeps
             checkpoints while the training runs.
         callbacks: Further things to do.
@@ -130,58 +176,30 @@ def train(
 
     Raises:
         TrainingError: Where the loss is no number any more, or a limit of time is reached.
-
-    Example:
-        >>> from vitruvius.datasets import RawImages, split
-        >>> from vitruvius.evaluators.training.examples import examples_of
-        >>> from vitruvius.spaces import space
-        >>> images = torch.randint(256, (40, 1, 8, 8), generator=make_generator(0)).byte()
-        >>> raw = RawImages(images, torch.arange(40) % 2)
-        >>> cells = space("nasbench201:width=4,cells=1")
-        >>> examples = examples_of(raw, split(raw), raw.task, torch.device("cpu"))
-        >>> told = train(cells.build(cells.example, raw.task), examples, Recipe(epochs=2))
-        >>> len(told.curve), sorted(told.metrics)[:2]
-        (2, ['accuracy', 'auroc'])
     """
-    loop = _Loop(network, examples, recipe, seed, torch.device(device), context or Context())
-    with _own_draws(loop.device):
+    loop = _Loop(learner, seed, context)
+    with _own_draws(learner.device):
         return loop.run(callbacks, identity)
 
 
 class _Loop:
     """The state of one training."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        examples: Examples,
-        recipe: Recipe,
-        seed: int,
-        device: torch.device,
-        context: Context,
-    ) -> None:
-        self.examples, self.recipe, self.seed = examples, recipe, seed
-        self.device, self.context = device, context
-        # Tensor cores want it on CUDA. On the CPU networks took .4 to .8 of the time with it, and
-        # those of NAS-Bench-201 alone 1.06 to 1.09 (`benchmarks/training_speed.py`).
-        self._channels_last = any(isinstance(m, nn.Conv2d) for m in network.modules())
-        network = network.to(device)
-        if self._channels_last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if recipe.dropout is not None:
-            for module in network.modules():
-                if isinstance(module, nn.Dropout):
-                    module.p = recipe.dropout
-        self._paths = [m for m in network.modules() if isinstance(m, DropPath)]
-        averaged = get_ema_multi_avg_fn(recipe.ema)
+    def __init__(self, learner: Learner, seed: int, context: Context) -> None:
+        self.learner, self.recipe, self.seed = learner, learner.recipe, seed
+        self.device, self.context = learner.device, context
+        averaged = get_ema_multi_avg_fn(self.recipe.ema)
         self.ema = (
-            AveragedModel(network, multi_avg_fn=averaged, use_buffers=True) if recipe.ema else None
+            AveragedModel(learner.judged, multi_avg_fn=averaged, use_buffers=True)
+            if self.recipe.ema
+            else None
         )
         self.state = Training(
-            network, _optimizer(network, recipe), examples, recipe, seed, 0, 0, []
+            learner.network, learner.optimizer, learner.examples, self.recipe, seed, 0, 0, []
         )
-        self.steps = len(examples.order(make_generator(0), recipe.batch))
-        self._loss = torch.zeros((), dtype=torch.float64, device=device)
+        self._rates = [group["lr"] for group in learner.optimizer.param_groups]
+        self.steps = len(learner.order(make_generator(0)))
+        self._loss = torch.zeros((), dtype=torch.float64, device=self.device)
         self._saved = self._began = time.monotonic()
         self._best: dict[str, Tensor] = {}
 
@@ -223,11 +241,9 @@ class _Loop:
         return 0 < patience < len(curve) - self._best_epoch() if curve else False
 
     def _epoch(self, callbacks: Sequence[Callback], checkpoint: Checkpoint | None) -> None:
-        state, recipe = self.state, self.recipe
+        state = self.state
         state.network.train()
-        order = self.examples.order(
-            make_generator(derive_seed(self.seed, "order", state.epoch)), recipe.batch
-        )
+        order = self.learner.order(make_generator(derive_seed(self.seed, "order", state.epoch)))
         for chosen in order[state.step :]:
             self._loss += self._step(chosen)
             state.step += 1
@@ -240,49 +256,19 @@ class _Loop:
             raise TrainingError(f"the loss was {float(self._loss)} in epoch {state.epoch + 1}")
 
     def _step(self, chosen: Tensor) -> Tensor:
-        state, recipe = self.state, self.recipe
+        state = self.state
         done = state.epoch * self.steps + state.step
         drawn = derive_seed(self.seed, "step", done) % SEEDS
         torch.manual_seed(drawn)
         generator = torch.Generator(self.device).manual_seed(drawn)
-        total = self.steps * recipe.epochs
-        for group in state.optimizer.param_groups:
-            group["lr"] = _rate(recipe, done, total)
-        for path in self._paths:
-            path.p = recipe.drop_path * done / total
-        batch = self.examples.take(chosen, recipe.augment, generator)
-        order, share = None, 1.0
-        if recipe.mixup and batch.rows is None and batch.graph is None:
-            inputs, order, share = mixed(batch.inputs[0], recipe.mixup, generator)
-            batch = Batch((inputs,), batch.targets)
-        state.optimizer.zero_grad(set_to_none=True)
-        with self._precision():
-            outputs, auxiliary = self._laid_out(batch).outputs(state.network)
-            loss = self._criterion(outputs, batch.targets, order, share)
-            if auxiliary is not None:
-                further = self._criterion(auxiliary, batch.targets, order, share)
-                loss = loss + recipe.auxiliary * further
-        loss.backward()
-        if recipe.clip:
-            nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip)
-        state.optimizer.step()
+        total = self.steps * self.recipe.epochs
+        rate = _rate(self.recipe, done, total)
+        for group, highest in zip(state.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * highest
+        loss = self.learner.step(done, chosen, generator)
         if self.ema is not None:
-            self.ema.update_parameters(state.network)
-        return loss.detach()
-
-    def _criterion(
-        self, outputs: Tensor, targets: Tensor, order: Tensor | None, share: float
-    ) -> Tensor:
-        def of(targets: Tensor) -> Tensor:
-            if self.examples.regression:
-                return F.mse_loss(outputs.float(), targets)
-            return F.cross_entropy(
-                outputs.float(), targets, label_smoothing=self.recipe.label_smoothing
-            )
-
-        if order is None:
-            return of(targets)
-        return share * of(targets) + (1 - share) * of(targets[order])
+            self.ema.update_parameters(self.learner.judged)
+        return loss
 
     def _check_time(self) -> None:
         limit = self.recipe.seconds
@@ -293,15 +279,15 @@ class _Loop:
 
     @property
     def _judged(self) -> nn.Module:
-        return self.state.network if self.ema is None else self.ema.module
+        return self.learner.judged if self.ema is None else self.ema.module
 
     def _measured(self) -> dict[str, float]:
-        network = self._judged
-        told = measure(network, self.examples, "val", self.recipe, self.device)
+        torch.manual_seed(derive_seed(self.seed, "measure", self.state.epoch) % SEEDS)
+        told = self.learner.measure(self._judged)
         return {"train_loss": float(self._loss) / self.steps, **told}
 
     def _best_epoch(self) -> int:
-        metric = leading(regression=self.examples.regression)
+        metric = self.learner.leading
         sign = 1.0 if metric.better == "higher" else -1.0
         values = [sign * entry[metric.name] for entry in self.state.curve]
         return max(range(len(values)), key=values.__getitem__)
@@ -313,18 +299,7 @@ class _Loop:
             epoch = self._best_epoch()
             network.load_state_dict(self._best)
         metrics = {k: v for k, v in curve[epoch].items() if k != "train_loss"}
-        return Trained(network.eval(), metrics, curve, epoch, self.examples.task)
-
-    # -- the device -----------------------------------------------------------------------------
-
-    def _precision(self) -> AbstractContextManager[None]:
-        return _precision(self.recipe, self.device)
-
-    def _laid_out(self, batch: Batch) -> Batch:
-        if not self._channels_last:
-            return batch
-        inputs = batch.inputs[0].contiguous(memory_format=torch.channels_last)
-        return Batch((inputs,), batch.targets)
+        return Trained(network.eval(), metrics, curve, epoch, self.learner.examples.task)
 
     # -- checkpoints ----------------------------------------------------------------------------
 
@@ -361,70 +336,31 @@ class _Loop:
             self.ema.load_state_dict(under("ema.", more))
         self._best = under("best.", more)
         if "curve" in more:
-            names = ("train_loss", *score_metrics(regression=self.examples.regression))
+            names = ("train_loss", *self.learner.scores)
             state.curve = [dict(zip(names, row, strict=True)) for row in more["curve"].tolist()]
 
 
-@torch.no_grad()
-def measure(
-    network: nn.Module,
-    examples: Examples,
-    part: str,
-    recipe: Recipe,
-    device: torch.device | str = "cpu",
-) -> dict[str, float]:
-    """Scores a network on a part of the examples.
-
-    Args:
-        network: The network, on the device; it is left in evaluation mode.
-        examples: The examples.
-        part: ``train``, ``val`` or ``test``.
-        recipe: Of its training, for batch and precision.
-        device: Where to compute.
-    """
-    network.eval()
-    device = torch.device(device)
-    told, true = [], []
-    with _precision(recipe, device):
-        for batch in examples.part(part, max(recipe.batch, 256)):
-            told.append(batch.outputs(network)[0].float())
-            true.append(batch.targets)
-    outputs, targets = torch.cat(told), torch.cat(true)
-    if examples.regression:
-        outputs, targets = examples.unscaled(outputs), examples.unscaled(targets)
-    return scores(outputs, targets, regression=examples.regression)
-
-
-def _rate(recipe: Recipe, done: int, total: int) -> float:
-    """The learning rate of a step."""
+def _rate(recipe: Pace, done: int, total: int) -> float:
+    """The share of its highest value that the learning rate has at a step."""
     rising = round(recipe.warmup * total)
     if done < rising:
-        return recipe.lr * (done + 1) / rising
+        return (done + 1) / rising
     if recipe.schedule == "constant":
-        return recipe.lr
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (done - rising) / (total - rising)))
+        return 1.0
+    if recipe.schedule == "linear":
+        return 1 - (done - rising) / (total - rising)
+    return 0.5 * (1 + math.cos(math.pi * (done - rising) / (total - rising)))
 
 
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    parameters = list(network.parameters())
-    match recipe.optimizer:
-        case "sgd":
-            return torch.optim.SGD(
-                parameters,
-                recipe.lr,
-                momentum=recipe.momentum,
-                weight_decay=recipe.weight_decay,
-                nesterov=recipe.momentum > 0,
-            )
-        case "adam":
-            return torch.optim.Adam(parameters, recipe.lr, weight_decay=recipe.weight_decay)
-        case "adamw":
-            return torch.optim.AdamW(parameters, recipe.lr, weight_decay=recipe.weight_decay)
+def precision(name: str, device: torch.device) -> AbstractContextManager[None]:
+    """Returns the context in which a recipe's precision holds.
 
-
-def _precision(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
+    Args:
+        name: ``mixed`` or ``full``.
+        device: Where networks compute.
+    """
     able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=able and recipe.precision == "mixed")
+    return torch.autocast(device.type, torch.bfloat16, enabled=able and name == "mixed")
 
 
 def _own_draws(device: torch.device) -> AbstractContextManager[None]:

@@ -2,20 +2,99 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, Protocol, Self, get_args, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ...core.errors import UnknownNameError, UsageError
 from ...spaces import GraphTask, ImageTask, Task
 
-__all__ = ["AUGMENTATIONS", "Augmentation", "Recipe"]
+__all__ = ["AUGMENTATIONS", "Augmentations", "BaseRecipe", "Pace", "Recipe", "Schedule"]
 
 Augmentation = Literal["crop", "flip", "colour", "cutout"]
 AUGMENTATIONS: tuple[str, ...] = get_args(Augmentation)
+Schedule = Literal["cosine", "linear", "constant"]
 
 
-class Recipe(BaseModel):
+def _listed(value: Any) -> Any:
+    """One may stand alone, several are joined by ``+``, and ``none`` is none."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in value.split("+") if part != "none")
+
+
+Augmentations = Annotated[tuple[Augmentation, ...], BeforeValidator(_listed)]
+
+
+@runtime_checkable
+class Pace(Protocol):
+    """What a loop asks of a recipe; see `Recipe` for what each is."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
+
+    @property
+    def warmup(self) -> float: ...
+
+    @property
+    def ema(self) -> float: ...
+
+    @property
+    def keep(self) -> Literal["last", "best"]: ...
+
+    @property
+    def patience(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    def model_dump_json(self) -> str: ...
+
+
+class BaseRecipe(BaseModel):
+    """A recipe made of options, each of which is checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def of(cls, options: dict[str, Any], task: Task | None = None) -> Self:
+        """Makes a recipe; what is not said is as usual for the kind of task.
+
+        Args:
+            options: Fields of the recipe.
+            task: What is trained for.
+
+        Raises:
+            UnknownNameError: For a field that there is not.
+            UsageError: For a value that is out of range.
+        """
+        for name in options:
+            if name not in cls.model_fields:
+                raise UnknownNameError.of("option of a recipe", name, cls.model_fields)
+        try:
+            return cls(**{**cls.usual(task), **options})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise UsageError(
+                f"`{where}` of a recipe is {first['input']!r}: {first['msg']}.",
+                f"See `vitruvius.evaluators.training.{cls.__name__}`.",
+            ) from None
+
+    @classmethod
+    def usual(cls, task: Task | None) -> dict[str, Any]:
+        """Returns what differs from the fields' defaults for a kind of task.
+
+        Args:
+            task: What is trained for.
+        """
+        return {}
+
+
+class Recipe(BaseRecipe):
     """How a candidate is trained; the defaults are those for images.
 
     Args:
@@ -25,7 +104,7 @@ class Recipe(BaseModel):
         lr: Highest learning rate.
         momentum: Of ``sgd``.
         weight_decay: L2 penalty on all weights, decoupled for ``adamw``.
-        schedule: ``cosine`` (to zero, arXiv 1608.03983) or ``constant``.
+        schedule: ``cosine`` (to zero, arXiv 1608.03983), ``linear`` (to zero) or ``constant``.
         warmup: Share of all steps in which the learning rate rises from zero.
         clip: Largest norm of all gradients; 0 for any.
         label_smoothing: As of `torch.nn.functional.cross_entropy`.
@@ -50,15 +129,13 @@ class Recipe(BaseModel):
         5
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     epochs: int = Field(20, ge=1)
     batch: int = Field(64, ge=1)
     optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: float = Field(0.05, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(5e-4, ge=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     warmup: float = Field(0.05, ge=0, lt=1)
     clip: float = Field(5.0, ge=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -66,7 +143,7 @@ class Recipe(BaseModel):
     drop_path: float = Field(0.0, ge=0, lt=1)
     auxiliary: float = Field(0.4, ge=0)
     ema: float = Field(0.0, ge=0, lt=1)
-    augment: tuple[Augmentation, ...] = ("crop", "flip")
+    augment: Augmentations = ("crop", "flip")
     mixup: float = Field(0.0, ge=0)
     keep: Literal["last", "best"] = "last"
     precision: Literal["mixed", "full"] = "mixed"
@@ -74,56 +151,22 @@ class Recipe(BaseModel):
     seconds: float = Field(0.0, ge=0)
     memory: float = Field(0.0, ge=0)
 
-    @field_validator("augment", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
-        """One may stand alone, several are joined by ``+``, and ``none`` is none."""
-        if not isinstance(value, str):
-            return value
-        return tuple(part for part in value.split("+") if part != "none")
-
-    @classmethod
-    def of(cls, options: dict[str, Any], task: Task | None = None) -> Recipe:
-        """Makes a recipe; what is not said is as usual for the kind of task.
-
-        Args:
-            options: Fields of the recipe.
-            task: What is trained for.
-
-        Raises:
-            UnknownNameError: For a field that there is not.
-            UsageError: For a value that is out of range.
-        """
-        for name in options:
-            if name not in cls.model_fields:
-                raise UnknownNameError.of("option of a recipe", name, cls.model_fields)
-        try:
-            return cls(**{**_usual(task), **options})
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise UsageError(
-                f"`{where}` of a recipe is {first['input']!r}: {first['msg']}.",
-                "See `vitruvius.evaluators.training.Recipe`.",
-            ) from None
-
-
-def _usual(task: Task | None) -> dict[str, Any]:
-    """What differs from the fields' defaults for a kind of task."""
-    if isinstance(task, GraphTask):
-        # Kipf & Welling's, with the dropout of Velickovic et al.
-        return {
-            "epochs": 200,
-            "optimizer": "adam",
-            "lr": 0.01,
-            "dropout": 0.6,
-            "schedule": "constant",
-            "warmup": 0.0,
-            "clip": 0.0,
-            "augment": (),
-            "keep": "best",
-        }
-    if isinstance(task, ImageTask):
-        # Digits and letters are others when mirrored.
-        return {"augment": ("crop",)} if task.channels == 1 else {}
-    return {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.01, "augment": ()}
+    def usual(cls, task: Task | None) -> dict[str, Any]:
+        if isinstance(task, GraphTask):
+            # Kipf & Welling's, with the dropout of Velickovic et al.
+            return {
+                "epochs": 200,
+                "optimizer": "adam",
+                "lr": 0.01,
+                "dropout": 0.6,
+                "schedule": "constant",
+                "warmup": 0.0,
+                "clip": 0.0,
+                "augment": (),
+                "keep": "best",
+            }
+        if isinstance(task, ImageTask):
+            # Digits and letters are others when mirrored.
+            return {"augment": ("crop",)} if task.channels == 1 else {}
+        return {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.01, "augment": ()}

@@ -10,7 +10,8 @@ from vitruvius.datasets import RawGraph, RawGraphs, RawImages, RawSeries, split
 from vitruvius.evaluators.context import Context
 from vitruvius.evaluators.training import Callback, Recipe, Trained, TrainingError, loop
 from vitruvius.evaluators.training.examples import Examples, examples_of
-from vitruvius.evaluators.training.loop import Training, measure, train
+from vitruvius.evaluators.training.loop import Training
+from vitruvius.evaluators.training.supervised import measure, train
 from vitruvius.spaces import Space
 
 CPU = torch.device("cpu")
