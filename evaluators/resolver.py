@@ -276,9 +276,9 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
         check_options(source, options, measure)
         return measure(space, **options)
     if _is_raw(source):
-        from .training import TrainingEvaluator
+        from .training.resolver import trainer_of
 
-        return TrainingEvaluator.of_text(space, source, options)
+        return trainer_of(space).of_text(space, source, options)
     path = Path(source)
     if not (path.is_file() or path.suffix or len(path.parts) > 1):
         raise UnknownNameError.of(

@@ -58,7 +58,7 @@ def prepared(model: Model) -> tuple[nn.Module, tuple[Tensor, ...], tuple[str, ..
         The network, random inputs, and their names.
     """
     network = _Prepared(model).eval().requires_grad_(False)
-    inputs = model.task.inputs(8)
+    inputs = model.space.example_inputs(model.task, 8)
     if model.kind == "graph":
         return network, inputs, ("x", "edge_index")
     (x,) = inputs

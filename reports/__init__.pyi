@@ -4,5 +4,6 @@ from .contact_sheet import (
     sheet_caption as sheet_caption,
 )
 from .drawing import draw as draw, draw_dag as draw_dag
+from .image_sheet import image_sheet as image_sheet
 from .notebook import notebook_html as notebook_html
 from .writer import write_report as write_report, write_text as write_text

@@ -23,6 +23,8 @@ LONGEST_CHAIN = 10
 # How far an edge swings out where it turns into the next column of a chain.
 TURN = 28.0
 WIRE = "#5F6B76"
+# Of an edge that is labelled ``skip``, and is no operation that passes its input on.
+SKIP_DASHES = "7 5"
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ def _render(dag: DAG, layout: Layout, lines: list[str]) -> str:
         f'<rect width="{width:.1f}" height="{height:.1f}" fill="#FFFFFF"/>',
         f'<g transform="translate({shift:.1f} {MARGIN:.1f})">',
     ]
-    parts += [_edge(path) for path in layout.paths.values()]
+    for edge, path in layout.paths.items():
+        passes_cells = dag.edges[edge] == "skip" and dag.role(*edge) == "op"
+        parts.append(_edge(path, SKIP_DASHES if passes_cells else ""))
     for edge, box in layout.labels.items():
         label, colours = dag.edges[edge], _colours(dag, edge)
         parts.append(_box(box, label, colours, CAPTION_SIZE, LABEL_HEIGHT / 2))
@@ -178,7 +182,7 @@ def _render(dag: DAG, layout: Layout, lines: list[str]) -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _edge(path: list[Point]) -> str:
+def _edge(path: list[Point], dashes: str) -> str:
     """A smooth line: straight within layers, bent between them, with an arrow head."""
     (x, y), *rest = path
     commands = [f"M{x:.1f} {y:.1f}"]
@@ -196,9 +200,10 @@ def _edge(path: list[Point]) -> str:
         x, y = next_x, next_y
     head = f"M{x - 4:.1f} {y - 8:.1f}L{x + 4:.1f} {y - 8:.1f}L{x:.1f} {y - 0.5:.1f}Z"
     line = " ".join(commands)
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
     return (
         f'<path d="{line}" fill="none" stroke="{WIRE}" stroke-width="1.5" '
-        f'stroke-linejoin="round"/><path d="{head}" fill="{WIRE}"/>'
+        f'stroke-linejoin="round"{dashed}/><path d="{head}" fill="{WIRE}"/>'
     )
 
 

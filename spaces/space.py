@@ -369,6 +369,16 @@ class Space(ABC):
         """
         return task
 
+    def example_inputs(self, task: Task, batch: int = 2, seed: Seed = 0) -> tuple[Tensor, ...]:
+        """Makes random inputs, as the modules that are built for the task take them.
+
+        Args:
+            task: The task.
+            batch: How many examples; of a graph, how many nodes.
+            seed: Of the values.
+        """
+        return task.inputs(batch, seed)
+
     def layers(self, architecture: ArchitectureLike, task: Task | None = None) -> tuple[Layer, ...]:
         """Lists a network's layers in the order in which they compute.
 
@@ -391,7 +401,9 @@ class Space(ABC):
             module = self.build_module(row, task)
         # Graph layers look at the values of edges; the others are traced without computing.
         device = torch.device("cpu" if isinstance(task, GraphTask) else "meta")
-        return layers_of(module.to(device), [value.to(device) for value in task.inputs()])
+        return layers_of(
+            module.to(device), [value.to(device) for value in self.example_inputs(task)]
+        )
 
     def for_task(self, task: Task) -> Space:
         """Returns the same space, whose architectures are counted and built for another task.

@@ -234,14 +234,15 @@ def ran_out(error: BaseException) -> bool:
     )
 
 
-def keep(folder: Path, told: Trained) -> None:
+def keep(folder: Path, told: Trained, **more: Any) -> None:
     """Leaves weights and learning curve in a candidate's folder.
 
     Args:
         folder: The folder.
         told: What came of its training.
+        **more: What else stands beside the curve.
     """
     weights = {k: v.detach().cpu().contiguous() for k, v in told.network.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
-    curve = {"epoch": told.epoch + 1, "curve": told.curve}
+    curve = {"epoch": told.epoch + 1, "curve": told.curve, **more}
     (folder / CURVE).write_text(json.dumps(curve), encoding="utf-8")

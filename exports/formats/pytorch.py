@@ -77,7 +77,7 @@ def _compare(model: Model, told: NetworkSource, path: Path) -> None:
     again = module.Network().eval()
     again.load_state_dict(told.weights(model.network))
     model.network.eval()
-    inputs = model.task.inputs(8)
+    inputs = model.space.example_inputs(model.task, 8)
     with torch.no_grad():
         expected, got = model.network(*inputs), again(*inputs)
     expected = expected[0] if isinstance(expected, tuple) else expected

@@ -30,3 +30,14 @@ def graph() -> RawGraph:
 @pytest.fixture(scope="session")
 def cells() -> Space:
     return space("nasbench201:width=4,cells=1")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> RawImages:
+    """Two classes of grey images: a bright left or a bright right half."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(100, (160, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(160) % 2
+    for label in range(2):
+        pixels[labels == label, :, :, 4 * label : 4 * label + 4] += 150
+    return RawImages(pixels, labels)

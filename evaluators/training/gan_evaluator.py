@@ -1,0 +1,387 @@
+"""Training of generators and discriminators as an evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...core.device import torch_threads
+from ...core.errors import UsageError
+from ...core.seeding import Seed, derive_seed
+from ...core.torch_state import own_torch_state
+from ...datasets import RawData, RawImages, split
+from ...reports import image_sheet
+from ...spaces import Architecture, ArchitectureLike, ImageTask, ProductSpace, Space, space as named
+from ...spaces.gan.adversarial import SCALE, DiscriminatorSpace, GeneratorSpace, generation_task
+from ..context import Context
+from .adversarial import MEASURED, AdversarialLearner, GANExamples, generated
+from .extractor import Extractor, extractor
+from .gan_recipe import GANRecipe
+from .generation_scores import GENERATION, generation_scores
+from .loop import SEEDS, Callback, Trained, TrainingError, run
+from .memory import free_memory, training_memory
+from .on_data import OnData, keep
+from .recipe import Recipe
+
+__all__ = ["SAMPLES", "GANEvaluator", "Side", "is_adversarial", "sides"]
+
+# Images that statistics of features need: the reference set, and what there is to learn from.
+FEWEST = 100
+SAMPLES = "samples.png"
+SHEET = 64
+
+Adversary = GeneratorSpace | DiscriminatorSpace
+
+
+class Side(NamedTuple):
+    """A generator or a discriminator: its space and architecture."""
+
+    space: Adversary
+    architecture: Architecture
+
+    def __str__(self) -> str:
+        return f"{self.space.text} {self.architecture}"
+
+
+class GANEvaluator(OnData):
+    """Trains generators and discriminators on images, and scores what the generators make.
+
+    Metrics are ``fid``, ``kid``, ``inception_score``, ``precision`` and ``recall``, see
+    `vitruvius.evaluators.training.generation_scores`: of ``samples`` generated images against the
+    training part, in the features of a classifier that is trained on the data themselves. Such
+    figures hold for these data, this count and this extractor, which `protocol` names.
+
+    A generator alone is trained against the discriminator of AutoGAN, a discriminator alone with
+    EAGAN's generator; in a product of both, ``"autogan x eagan-discriminator"``, each with the
+    other. In the folder of its trial a candidate leaves ``curve.json``, the generator's
+    ``weights.safetensors``, and a sheet of images, ``samples.png``.
+
+    Args:
+        space: The space, or a product of both sides.
+        data: As for `TrainingEvaluator`; images with classes.
+        fidelities: Numbers of images below the recipe's, ascending.
+        resolution: Side of the images, a multiple of 8; 0 for the next above that of the data.
+        partner: The space of the other side, with its options; by default as above, half or twice
+            as wide.
+        partner_architecture: The other side; by default the first that its space publishes.
+        threads: As for `TrainingEvaluator`.
+        val: The same; the extractor is validated on it.
+        test: The same.
+        split_seed: The same.
+        callbacks: The same.
+        data_options: The same.
+        **recipe: Fields of `GANRecipe`.
+
+    Raises:
+        UsageError: For data that no generator can learn from, or spaces that do not fit.
+        TableError: For data that cannot be read.
+        UnknownNameError: For an unknown option.
+
+    Example:
+        >>> import torch
+        >>> from vitruvius.datasets import RawImages
+        >>> images = torch.randint(256, (200, 1, 8, 8), dtype=torch.uint8)
+        >>> raw = RawImages(images, torch.arange(200) % 3)
+        >>> generators = named("autogan:width=4,latent=4")
+        >>> evaluator = GANEvaluator(generators, raw, images=200, rounds=1, samples=100)
+        >>> sorted(evaluator.metrics)
+        ['fid', 'inception_score', 'kid', 'precision', 'recall']
+    """
+
+    recipes = GANRecipe
+    least_batch = 2
+
+    def __init__(
+        self,
+        space: Space,
+        data: RawData | str | Path,
+        *,
+        fidelities: Sequence[int] = (),
+        resolution: int = 0,
+        partner: str = "",
+        partner_architecture: str = "",
+        threads: int = 1,
+        val: float = 0.2,
+        test: float = 0.0,
+        split_seed: int = 0,
+        callbacks: Sequence[Callback] = (),
+        data_options: Mapping[str, Any] | None = None,
+        **recipe: Any,
+    ) -> None:
+        super().__init__(
+            data,
+            threads=threads,
+            val=val,
+            test=test,
+            split_seed=split_seed,
+            callbacks=callbacks,
+            data_options=data_options,
+        )
+        raw, splits = self.data
+        if not isinstance(raw, RawImages):
+            raise UsageError("Generators make images.", "Give images, e.g. a folder of them.")
+        if len(splits.train) < FEWEST:
+            raise UsageError(
+                f"Generators are compared by statistics of {FEWEST} images or more, the training "
+                f"part has {len(splits.train)}.",
+                "Give more images.",
+            )
+        side = resolution or -(-max(raw.images.shape[2:]) // SCALE) * SCALE
+        task = generation_task(replace(raw.task, resolution=side))
+        self._bind(space, dict(GENERATION), task)
+        self.recipe = GANRecipe.of(recipe, task)
+        self.fidelities = self._checked(fidelities)
+        self._partner = _partner(self.space, partner, partner_architecture, task)
+        self._extractor: Extractor | None = None
+        self._examples: tuple[torch.device, GANExamples] | None = None
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What every figure holds for: the extractor, its accuracy, and the counts of images."""
+        return {**self.extractor().protocol, "samples": self.recipe.samples}
+
+    @own_torch_state()
+    def train(
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
+        *,
+        batch: int | None = None,
+    ) -> Trained:
+        architecture, context = self.space.architecture(architecture), context or Context()
+        device = torch.device(context.device)
+        recipe = self._at(fidelity)
+        if batch is not None:
+            recipe = recipe.model_copy(update={"batch": batch})
+        both = sides(self.space, architecture, self._partner)
+        self._check_memory(both, recipe, device)
+        home = None if context.folder is None else context.folder.parent / "extractors"
+        with torch_threads(self.threads), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "weights") % SEEDS)
+            learner = self._learner(both, recipe, device, home)
+            identity = ", ".join(map(str, both))
+            told = run(
+                learner, seed, context, self.callbacks, f"{identity} {fidelity} {self.threads}"
+            )
+            if context.folder is not None:
+                keep(context.folder, told, protocol=self.protocol)
+                images = torch.cat(list(self.generated(told.network, SHEET, device=device)))
+                (context.folder / SAMPLES).write_bytes(image_sheet(images))
+        return told
+
+    def test(self, told: Trained, device: torch.device | str = "cpu") -> dict[str, float]:
+        device = torch.device(device)
+        examples = self.examples(device)
+        if not examples.sizes["test"]:
+            raise UsageError("The data have no test part.", "Give one, e.g. a folder test/.")
+        found = self.extractor()
+        with torch_threads(self.threads), torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(0)
+            parts = examples.part("test", self.recipe.batch)
+            real = torch.cat([found(each.inputs[0])[0] for each in parts])
+            drawn = self.generated(told.network, self.recipe.samples, device=device)
+            return generation_scores(real, *found.all(drawn))
+
+    def generated(
+        self,
+        network: nn.Module,
+        count: int,
+        seed: Seed = MEASURED,
+        device: torch.device | str = "cpu",
+    ) -> Iterator[Float[Tensor, "B C H W"]]:
+        """Generates images from -1 to 1, in batches.
+
+        Args:
+            network: The network of what `train` returned.
+            count: How many in all.
+            seed: Of the noise; by default as `train` measures.
+            device: Where the network is.
+        """
+        space = self._generator_space
+        return generated(network, space, self._made, count, seed, torch.device(device))
+
+    def examples(self, device: torch.device) -> GANExamples:
+        """Returns the images that are learnt from.
+
+        Args:
+            device: Where they shall be.
+        """
+        if self._examples is None or self._examples[0] != device:
+            raw, splits = self.data
+            assert isinstance(raw, RawImages)
+            made = GANExamples(raw.images, raw.labels, splits, self._made, device=device)
+            self._examples = device, made
+        return self._examples[1]
+
+    def extractor(self, home: Path | None = None) -> Extractor:
+        """Returns the network in whose features images are compared, trained where it is not yet.
+
+        Args:
+            home: Folder where it is kept beside the cache.
+        """
+        if self._extractor is None:
+            raw, _ = self.data
+            assert isinstance(raw, RawImages)
+            # The same also where the training goes on with the validation part.
+            splits = split(raw, self._split_seed, *self._shares)
+            self._extractor = extractor(raw, splits, self._made, home)
+        return self._extractor
+
+    def retraining(self, **recipe: Any) -> GANEvaluator:
+        made = copy(self)
+        made.recipe = GANRecipe.of(self.recipe.model_dump() | recipe, self.task)
+        made._whole, made._examples = True, None
+        return made
+
+    def recipe_of(self, architecture: Architecture) -> GANRecipe:
+        return self.recipe
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_examples": None, "_extractor": None}
+
+    @property
+    def _made(self) -> ImageTask:
+        assert isinstance(self.task, ImageTask)
+        return self.task
+
+    @property
+    def _generator_space(self) -> GeneratorSpace:
+        own = list(_adversaries(self.space).values())
+        given = [] if self._partner is None else [self._partner.space]
+        return next(each for each in (*own, *given) if isinstance(each, GeneratorSpace))
+
+    def _learner(
+        self, both: tuple[Side, Side], recipe: GANRecipe, device: torch.device, home: Path | None
+    ) -> AdversarialLearner:
+        generator, discriminator = (each.space.build(each.architecture, self.task) for each in both)
+        return AdversarialLearner(
+            generator,
+            discriminator,
+            space=self._generator_space,
+            task=self._made,
+            examples=self.examples(device),
+            recipe=recipe,
+            extractor=self.extractor(home),
+            device=device,
+        )
+
+    def _checked(self, fidelities: Sequence[int]) -> tuple[int, ...]:
+        listed, full = tuple(fidelities), self.recipe.images
+        if listed != tuple(sorted(set(listed))) or any(not 1 <= each < full for each in listed):
+            raise UsageError(
+                f"`fidelities` are {list(listed)} images.",
+                f"List whole numbers from 1 to {full - 1}, ascending.",
+            )
+        return listed
+
+    def _at(self, fidelity: int | None) -> GANRecipe:
+        if fidelity is None:
+            return self.recipe
+        if fidelity not in self.fidelities:
+            raise UsageError(
+                f"There is no fidelity {fidelity}.", f"Those of this evaluator: {self.fidelities}."
+            )
+        rounds = max(1, round(self.recipe.rounds * fidelity / self.recipe.images))
+        return self.recipe.model_copy(update={"images": fidelity, "rounds": rounds})
+
+    def _check_memory(
+        self, both: tuple[Side, Side], recipe: GANRecipe, device: torch.device
+    ) -> None:
+        # The discriminator sees real images and generated ones.
+        as_one = Recipe.of({"batch": 2 * recipe.batch, "optimizer": "adam", "ema": recipe.ema})
+        needed = sum(
+            training_memory(each.space.layers(each.architecture, self.task), self.task, as_one)
+            for each in both
+        )
+        limit = recipe.memory * 1e9 or free_memory(device)
+        if needed > limit:
+            raise TrainingError(
+                f"it would need about {needed / 1e9:.2g} GB of memory at a batch of "
+                f"{recipe.batch}, the limit is {limit / 1e9:.2g} GB"
+            )
+
+
+def is_adversarial(space: Space) -> bool:
+    """Tells whether a space, or a part of it, is of generators or discriminators.
+
+    Args:
+        space: The space.
+    """
+    return bool(_adversaries(space))
+
+
+def sides(
+    space: Space, architecture: Architecture, partner: Side | None = None
+) -> tuple[Side, Side]:
+    """Returns the generator and the discriminator of an architecture.
+
+    Args:
+        space: The space, or a product of both.
+        architecture: Of the space.
+        partner: The side that the space has not.
+    """
+    rows = {space.name: architecture.indices}
+    if isinstance(space, ProductSpace):
+        rows = space.parted(architecture.indices)
+    own = _adversaries(space)
+    found = [Side(part, part.architecture(rows[name])) for name, part in own.items()]
+    found += [] if partner is None else [partner]
+    generator, discriminator = sorted(
+        found, key=lambda each: isinstance(each.space, DiscriminatorSpace)
+    )
+    return generator, discriminator
+
+
+def _adversaries(space: Space) -> dict[str, Adversary]:
+    parts = space.parts if isinstance(space, ProductSpace) else {space.name: space}
+    return {name: part for name, part in parts.items() if isinstance(part, Adversary)}
+
+
+def _partner(space: Space, text: str, architecture: str, task: ImageTask) -> Side | None:
+    """The side that the space has not, where it has but one."""
+    own = list(_adversaries(space).values())
+    if isinstance(space, ProductSpace) and len(space.parts) > 1:
+        if text or len(space.parts) > 2 or len({*map(_makes, own)}) < 2:
+            raise UsageError(
+                f"{space.name} is no generator with a discriminator, or has a partner besides.",
+                "Give one of each, e.g. 'autogan x eagan-discriminator', without a partner.",
+            )
+        _check_alike(*own)
+        return None
+    mine = own[0]
+    if not text:
+        name, width = (
+            ("eagan-discriminator", max(1, mine.width // 2))
+            if _makes(mine)
+            else ("eagan-generator", 2 * mine.width)
+        )
+        text = f"{name}:width={width},conditional={str(mine.conditional).lower()}"
+    other = named(text).for_task(task)
+    if not isinstance(other, Adversary) or _makes(other) == _makes(mine):
+        raise UsageError(
+            f"{other.name} is no partner for {mine.name}.",
+            "A generator needs a discriminator, and the other way round.",
+        )
+    _check_alike(mine, other)
+    return Side(other, other.architecture(architecture or next(iter(other.published.values()))))
+
+
+def _makes(space: Adversary) -> bool:
+    return isinstance(space, GeneratorSpace)
+
+
+def _check_alike(one: Adversary, other: Adversary) -> None:
+    if one.conditional != other.conditional:
+        raise UsageError(
+            f"Only one of {one.text} and {other.text} is conditional.",
+            "Give both conditional=true, or neither.",
+        )
