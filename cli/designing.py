@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
 
+# Where images of a generator go by default.
+SAMPLES = "samples.png"
+
 
 @command()
 def sample(
@@ -302,16 +305,48 @@ def evaluate(
 
 @command()
 def draw(
-    space: SpaceName,
-    architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
-    out: Annotated[Path | None, typer.Option(help="SVG file; by default stdout.")] = None,
+    what: Annotated[
+        str, typer.Argument(help="A space; or RUN:best or RUN:12, without an architecture.")
+    ],
+    architecture: Annotated[
+        str | None, typer.Argument(help="In the space's native notation.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="SVG file, by default stdout; PNG file of images.")
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--samples", help="Images that the trial's generator makes.")
+    ] = False,
+    interpolate: Annotated[
+        bool, typer.Option("--interpolate", help="Rows that lead from one image to another.")
+    ] = False,
+    count: Annotated[int, typer.Option(help="Images.")] = 64,
+    columns: Annotated[int, typer.Option(help="Images in a row.")] = 8,
+    seed: Seed = 0,
+    storage: Storage = None,
 ) -> None:
-    """Draw one architecture as SVG."""
-    from ..reports import draw as render, write_text
+    """Draw one architecture as SVG, or the images of a generator as PNG."""
+    from ..reports import draw as render, write_bytes, write_text
     from ..spaces import space as find
 
-    target = find(space)
-    drawing = render(target, target.architecture(architecture))
+    if images or interpolate:
+        from ..verbs.samples import samples
+
+        page = samples(
+            what, count=count, columns=columns, interpolate=interpolate, seed=seed, storage=storage
+        )
+        path = out or Path(SAMPLES)
+        write_bytes(path, page)
+        say(f"{path}: images of {what}")
+        return
+    if architecture is None:
+        from ..verbs.export import architecture_of
+
+        target, told = architecture_of(what, storage)
+    else:
+        target = find(what)
+        told = target.architecture(architecture)
+    drawing = render(target, told)
     if out is None:
         typer.echo(drawing)
     else:

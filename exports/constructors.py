@@ -76,7 +76,7 @@ def constructor(layer: nn.Module, expression: Callable[[nn.Module], str] | None 
         if isinstance(value, nn.Module):
             text = (expression or constructor)(value)
         else:
-            text = repr(_single(value))
+            text = _written(_single(value))
         written.append(text if required else f"{parameter.name}={text}")
     return f"{_library(layer)}.{kind}({', '.join(written)})"
 
@@ -113,3 +113,7 @@ def _single(value: Any) -> Any:
     if isinstance(value, tuple | list) and value and all(each == value[0] for each in value):
         return value[0]
     return value
+
+
+def _written(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..spaces import Architecture, GraphTask, ImageTask, Space, Task
+from ..spaces.gan.adversarial import DiscriminatorSpace, GeneratorSpace
 
 __all__ = ["Model"]
 
@@ -43,7 +44,11 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """What it takes: ``image``, ``graph`` or ``series``."""
+        """What it takes: ``image``, ``graph`` or ``series``; or a side of a GAN that it is."""
+        if isinstance(self.space, GeneratorSpace):
+            return "generator"
+        if isinstance(self.space, DiscriminatorSpace):
+            return "discriminator"
         if isinstance(self.task, GraphTask):
             return "graph"
         return "image" if isinstance(self.task, ImageTask) else "series"

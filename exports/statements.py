@@ -68,6 +68,8 @@ class Body:
             self._write(node)
 
     def _write(self, node: fx.Node) -> None:
+        if node.op == "placeholder" and node.args and not node.users:
+            return  # Left to its default, and to nobody.
         if node.op == "placeholder":
             self._names[node] = str(node.target)
             self.arguments.append(str(node.target))

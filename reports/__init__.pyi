@@ -6,4 +6,8 @@ from .contact_sheet import (
 from .drawing import draw as draw, draw_dag as draw_dag
 from .image_sheet import image_sheet as image_sheet
 from .notebook import notebook_html as notebook_html
-from .writer import write_report as write_report, write_text as write_text
+from .writer import (
+    write_bytes as write_bytes,
+    write_report as write_report,
+    write_text as write_text,
+)

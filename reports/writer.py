@@ -13,7 +13,7 @@ from typing import Any
 from ..core.errors import OutputError
 from .contact_sheet import Head, contact_sheet
 
-__all__ = ["write_report", "write_text"]
+__all__ = ["write_bytes", "write_report", "write_text"]
 
 HINT = "Choose a folder that you may write to, on a disk with room."
 
@@ -75,7 +75,24 @@ def write_report(
 
 
 def write_text(path: str | Path, text: str) -> None:
+    """Writes a file of text, whole or not at all.
+
+    Args:
+        path: The file; its folder is made where there is none.
+        text: What it shall hold.
+
+    Raises:
+        OutputError: Where it cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes one file, whole or not at all.
+
+    Args:
+        path: As for `write_text`.
+        content: What it shall hold.
 
     Raises:
         OutputError: Where it cannot be written.
@@ -84,7 +101,7 @@ def write_text(path: str | Path, text: str) -> None:
     staging = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_text(text, encoding="utf-8")
+        staging.write_bytes(content)
         staging.replace(path)
     except OSError as error:
         if staging.is_file():

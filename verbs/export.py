@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from ..bo.result import SearchResult
 from ..bo.store import Run
+from ..bo.trial import Trial
 from ..core.device import resolve_device
 from ..core.errors import UsageError
 from ..core.options import read_options
@@ -21,14 +23,12 @@ from ..core.output import writing
 from ..core.progress import progress_bar
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
-from ..datasets import RawData, RawGraph, RawGraphs, RawImages, Splits
-from ..datasets.disk_features import DiskFeatures
 from ..datasets.task import read_task
 from ..evaluators.context import Context
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.joined import JoinedEvaluator
 from ..evaluators.resolver import EvaluatorLike
-from ..evaluators.training import Trained, TrainingEvaluator
+from ..evaluators.training import OnData, Trained
 from ..evaluators.training.on_data import WEIGHTS
 from ..exports.model import Model
 from ..exports.resolver import FORMATS, write_model
@@ -37,7 +37,7 @@ from .checks import check_at_least
 from .configured import evaluator_of, space_of
 from .search import show
 
-__all__ = ["Exported", "export"]
+__all__ = ["Exported", "architecture_of", "export", "trained_model"]
 
 # Where trainings go on from, in the folder of the export, until they are done.
 UNFINISHED = ".retraining"
@@ -138,13 +138,32 @@ def export(
     return Exported(folder, files, found.architecture, dict(model.scores))
 
 
+def trained_model(what: str, storage: str | None = None) -> Model:
+    """Returns a network as the search of a run left it.
+
+    Args:
+        what: ``RUN:best`` or ``RUN:12``, as for `export`.
+        storage: As for `search`.
+
+    Raises:
+        UsageError: Where there is no such trial, or its weights were not kept.
+    """
+    found = _of_run(what, None, storage)
+    if found.weights is None:
+        raise UsageError(
+            f"The search of {what} kept no weights of it.",
+            "Only trainings on raw data, in the folder of a run, leave some.",
+        )
+    return found.trained()
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """An architecture, and what there is to train it with."""
 
     space: Space
     architecture: Architecture
-    trainer: TrainingEvaluator | None = None
+    trainer: OnData | None = None
     weights: Path | None = None
     scores: dict[str, list[float]] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
@@ -153,22 +172,26 @@ class _Found:
     def task(self) -> Task:
         return self.space.task_of(self.architecture.indices, self.space.task)
 
+    def network(self) -> tuple[Space, Architecture]:
+        """Space and architecture of the network that is written."""
+        whose = self.space if self.trainer is None else self.trainer
+        return whose.network(self.architecture)
+
     def model(self) -> Model:
         """The network as it is before any training."""
-        space, own = self.space.network(self.architecture)
+        space, own = self.network()
         return Model(space.build(own, self.task).eval(), space, own, self.task)
 
     def trained(self) -> Model:
         """The network as the search left it."""
         assert self.trainer is not None
         assert self.weights is not None
-        space, own = self.space.network(self.architecture)
+        space, own = self.network()
         network = space.build(own, self.task)
         network.load_state_dict(load_file(self.weights))
         scores = dict(self.scores)
-        if len(self.trainer.data[1].test):
-            told = Trained(network.eval(), {}, [], 0, self.task)
-            scores |= {f"test {k}": [v] for k, v in self.trainer.test(told).items()}
+        told = Trained(network.eval(), {}, [], 0, self.task)
+        scores |= {name: [value] for name, value in self.trainer.report(told).items()}
         return _model(self, self.trainer, network.eval(), scores, self.history)
 
 
@@ -196,27 +219,44 @@ def _given(
     return _Found(trainer.space, architecture, trainer)
 
 
-def _of_run(what: str, data: EvaluatorLike | None, storage: str | None) -> _Found:
+def architecture_of(what: str, storage: str | None = None) -> tuple[Space, Architecture]:
+    """Returns the space and the architecture of a trial.
+
+    Args:
+        what: ``RUN:best`` or ``RUN:12``, as for `export`.
+        storage: As for `search`.
+
+    Raises:
+        UsageError: Where there is no such trial.
+    """
+    run, told, trial = _trial(what, storage)
+    return space_of(run.config), told.architecture(trial)
+
+
+def _trial(what: str, storage: str | None) -> tuple[Run, SearchResult, Trial]:
     name, _, which = what.rpartition(":")
     run = Run.open(name, storage, writable=False)
     told = show(name, storage)
     if which == BEST:
         if not told.best:
             raise UsageError(f"{run.location} has no best yet.", "Let its search go on.")
-        trial = told.best[0]
-    else:
-        numbered = {str(trial.number): trial for trial in told.trials if trial.done}
-        if which not in numbered:
-            raise UsageError(
-                f"{run.location} has no finished trial {which!r}.",
-                f"Give {BEST} or the number of one, such as {next(iter(numbered), 0)}.",
-            )
-        trial = numbered[which]
+        return run, told, told.best[0]
+    numbered = {str(trial.number): trial for trial in told.trials if trial.done}
+    if which not in numbered:
+        raise UsageError(
+            f"{run.location} has no finished trial {which!r}.",
+            f"Give {BEST} or the number of one, such as {next(iter(numbered), 0)}.",
+        )
+    return run, told, numbered[which]
+
+
+def _of_run(what: str, data: EvaluatorLike | None, storage: str | None) -> _Found:
+    run, told, trial = _trial(what, storage)
     space = space_of(run.config)
     if run.config.task:
         space = space.for_task(read_task(run.config.task, space.task))
     architecture = told.architecture(trial)
-    trainer: TrainingEvaluator | None
+    trainer: OnData | None
     if data is not None:
         trainer = _trainer(space, data)
     else:
@@ -234,11 +274,13 @@ def _of_run(what: str, data: EvaluatorLike | None, storage: str | None) -> _Foun
     )
 
 
-def _score(metric: str, trainer: TrainingEvaluator | None) -> str:
-    return f"validation {metric}" if trainer is not None and metric in trainer.metrics else metric
+def _score(metric: str, trainer: OnData | None) -> str:
+    if trainer is None or metric not in trainer.metrics:
+        return metric
+    return f"{trainer.measured_on} {metric}".strip()
 
 
-def _trainer(space: Space, data: EvaluatorLike) -> TrainingEvaluator:
+def _trainer(space: Space, data: EvaluatorLike) -> OnData:
     from ..evaluators.resolver import evaluator
 
     made = _training_part(evaluator(space, data))
@@ -247,9 +289,9 @@ def _trainer(space: Space, data: EvaluatorLike) -> TrainingEvaluator:
     return made
 
 
-def _training_part(evaluator: Evaluator | None) -> TrainingEvaluator | None:
+def _training_part(evaluator: Evaluator | None) -> OnData | None:
     parts = evaluator.evaluators if isinstance(evaluator, JoinedEvaluator) else (evaluator,)
-    return next((each for each in parts if isinstance(each, TrainingEvaluator)), None)
+    return next((each for each in parts if isinstance(each, OnData)), None)
 
 
 def _retrained(
@@ -260,7 +302,7 @@ def _retrained(
     place = resolve_device(device)
     identity = f"{found.space.text} {found.architecture} {trainer.recipe.model_dump_json()} {seed}"
     scores: dict[str, list[float]] = {}
-    space, own = found.space.network(found.architecture)
+    space, own = found.network()
     network = space.build(own, found.task)
     with progress_bar() as bar:
         task = bar.add_task("trainings", total=trainings)
@@ -279,7 +321,7 @@ def _retrained(
 
 def _one(
     found: _Found,
-    trainer: TrainingEvaluator,
+    trainer: OnData,
     folder: Path,
     identity: str,
     seed: int,
@@ -294,10 +336,7 @@ def _one(
         shutil.rmtree(folder)
     context = Context(device=str(device), folder=folder)
     told = trainer.train(found.architecture, seed=seed, context=context)
-    _, splits = trainer.data
-    scores = {}
-    if len(splits.test):
-        scores = {f"test {k}": v for k, v in trainer.test(told, device).items()}
+    scores = trainer.report(told, device)
     kept = {"identity": identity, "scores": scores}
     result.write_text(json.dumps(kept), encoding="utf-8")
     return scores
@@ -305,16 +344,13 @@ def _one(
 
 def _model(
     found: _Found,
-    trainer: TrainingEvaluator,
+    trainer: OnData,
     network: torch.nn.Module,
     scores: dict[str, list[float]],
     history: dict[str, Any],
 ) -> Model:
-    raw, splits = trainer.data
-    inputs, outputs = trainer.examples(found.task, None, torch.device("cpu")).preparation()
-    if not raw.regression:
-        outputs["class_names"] = list(raw.class_names or map(str, range(raw.classes)))
-    space, own = found.space.network(found.architecture)
+    inputs, outputs = trainer.preparation(found.task)
+    space, own = found.network()
     return Model(
         network,
         space,
@@ -328,25 +364,8 @@ def _model(
             **history,
             "recipe": trainer.recipe_of(found.architecture).model_dump(),
         },
-        _check(raw, splits) if len(splits.test) else {},
+        trainer.test_part(),
     )
-
-
-def _check(raw: RawData, splits: Splits) -> dict[str, torch.Tensor]:
-    """The test part as the predicting script takes it."""
-    rows = splits.test
-    targets = raw.labels[rows]
-    if isinstance(raw, RawGraph):
-        edges = torch.cat([raw.edges, raw.edges.flip(0)], dim=1)
-        if isinstance(raw.features, DiskFeatures):
-            return {}
-        x = torch.from_numpy(raw.features.toarray()).float()
-        return {"x": x, "edge_index": edges, "rows": rows, "targets": targets}
-    if isinstance(raw, RawGraphs):
-        x, edges, graph = raw.batch(rows)
-        return {"x": x, "edge_index": edges, "graph": graph, "targets": targets}
-    values = raw.images if isinstance(raw, RawImages) else raw.series
-    return {"inputs": values[rows], "targets": targets}
 
 
 def _mean(values: Sequence[float]) -> str:

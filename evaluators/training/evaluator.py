@@ -16,7 +16,7 @@ from ...core.device import torch_threads
 from ...core.errors import UsageError
 from ...core.seeding import derive_seed
 from ...core.torch_state import own_torch_state
-from ...datasets import RawData, RawGraph, Splits, split
+from ...datasets import RawData, RawGraph, RawGraphs, RawImages, Splits, split
 from ...datasets.disk_features import DiskFeatures
 from ...spaces import (
     Architecture,
@@ -206,6 +206,34 @@ class TrainingEvaluator(OnData):
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_examples": None}
+
+    def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
+        return self.space.network(architecture)
+
+    def preparation(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+        inputs, outputs = self.examples(task, None, torch.device("cpu")).preparation()
+        raw, _ = self.data
+        if not raw.regression:
+            outputs["class_names"] = list(raw.class_names or map(str, range(raw.classes)))
+        return inputs, outputs
+
+    def test_part(self) -> dict[str, Tensor]:
+        raw, splits = self.data
+        rows = splits.test
+        if not len(rows):
+            return {}
+        targets = raw.labels[rows]
+        if isinstance(raw, RawGraph):
+            edges = torch.cat([raw.edges, raw.edges.flip(0)], dim=1)
+            if isinstance(raw.features, DiskFeatures):
+                return {}
+            x = torch.from_numpy(raw.features.toarray()).float()
+            return {"x": x, "edge_index": edges, "rows": rows, "targets": targets}
+        if isinstance(raw, RawGraphs):
+            x, edges, graph = raw.batch(rows)
+            return {"x": x, "edge_index": edges, "graph": graph, "targets": targets}
+        values = raw.images if isinstance(raw, RawImages) else raw.series
+        return {"inputs": values[rows], "targets": targets}
 
     # -- fidelities -----------------------------------------------------------------------------
 

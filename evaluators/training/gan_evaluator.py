@@ -18,7 +18,15 @@ from ...core.seeding import Seed, derive_seed
 from ...core.torch_state import own_torch_state
 from ...datasets import RawData, RawImages, split
 from ...reports import image_sheet
-from ...spaces import Architecture, ArchitectureLike, ImageTask, ProductSpace, Space, space as named
+from ...spaces import (
+    Architecture,
+    ArchitectureLike,
+    ImageTask,
+    ProductSpace,
+    Space,
+    Task,
+    space as named,
+)
 from ...spaces.gan.adversarial import SCALE, DiscriminatorSpace, GeneratorSpace, generation_task
 from ..context import Context
 from .adversarial import MEASURED, AdversarialLearner, GANExamples, generated
@@ -97,6 +105,7 @@ class GANEvaluator(OnData):
 
     recipes = GANRecipe
     least_batch = 2
+    measured_on = ""
 
     def __init__(
         self,
@@ -191,6 +200,10 @@ class GANEvaluator(OnData):
             drawn = self.generated(told.network, self.recipe.samples, device=device)
             return generation_scores(real, *found.all(drawn))
 
+    def report(self, told: Trained, device: torch.device | str = "cpu") -> dict[str, float]:
+        # All are of generated images, none of the examples that were learnt.
+        return {**told.metrics, **super().report(told, device)}
+
     def generated(
         self,
         network: nn.Module,
@@ -241,6 +254,18 @@ class GANEvaluator(OnData):
         made.recipe = GANRecipe.of(self.recipe.model_dump() | recipe, self.task)
         made._whole, made._examples = True, None
         return made
+
+    def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
+        generator, _ = sides(self.space, self.space.architecture(architecture), self._partner)
+        return generator
+
+    def preparation(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+        raw, _ = self.data
+        names = raw.class_names or map(str, range(raw.classes))
+        return {}, {"class_names": list(names), "protocol": self.protocol}
+
+    def test_part(self) -> dict[str, Tensor]:
+        return {}
 
     def recipe_of(self, architecture: Architecture) -> GANRecipe:
         return self.recipe

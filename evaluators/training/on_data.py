@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ...core.errors import UnknownNameError
 from ...core.torch_state import own_torch_state
@@ -56,11 +57,13 @@ class OnData(Evaluator):
     Attributes:
         recipes: The class of its recipes, whose fields are options too.
         least_batch: Examples that a step needs.
+        measured_on: The part that its metrics are of; blank where they are of none.
     """
 
     builds = True
     resumes = True
     least_batch: ClassVar[int] = 1
+    measured_on: ClassVar[str] = "validation"
     recipes: ClassVar[type[BaseRecipe]]
     recipe: Any
 
@@ -201,6 +204,17 @@ class OnData(Evaluator):
             UsageError: Where the data have no test part.
         """
 
+    def report(self, told: Trained, device: torch.device | str = "cpu") -> dict[str, float]:
+        """Returns what is reported of a trained network: its scores on the test part, if any.
+
+        Args:
+            told: As for `test`.
+            device: As for `test`.
+        """
+        if not len(self.data[1].test):
+            return {}
+        return {f"test {name}": value for name, value in self.test(told, device).items()}
+
     @abstractmethod
     def retraining(self, **recipe: Any) -> Self:
         """Returns one that learns from the training and the validation part together.
@@ -212,6 +226,29 @@ class OnData(Evaluator):
             UnknownNameError: For a field that a recipe does not have.
             UsageError: For a value out of range.
         """
+
+    @abstractmethod
+    def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
+        """Returns the space and the architecture of the network that a training leaves.
+
+        Args:
+            architecture: Of the space.
+        """
+
+    @abstractmethod
+    def preparation(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Says what is done to inputs before a network, and to its outputs behind it.
+
+        Args:
+            task: What the network was built for.
+
+        Returns:
+            As `Examples.preparation`; of outputs the ``class_names`` too.
+        """
+
+    @abstractmethod
+    def test_part(self) -> dict[str, Tensor]:
+        """Returns the tensors of the test part, as a predicting script takes them."""
 
     @abstractmethod
     def recipe_of(self, architecture: Architecture) -> BaseRecipe:

@@ -33,7 +33,7 @@ def write_onnx(model: Model, folder: Path) -> list[Path]:
     """
     runtime = optional_import("onnxruntime", extra="onnx")
     network, inputs, names = prepared(model)
-    axes = (0, 1)[: len(inputs)]
+    axes = (0, 1) if model.kind == "graph" else (0,) * len(inputs)
     program = onnx_model(network, inputs, names, axes=axes)
     path = folder / "model.onnx"
     program.save(str(path), external_data=False)

@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from ...core.errors import VitruviusError
+from ...spaces import Space
+from ...spaces.gan.adversarial import GeneratorSpace
 from ..model import Model
 from ..source import NetworkSource, network_source
 
@@ -22,6 +24,13 @@ __all__ = ["write_pytorch"]
 
 # Largest difference of an output between the network and its source.
 TOLERANCE = 1e-6
+# The script that runs a network, by what it takes or is.
+SCRIPTS = {
+    "image": "predict.py",
+    "series": "predict.py",
+    "graph": "predict.py",
+    "generator": "generate.py",
+}
 # Bytes of the test part up to which it is kept beside the model.
 LARGEST_CHECK = 64 << 20
 
@@ -34,6 +43,7 @@ def write_pytorch(model: Model, folder: Path) -> list[Path]:
     ``weights.safetensors``  its weights
     ``model.json``           preparation of inputs, class names, scores, recipe
     ``predict.py``           classifies files; ``--check`` repeats the score of the test part
+    ``generate.py``          instead, of a generator: makes images
     ``check.safetensors``    the test part, up to 64 MB
     ``README.md``            the model card
     =======================  ==============================================================
@@ -51,10 +61,11 @@ def write_pytorch(model: Model, folder: Path) -> list[Path]:
     weights = told.weights(model.network)
     written = {
         "network.py": told.text,
-        "predict.py": _script(model),
         "model.json": json.dumps(_card(model), indent=1),
         "README.md": _readme(model),
     }
+    if model.kind in SCRIPTS:
+        written[SCRIPTS[model.kind]] = _script(model)
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
     save_file(weights, folder / "weights.safetensors")
@@ -102,10 +113,17 @@ def _card(model: Model) -> dict[str, Any]:
         "task": asdict(model.task),
         "inputs": dict(model.inputs),
         "outputs": dict(model.outputs),
+        **_noise(model.space),
         "scores": {name: list(values) for name, values in model.scores.items()},
         **model.counts(),
         "history": dict(model.history),
     }
+
+
+def _noise(space: Space) -> dict[str, Any]:
+    if not isinstance(space, GeneratorSpace):
+        return {}
+    return {"latent": space.latent, "conditional": space.conditional}
 
 
 def _readme(model: Model) -> str:
@@ -138,8 +156,12 @@ def _lines(model: Model) -> Iterator[str]:
     yield "## Use"
     yield ""
     packages = "torch safetensors" + (" torch-geometric" if model.kind == "graph" else "")
-    yield f"    pip install {packages}{' pillow' if model.kind == 'image' else ''}"
-    yield f"    python predict.py {'IMAGE' if model.kind == 'image' else 'FILE'}"
+    yield f"    pip install {packages}{' pillow' if model.kind in ('image', 'generator') else ''}"
+    if model.kind == "generator":
+        yield "    python generate.py"
+        yield "    python generate.py --interpolate"
+    elif model.kind in SCRIPTS:
+        yield f"    python predict.py {'IMAGE' if model.kind == 'image' else 'FILE'}"
     if model.check:
         yield "    python predict.py --check"
     yield ""
