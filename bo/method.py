@@ -25,6 +25,9 @@ class Method(Protocol):
 
     Attributes:
         name: What results and the command line call it.
+
+    A class may say by ``initial`` how many random architectures come before it decides, of which
+    there are five otherwise.
     """
 
     name: ClassVar[str]

@@ -300,6 +300,11 @@ class Search:
         evaluator = self.problem.evaluator
         if evaluator is None:
             raise UsageError("There is no evaluator to run.", "Give one, or use `ask` and `tell`.")
+        if evaluator.sequential and (workers > 1 or self.config.batch > 1):
+            raise UsageError(
+                "Evaluations depend on those before them, as with shared weights.",
+                "Use one worker and batches of 1.",
+            )
         if isinstance(executor, str):
             executor = make_executor(executor, evaluator, workers, timeout=timeout)
         executor.report = self._reported

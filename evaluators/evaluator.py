@@ -40,6 +40,8 @@ class Evaluator(ABC):
             them counts as met where it is met when measured again.
         resumes: Whether an evaluation whose process died goes on where it was when it is repeated
             in the same folder, so that repeating it is worth while.
+        sequential: Whether an evaluation depends on those before it, so that there can be but one
+            at a time.
         finished: Whether its values are results that its user already has, so that looking at all
             of them spends nothing; a published benchmark stands in for training, and is not.
 
@@ -64,6 +66,7 @@ class Evaluator(ABC):
     builds: bool = False
     noisy: tuple[str, ...] = ()
     resumes: bool = False
+    sequential: bool = False
     finished: bool = False
 
     def __init__(

@@ -67,6 +67,7 @@ class JoinedEvaluator(Evaluator):
         self.assumed = tuple(name for each in evaluators for name in each.assumed)
         self.noisy = tuple(name for each in evaluators for name in each.noisy)
         self.resumes = any(each.resumes for each in evaluators)
+        self.sequential = any(each.sequential for each in evaluators)
         self.finished = all(each.finished for each in evaluators)
 
     @property

@@ -32,11 +32,19 @@ RECIPES: dict[str, int] = {
     "resnet-pooling": 100,
     "autognn": 2000,
     "lpgnas": 2000,
+    "autogan": 2000,
+    "eagan-generator": 3000,
+    "eagan-discriminator": 3000,
     "nas-bench-graph-tasks": 4000,
     MULTI: 9000,
 }
 # Most architectures to learn from, where their fingerprints would take too much of the wheel.
-FEW = {"lpgnas": 40_000}
+FEW = {
+    "lpgnas": 40_000,
+    "autogan": 20_000,
+    "eagan-generator": 20_000,
+    "eagan-discriminator": 20_000,
+}
 # Spaces of the generator that serves several.
 SEVERAL = ("nasbench201", "nas-bench-graph", "nasbench101", "mobilenetv3")
 # Those trained across tasks: the space, and its data sets. Photo is left out, to be transferred to.

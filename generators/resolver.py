@@ -56,7 +56,7 @@ def generator_names() -> list[str]:
 
     Example:
         >>> generator_names()[:3]
-        ['auto', 'uniform', 'autognn']
+        ['auto', 'uniform', 'autogan']
     """
     plugged = [name for name in GENERATORS.names() if name not in GENERATORS.shipped]
     return [AUTO, UNIFORM, *plugged, *shipped()]

@@ -117,7 +117,7 @@ class ProductSpace(Space):
         most = self.choice_mask.shape[1]
         masks = [
             part.allowed(columns, known[:, at])
-            for at, (part, columns) in zip(self._columns.values(), self._each(x), strict=True)
+            for at, (part, columns) in zip(self.columns.values(), self._each(x), strict=True)
         ]
         return torch.cat([nn.functional.pad(m, (0, most - m.shape[2])) for m in masks], dim=1)
 
@@ -133,7 +133,7 @@ class ProductSpace(Space):
         """Lists the architectures that change one part to a neighbour of its own."""
         row = self.canonical(row[None])[0]
         found = []
-        for at, (part, columns) in zip(self._columns.values(), self._each(row[None]), strict=True):
+        for at, (part, columns) in zip(self.columns.values(), self._each(row[None]), strict=True):
             changed = part.neighbours(columns[0])
             block = row.repeat(len(changed), 1)
             block[:, at] = changed
@@ -146,14 +146,14 @@ class ProductSpace(Space):
         generator = make_generator(seed)
         children = [
             part.crossover(first, b[:, at], generator)
-            for at, (part, first) in zip(self._columns.values(), self._each(a), strict=True)
+            for at, (part, first) in zip(self.columns.values(), self._each(a), strict=True)
         ]
         return torch.cat(children, dim=1)
 
     def to_string(self, row: Sequence[int]) -> str:
         texts = []
         for key, part in self.parts.items():
-            text = part.to_string(row[self._columns[key]])
+            text = part.to_string(row[self.columns[key]])
             texts.append(f"{key}: ({text})" if isinstance(part, ProductSpace) else f"{key}: {text}")
         return f" {SEPARATOR} ".join(texts)
 
@@ -186,7 +186,7 @@ class ProductSpace(Space):
         Returns:
             The row of every part, by name.
         """
-        return {key: tuple(row[at]) for key, at in self._columns.items()}
+        return {key: tuple(row[at]) for key, at in self.columns.items()}
 
     def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
         made = self.architecture(architecture)
@@ -204,7 +204,7 @@ class ProductSpace(Space):
         roles: dict[tuple[int, ...], Role] = {}
         attributes: dict[str, str] = {}
         for key, part in self.parts.items():
-            dag = part.dag(row[self._columns[key]])
+            dag = part.dag(row[self.columns[key]])
             start = len(nodes)
             edges |= {(i + start, j + start): label for (i, j), label in dag.edges.items()}
             attributes |= {f"{key}.{name}": value for name, value in dag.attributes.items()}
@@ -235,7 +235,7 @@ class ProductSpace(Space):
             )
         return nn.ModuleDict(
             {
-                key: part.build_module(row[self._columns[key]], _own(part, task) or part.task)
+                key: part.build_module(row[self.columns[key]], _own(part, task) or part.task)
                 for key, part in self.parts.items()
                 if part.buildable
             }
@@ -244,14 +244,14 @@ class ProductSpace(Space):
     def layers(self, architecture: ArchitectureLike, task: Task | None = None) -> tuple[Layer, ...]:
         """Lists the layers of the parts that build modules, one part after the other."""
         row = self.architecture(architecture).indices
-        parts = ((self._columns[key], part) for key, part in self.parts.items() if part.buildable)
+        parts = ((self.columns[key], part) for key, part in self.parts.items() if part.buildable)
         listed = (part.layers(row[at], _own(part, task) or part.task) for at, part in parts)
         return tuple(itertools.chain.from_iterable(listed))
 
     def task_of(self, row: Sequence[int], task: Task) -> Task:
         for key, part in self.parts.items():
             if _own(part, task) is not None:
-                task = part.task_of(row[self._columns[key]], task)
+                task = part.task_of(row[self.columns[key]], task)
         return task
 
     @cached_property
@@ -259,7 +259,8 @@ class ProductSpace(Space):
         return tuple(itertools.chain(*(part.example for part in self.parts.values())))
 
     @cached_property
-    def _columns(self) -> dict[str, slice]:
+    def columns(self) -> dict[str, slice]:
+        """Where the variables of every part stand, by its name."""
         ends = itertools.accumulate(len(part.variables) for part in self.parts.values())
         return {
             key: slice(end - len(part.variables), end)
@@ -276,7 +277,7 @@ class ProductSpace(Space):
         return rows
 
     def _each(self, x: Int[Tensor, "B V"]) -> list[tuple[Space, Int[Tensor, "B W"]]]:
-        return [(part, x[:, self._columns[key]]) for key, part in self.parts.items()]
+        return [(part, x[:, self.columns[key]]) for key, part in self.parts.items()]
 
 
 def _moved(variable: Variable, part: str, offset: int) -> Variable:

@@ -35,6 +35,9 @@ SPACES = Registry(
         "mnasnet": "spaces.cnn.mnasnet:MnasNet",
         "nasnet": "spaces.cnn.nasnet:NASNet",
         "mobilenetv3": "spaces.cnn.mobilenetv3:MobileNetV3",
+        "autogan": "spaces.gan.autogan:AutoGAN",
+        "eagan-generator": "spaces.gan.eagan_generator:EAGANGenerator",
+        "eagan-discriminator": "spaces.gan.eagan_discriminator:EAGANDiscriminator",
         "recipe": "spaces.recipe:RecipeSpace",
     },
 )

@@ -16,7 +16,17 @@ from torch import Tensor, nn
 from ..core.errors import ArchitectureError, UnknownNameError, UsageError
 from ..core.seeding import Seed, make_generator
 from ..encoders.message_graph import MessageGraph
-from ..spaces import Architecture, GraphTask, ImageTask, Space, Task, from_json, names
+from ..spaces import (
+    Architecture,
+    GraphTask,
+    ImageTask,
+    ProductSpace,
+    Space,
+    Task,
+    from_json,
+    names,
+)
+from ..spaces.gan.adversarial import DiscriminatorSpace, GeneratorSpace
 from ..spaces.variable import ROLES
 from .second_device import second_device
 
@@ -405,9 +415,12 @@ class SpaceContract:
             pytest.skip("the space builds no modules")
         for row in x[:3]:
             module = space.build(row, task)
-            parts = module.values() if isinstance(module, nn.ModuleDict) else [module]
-            for part in parts:
-                _check_learns(part, task)
+            if isinstance(space, ProductSpace):
+                assert isinstance(module, nn.ModuleDict)
+                for key, part in module.items():
+                    _check_learns(space.parts[key], part, task)
+            else:
+                _check_learns(space, module, task)
 
     # -- graphs ---------------------------------------------------------------------------------
 
@@ -439,13 +452,17 @@ def _parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def _check_learns(module: nn.Module, task: Task) -> None:
-    """One forward and backward pass gives logits and gradients."""
-    inputs = task.inputs(batch=6)
-    logits = module(*inputs)
-    batch = len(inputs[0])
-    assert logits.shape == (batch, task.classes)
-    assert logits.isfinite().all()
-    logits.square().sum().backward()
-    # The classifier always learns; a cell may leave operations unreached.
+def _check_learns(space: Space, module: nn.Module, task: Task) -> None:
+    """One forward and backward pass gives logits, images or scores, and gradients."""
+    inputs = space.example_inputs(task, batch=6)
+    results = module(*inputs)
+    expected: tuple[int, ...] = (task.classes,)
+    if isinstance(space, GeneratorSpace) and isinstance(task, ImageTask):
+        expected = (task.channels, task.resolution, task.resolution)
+    elif isinstance(space, DiscriminatorSpace):
+        expected = (1,)
+    assert results.shape == (len(inputs[0]), *expected)
+    assert results.isfinite().all()
+    results.square().sum().backward()
+    # What comes last always learns; a cell may leave operations unreached.
     assert list(module.parameters())[-1].grad is not None

@@ -179,6 +179,11 @@ ARCHITECTURES = {
         "r=224;u1=k3e3,k5e4;u2=k3e6,k3e3;u3=k3e3,k3e3,k7e3;u4=k3e3,k3e3;u5=k3e3,k3e3",
         str({"ks": [3] * 20, "e": [np.int64(3)] * 20, "d": [2] * 5, "r": [224]}),
     ],
+    "autogan": ["1 0 1 1 1 0 0 1 1 1 0 1 0 3", "[1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3]"],
+    "eagan-discriminator": [
+        "[[3, 0, 3, 0, 2, 0, 0], [3, 0, 3, 0, 1, -1, -1], [3, 0, 3, 0, 1, -1, -1]]",
+        "array([[3 0 3 0 2 0 0] [3 0 3 0 1 -1 -1] [3 0 3 0 1 -1 -1]])",
+    ],
     "nas-bench-graph": [TREE, "Arch([0, 0, 1, 2], ['gcn', 'gat', 'sage', 'gin'])", "31042"],
     "toy_recipe.yaml": [
         space("toy_recipe.yaml").to_string(space("toy_recipe.yaml").example),

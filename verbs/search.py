@@ -214,7 +214,9 @@ def new_search(
     if storage is not None and run is None:
         raise UsageError("A run in a storage needs a name.", "Give one as `run`.")
     if settings.get("initial") is None:
-        settings["initial"] = 0 if warm_start else 5
+        from ..bo.methods import initial_of
+
+        settings["initial"] = 0 if warm_start else initial_of(method)
     least = {"budget": 1, "batch": 1, "initial": 0, "workers": 1}
     check_at_least(**{name: (settings.get(name, low), low) for name, low in least.items()})
     checked_executor(settings.get("executor", AUTO))

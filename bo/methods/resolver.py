@@ -11,7 +11,10 @@ from ...core.registry import Registry
 if TYPE_CHECKING:
     from ..method import Method
 
-__all__ = ["METHODS", "method", "names"]
+__all__ = ["METHODS", "initial_of", "method", "names"]
+
+# Random architectures before a method decides that does not say how many.
+INITIAL = 5
 
 METHODS = Registry(
     "method",
@@ -22,6 +25,7 @@ METHODS = Registry(
         "local-search": "bo.methods.local_search:LocalSearch",
         "evolution": "bo.methods.evolution:RegularizedEvolution",
         "nsga2": "bo.methods.nsga2:NSGA2",
+        "eagan": "bo.methods.eagan:EAGAN",
         "bananas": "bo.methods.bananas:Bananas",
         "boosting": "bo.methods.boosting:BoostingSearch",
         "gp-wl": "bo.methods.gp_wl:WeisfeilerLehmanSearch",
@@ -63,3 +67,13 @@ def method(name: str, **options: Any) -> Method:
     options = {**written, **options}
     check_options(name, options, factory)
     return factory(**options)
+
+
+def initial_of(method: str | Method) -> int:
+    """Returns how many random architectures are evaluated before a method decides.
+
+    Args:
+        method: A method, or text as for `method`.
+    """
+    found = METHODS.get(split_options(method)[0]) if isinstance(method, str) else method
+    return int(getattr(found, "initial", INITIAL))

@@ -112,8 +112,10 @@ class AdversarialLearner:
         self.space = space
         self.examples, self.recipe, self.device, self.task = examples, recipe, device, task
         self.extractor = extractor
-        self._sides = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
-        self.network: nn.Module = self._sides
+        self.generator, self.discriminator = generator, discriminator
+        self.network: nn.Module = nn.ModuleDict(
+            {"generator": generator, "discriminator": discriminator}
+        )
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.judged: nn.Module = generator
         self._steps, self._done = recipe.rounds * len(self.order(make_generator(0))), 0
@@ -177,19 +179,19 @@ class AdversarialLearner:
         if self.recipe.r1:
             [slope] = torch.autograd.grad(real.sum(), penalised, create_graph=True)
             loss = loss + self.recipe.r1 / 2 * slope.square().sum((1, 2, 3)).mean()
-        self._update(loss, "discriminator")
+        self._update(loss, self.discriminator)
         return loss.detach()
 
     def _deceive(
         self, labels: tuple[Tensor, ...], generator: torch.Generator, count: int
     ) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        critic = self._sides["discriminator"].requires_grad_(False)
+        critic = self.discriminator.requires_grad_(False)
         with precision(self.recipe.precision, self.device):
             score = self._judge(self._generated(count, labels, generator), labels, generator)
             hinge = self.recipe.loss == "hinge"
             loss = -score.mean() if hinge else F.softplus(-score).mean()
-        self._update(loss, "generator")
+        self._update(loss, self.generator)
         critic.requires_grad_(True)
         return loss.detach()
 
@@ -203,20 +205,20 @@ class AdversarialLearner:
         self, count: int, labels: tuple[Tensor, ...], generator: torch.Generator
     ) -> Tensor:
         z = torch.randn(count, self.space.latent, generator=generator, device=self.device)
-        made: Tensor = self._sides["generator"](z, *labels)
+        made: Tensor = self.generator(z, *labels)
         return made
 
     def _judge(
         self, images: Tensor, labels: tuple[Tensor, ...], generator: torch.Generator
     ) -> Tensor:
         shown = augmented(images, self.recipe.augment, generator)
-        score: Tensor = self._sides["discriminator"](shown, *labels)
+        score: Tensor = self.discriminator(shown, *labels)
         return score.float()
 
-    def _update(self, loss: Tensor, part: str) -> None:
+    def _update(self, loss: Tensor, network: nn.Module) -> None:
         loss.backward()
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self._sides[part].parameters(), self.recipe.clip)
+            nn.utils.clip_grad_norm_(network.parameters(), self.recipe.clip)
         self.optimizer.step()
 
 

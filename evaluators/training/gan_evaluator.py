@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...core.device import torch_threads
@@ -35,14 +37,16 @@ from .gan_recipe import GANRecipe
 from .generation_scores import GENERATION, generation_scores
 from .loop import SEEDS, Callback, Trained, TrainingError, run
 from .memory import free_memory, training_memory
-from .on_data import OnData, keep
+from .on_data import CURVE, WEIGHTS, OnData, keep
 from .recipe import Recipe
+from .shared_weights import SharedWeights
 
 __all__ = ["SAMPLES", "GANEvaluator", "Side", "is_adversarial", "sides"]
 
 # Images that statistics of features need: the reference set, and what there is to learn from.
 FEWEST = 100
 SAMPLES = "samples.png"
+OWNERS = ("own", "shared")
 SHEET = 64
 
 Adversary = GeneratorSpace | DiscriminatorSpace
@@ -68,7 +72,16 @@ class GANEvaluator(OnData):
 
     A generator alone is trained against the discriminator of AutoGAN, a discriminator alone with
     EAGAN's generator; in a product of both, ``"autogan x eagan-discriminator"``, each with the
-    other. In the folder of its trial a candidate leaves ``curve.json``, the generator's
+    other.
+
+    With shared weights, candidates take turns of ``images`` each: one begins with what those before
+    it have learnt of its layers. While all meet the same discriminator, that holds for generators
+    too (many-to-one); with another discriminator, a generator begins with the weights of the best
+    pair so far (one-to-one, and reset), as in EAGAN's two stages (arXiv 2111.15097). Scores then
+    depend on the candidates before, so that there is but one worker; trained anew, with its own
+    weights, a candidate is worth something else.
+
+    In the folder of its trial a candidate leaves ``curve.json``, the generator's
     ``weights.safetensors``, and a sheet of images, ``samples.png``.
 
     Args:
@@ -79,6 +92,7 @@ class GANEvaluator(OnData):
         partner: The space of the other side, with its options; by default as above, half or twice
             as wide.
         partner_architecture: The other side; by default the first that its space publishes.
+        weights: ``own``, or ``shared`` by the candidates of a run.
         threads: As for `TrainingEvaluator`.
         val: The same; the extractor is validated on it.
         test: The same.
@@ -116,6 +130,7 @@ class GANEvaluator(OnData):
         resolution: int = 0,
         partner: str = "",
         partner_architecture: str = "",
+        weights: str = "own",
         threads: int = 1,
         val: float = 0.2,
         test: float = 0.0,
@@ -148,6 +163,9 @@ class GANEvaluator(OnData):
         self.recipe = GANRecipe.of(recipe, task)
         self.fidelities = self._checked(fidelities)
         self._partner = _partner(self.space, partner, partner_architecture, task)
+        if weights not in OWNERS:
+            raise UsageError(f"`weights` is {weights!r}.", f"Use one of {', '.join(OWNERS)}.")
+        self.sequential = weights == "shared"
         self._extractor: Extractor | None = None
         self._examples: tuple[torch.device, GANExamples] | None = None
 
@@ -174,10 +192,17 @@ class GANEvaluator(OnData):
         both = sides(self.space, architecture, self._partner)
         self._check_memory(both, recipe, device)
         home = None if context.folder is None else context.folder.parent / "extractors"
+        shared = None
+        if self.sequential:
+            shared = _Shared(context.folder)
+            if shared.done:
+                return shared.read(self, both[0])
         with torch_threads(self.threads), torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights") % SEEDS)
             learner = self._learner(both, recipe, device, home)
             identity = ", ".join(map(str, both))
+            if shared is not None:
+                shared.lend(learner, both[1])
             told = run(
                 learner, seed, context, self.callbacks, f"{identity} {fidelity} {self.threads}"
             )
@@ -185,6 +210,8 @@ class GANEvaluator(OnData):
                 keep(context.folder, told, protocol=self.protocol)
                 images = torch.cat(list(self.generated(told.network, SHEET, device=device)))
                 (context.folder / SAMPLES).write_bytes(image_sheet(images))
+            if shared is not None:
+                shared.keep(learner, both[1], told.metrics["fid"])
         return told
 
     def test(self, told: Trained, device: torch.device | str = "cpu") -> dict[str, float]:
@@ -252,7 +279,7 @@ class GANEvaluator(OnData):
     def retraining(self, **recipe: Any) -> GANEvaluator:
         made = copy(self)
         made.recipe = GANRecipe.of(self.recipe.model_dump() | recipe, self.task)
-        made._whole, made._examples = True, None
+        made._whole, made._examples, made.sequential = True, None, False
         return made
 
     def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
@@ -333,6 +360,50 @@ class GANEvaluator(OnData):
                 f"it would need about {needed / 1e9:.2g} GB of memory at a batch of "
                 f"{recipe.batch}, the limit is {limit / 1e9:.2g} GB"
             )
+
+
+class _Shared:
+    """What the candidates of a run share, as one of them borrows it and gives it back."""
+
+    def __init__(self, folder: Path | None) -> None:
+        if folder is None:
+            raise UsageError(
+                "Weights are shared by the candidates of a run, this one is of none.",
+                "Search with `run`, or use weights=own.",
+            )
+        self._folder = folder
+        self._weights = SharedWeights(folder.parent / "shared")
+        # It ended between giving back and the record of its result.
+        self.done = self._weights.state.get("last") == folder.name
+
+    def read(self, evaluator: GANEvaluator, side: Side) -> Trained:
+        """What came of a training whose process ended before it could say so."""
+        kept = json.loads((self._folder / CURVE).read_text(encoding="utf-8"))
+        network = side.space.build(side.architecture, evaluator.task)
+        network.load_state_dict(load_file(self._folder / WEIGHTS))
+        curve, epoch = kept["curve"], kept["epoch"] - 1
+        metrics = {name: curve[epoch][name] for name in GENERATION}
+        return Trained(network.eval(), metrics, curve, epoch, evaluator.task)
+
+    def lend(self, learner: AdversarialLearner, discriminator: Side) -> None:
+        self._weights.lend(learner.generator, "generator")
+        self._weights.lend(learner.discriminator, "discriminator")
+        if self._resets(discriminator):
+            self._weights.lend(learner.generator, "best")
+
+    def keep(self, learner: AdversarialLearner, discriminator: Side, fid: float) -> None:
+        state = {"discriminator": str(discriminator), **self._weights.state}
+        state["last"] = self._folder.name
+        networks = {"discriminator": learner.discriminator}
+        if not self._resets(discriminator):
+            networks["generator"] = learner.generator
+        elif fid <= state.get("fid", fid):
+            networks["best"], state["fid"] = learner.generator, fid
+        self._weights.keep(networks, state)
+
+    def _resets(self, discriminator: Side) -> bool:
+        """Whether discriminators differ by now, so that a generator is one's own."""
+        return self._weights.state.get("discriminator", str(discriminator)) != str(discriminator)
 
 
 def is_adversarial(space: Space) -> bool:

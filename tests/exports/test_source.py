@@ -17,7 +17,10 @@ from vitruvius.spaces import GraphTask, SeriesTask, Space, Task, names, space
 
 NETWORKS = [name for name in names() if space(name).buildable]
 SMALL = {
+    "autogan": "autogan:width=4",
     "darts": "darts:cells=4,width=4",
+    "eagan-discriminator": "eagan-discriminator:width=4,conditional=true",
+    "eagan-generator": "eagan-generator:width=4,latent=6,conditional=true",
     "mnasnet": "mnasnet:width=0.5",
     "nasbench201": "nasbench201:width=4,cells=1",
     "nasnet": "nasnet:cells=1,width=8",
@@ -71,7 +74,7 @@ def check(name: str, count: int, folder: Path) -> None:
     for number, row in enumerate(found.sample(count, 0)):
         torch.manual_seed(number)
         network = random_statistics(found.build(row, task))
-        assert_equal(network, task.inputs(7), folder)
+        assert_equal(network, found.example_inputs(task, 7), folder)
         (folder / "network.py").rename(folder / f"network_{number}.py")
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "-q", str(folder)]
     subprocess.run(ruff, check=True)

@@ -29,7 +29,7 @@ def test_a_generator_ships_for_every_space_that_ships(name: str) -> None:
 def test_what_ships_is_small_and_safe() -> None:
     folder = Path(str(generators.__file__)).parent / "pretrained"
     files = [file for file in folder.rglob("*") if file.is_file()]
-    assert sum(file.stat().st_size for file in files) < 25e6
+    assert sum(file.stat().st_size for file in files) < 28e6
     assert {file.suffix for file in files} <= {".json", ".md", ".safetensors", ".py", ".pyc"}
     for name in shipped():
         assert (folder / name / "README.md").read_text().startswith("---")

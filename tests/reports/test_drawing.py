@@ -9,6 +9,7 @@ from vitruvius.reports.drawing import (
     _FAMILIES,
     _IDENTITY,
     _OTHERS,
+    SKIP_DASHES,
     _short_label,
     draw,
     draw_dag,
@@ -53,6 +54,14 @@ def test_roles_and_marks_are_drawn_whatever_the_labels() -> None:
     assert texts(svg) == ["none", "Identity", "x", "a", "y"]
     assert svg.count(_IDENTITY.dashes) == 1
     assert svg.count(_END.fill) == 2
+
+
+def test_skips_between_cells_are_dashed() -> None:
+    autogan = space("autogan")
+    svg = draw(autogan, "1 0 1 1 1 0 0 1 1 1 0 1 0 3")
+    assert svg.count(f'stroke-dasharray="{SKIP_DASHES}"') == texts(svg).count("skip") == 3
+    # Where an operation is called so, it has a dashed frame instead.
+    assert SKIP_DASHES not in draw(CELLS, (1, 1, 1, 1, 1, 1))
 
 
 def test_what_is_left_dangling_is_no_input() -> None:
