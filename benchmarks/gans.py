@@ -1,0 +1,324 @@
+"""GANs: EAGAN, Bayesian optimisation and random search at equal cost, and what ranks can say.
+
+    python benchmarks/gans.py --out benchmarks/results
+
+Every method trains as many pairs on as many images, and chooses by FID. What is chosen is trained
+again, longer and with weights of its own; beside it stands the mean of random pairs, trained in the
+same way. Those random pairs, trained with two seeds, also tell how far seeds and shorter trainings
+agree. FID is in the features of a classifier of the data set itself, whose accuracy is given, and
+holds for the counts of images that are given, alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from scipy.stats import spearmanr
+
+from vitruvius.core.seeding import derive_seed, make_generator
+from vitruvius.datasets import RawImages, Splits, load_raw
+from vitruvius.evaluators.context import Context
+from vitruvius.evaluators.training import GANEvaluator
+from vitruvius.evaluators.training.generation_scores import frechet_distance
+from vitruvius.evaluators.training.loop import TrainingError
+from vitruvius.reports import image_sheet, write_bytes
+from vitruvius.spaces import space
+from vitruvius.verbs.search import search
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
+# Random pairs, and trainings of each and of what was chosen.
+RANDOM, TRAININGS = 16, 2
+# Images that distances are shown for.
+COUNTS = (1_000, 5_000, 10_000)
+METHODS = {
+    "eagan": ("eagan:population=4,generators=8", "shared"),
+    "bo": ("bo", "own"),
+    "random": ("random", "own"),
+}
+OBJECTIVES = {"minimize": "fid, params"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Data, the space of pairs, and how they are trained.
+
+    Args:
+        data: File of the data.
+        parts: Images to learn from, to validate the classifier on, and to report its accuracy on.
+        space: Text of the space.
+        budget: Trainings of a search.
+        low: Images of a training in a search.
+        full: Images of a training of what was chosen.
+        samples: Images that are generated to measure.
+    """
+
+    data: str
+    parts: tuple[int, int, int]
+    space: str
+    budget: int
+    low: int
+    full: int
+    samples: int
+
+
+CASES = {
+    "Fashion-MNIST": Case(
+        "fashion_mnist.npz", (5_000, 1_000, 2_000),
+        "eagan-generator:width=8,latent=30 x eagan-discriminator:width=8", 16, 6_000, 18_000, 1_000,
+    ),
+    "CIFAR-10": Case(
+        "cifar10_10k.npz", (8_000, 1_000, 1_000),
+        "eagan-generator:width=64 x eagan-discriminator:width=32", 16, 100_000, 300_000, 5_000,
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Runs what is not in the file yet, then writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", choices=CASES, action="append")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--trained", type=Path, default=Path("benchmarks/results/gans.jsonl"))
+    parser.add_argument("--train-only", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--data-folder", type=Path, default=DATA)
+    arguments = parser.parse_args()
+    done = {(row["case"], row["what"], row["seed"]) for row in _read(arguments)}
+    jobs = []
+    for name in arguments.case or ["Fashion-MNIST"]:
+        if not (arguments.data_folder / CASES[name].data).is_file():
+            print(f"{name} is skipped: {CASES[name].data} is not in {arguments.data_folder}")
+            continue
+        jobs += [(name, method, seed) for seed in range(arguments.seeds) for method in METHODS]
+        jobs += [(name, f"pair {i}", seed) for seed in range(TRAININGS) for i in range(RANDOM)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
+        run = partial(_run, device=arguments.device, folder=str(arguments.data_folder))
+        running = [pool.submit(run, *job, str(arguments.out)) for job in jobs if job not in done]
+        for finished in as_completed(running):
+            arguments.trained.parent.mkdir(parents=True, exist_ok=True)
+            with arguments.trained.open("a") as file:
+                file.write(json.dumps(finished.result()) + "\n")
+            print(finished.result(), flush=True)
+    if not arguments.train_only:
+        _write(arguments)
+
+
+def _run(name: str, what: str, seed: int, out: str, *, device: str, folder: str) -> dict[str, Any]:
+    """A search with the trainings of its winner, or one training of a random pair."""
+    case = CASES[name]
+    full = _evaluator(name, folder, case.full, 3, "own")
+    found: dict[str, Any] = {"case": name, "what": what, "seed": seed, "device": device}
+    start = time.process_time()
+    if what not in METHODS:
+        pair = full.space.sample(RANDOM, 1)[int(what.split()[-1])]
+        again = derive_seed(1, "trained", seed)
+        found |= {"architecture": str(full.space.architecture(pair))}
+        return found | _trained(full, found["architecture"], again, device)
+    method, weights = METHODS[what]
+    with tempfile.TemporaryDirectory() as run:
+        told = search(
+            full.space,
+            evaluator=_evaluator(name, folder, case.low, 1, weights),
+            **OBJECTIVES,
+            maximize="inception_score" if what == "eagan" else "",
+            method=method,
+            seed=seed,
+            budget=case.budget,
+            executor="serial",
+            run=Path(run) / "run",
+        )
+    best = min((t for t in told.trials if t.status == "ok"), key=lambda t: t.metrics["fid"])
+    found["architecture"] = str(told.architecture(best))
+    found |= {"searched": best.metrics["fid"], "cpu_seconds": time.process_time() - start}
+    again = [derive_seed(1, "trained", number) for number in range(TRAININGS)]
+    sheet = Path(out) / f"gans_{what}.png" if seed == 0 else None
+    trained = [
+        _trained(full, found["architecture"], each, device, None if number else sheet)
+        for number, each in enumerate(again)
+    ]
+    return found | {"trained": trained}
+
+
+def _trained(
+    full: GANEvaluator, architecture: str, seed: int, device: str, sheet: Path | None = None
+) -> dict[str, Any]:
+    """Distances after every third of a training, and of growing numbers of images at its end."""
+    start = time.process_time()
+    counts = full.space.statistics(full.space.rows([architecture]), full.task)
+    try:
+        told = full.train(architecture, seed=seed, context=Context(device=device))
+    except TrainingError as error:
+        return {"failed": str(error), "params": float(counts["params"])}
+    images = list(full.generated(told.network, COUNTS[-1], device=device))
+    if sheet is not None:
+        write_bytes(sheet, image_sheet(torch.cat(images)[:64]))
+    features, _ = full.extractor().all(images)
+    real = full.extractor().reference
+    return {
+        "curve": [entry["fid"] for entry in told.curve],
+        "metrics": told.metrics,
+        "by_count": {n: frechet_distance(real, features[:n]) for n in COUNTS},
+        "params": float(counts["params"]),
+        "seconds": round(time.process_time() - start, 1),
+    }
+
+
+@cache
+def _evaluator(name: str, folder: str, images: int, rounds: int, weights: str) -> GANEvaluator:
+    case = CASES[name]
+    return GANEvaluator(
+        space(case.space),
+        _data(name, folder),
+        images=images,
+        rounds=rounds,
+        samples=case.samples,
+        weights=weights,
+        # The distance after all images, whether or not there was a better one before.
+        keep="last",
+    )
+
+
+@cache
+def _data(name: str, folder: str) -> RawImages:
+    case = CASES[name]
+    raw = load_raw(Path(folder) / case.data)
+    learn, judge, report = case.parts
+    given = raw.splits
+    first = torch.arange(len(raw.images)) if given is None else given.train
+    order = first[torch.randperm(len(first), generator=make_generator(0))]
+    test = order[learn + judge :] if given is None else given.test
+    splits = Splits(order[:learn], order[learn : learn + judge], test[:report])
+    return RawImages(raw.images, raw.labels, splits=splits)
+
+
+def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    if not arguments.trained.is_file():
+        return []
+    return [json.loads(line) for line in arguments.trained.read_text().splitlines()]
+
+
+def _searched(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    for name, case in CASES.items():
+        own = [row for row in kept if row["case"] == name]
+        pairs: dict[str, list[float]] = {}
+        for row in own:
+            if row["what"].startswith("pair") and "metrics" in row:
+                pairs.setdefault(row["what"], []).append(row["metrics"]["fid"])
+        drawn = [mean(each) for each in pairs.values()]
+        if len(drawn) < 2:
+            continue
+        base = mean(drawn)
+        for what in METHODS:
+            runs = [row for row in own if row["what"] == what]
+            told = [
+                mean(each["metrics"]["fid"] for each in row["trained"] if "metrics" in each)
+                for row in runs
+            ]
+            if not told:
+                continue
+            params = mean(row["trained"][0]["params"] for row in runs)
+            minutes = mean(row["cpu_seconds"] for row in runs) / 60
+            lower = [100 * (base - each) / base for each in told]
+            yield [
+                name, what, len(runs), case.budget, minutes, mean(told), _error(told), mean(lower),
+                _error(lower), params,
+            ]  # fmt: skip
+        params = mean(r["params"] for r in own if r["what"].startswith("pair"))
+        yield [
+            name, "mean of random", len(drawn), 0, None, base, _error(drawn), 0.0, None, params
+        ]  # fmt: skip
+
+
+def _ranked(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    """How far two seeds, and a third or two thirds of the images and all of them, agree."""
+    for name, case in CASES.items():
+        curves: dict[str, dict[int, list[float]]] = {}
+        for row in kept:
+            if row["case"] == name and "curve" in row:
+                curves.setdefault(row["what"], {})[row["seed"]] = row["curve"]
+        both = [each for each in curves.values() if len(each) == TRAININGS]
+        if len(both) < 3:
+            continue
+        for third in range(3):
+            images = case.full * (third + 1) // 3
+            seeds = _spearman([(e[0][third], e[1][third]) for e in both])
+            full = [
+                _spearman([(e[seed][third], e[seed][-1]) for e in both])
+                for seed in range(TRAININGS)
+            ]
+            yield [name, len(both), images, seeds, None if third == 2 else mean(full)]
+
+
+def _biased(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    for name, case in CASES.items():
+        told = [
+            row["by_count"]
+            for row in kept
+            if row["case"] == name and row["what"].startswith("pair") and "by_count" in row
+        ]
+        if told:
+            means = [mean(each[str(n)] for each in told) for n in COUNTS]
+            order = _spearman([(each[str(COUNTS[0])], each[str(COUNTS[-1])]) for each in told])
+            yield [name, case.parts[0], len(told), *means, order]
+
+
+def _spearman(pairs: list[tuple[float, float]]) -> float:
+    return float(spearmanr(*zip(*pairs, strict=True)).statistic)
+
+
+def _error(values: list[float]) -> float | None:
+    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    from _report import markdown, write
+
+    kept = _read(arguments)
+    tables = {
+        "searches": (
+            [
+                "data", "method", "runs", "trainings", "CPU minutes of a search", "FID",
+                "standard error", "lower than random, %", "its standard error", "parameters",
+            ],
+            list(_searched(kept)),
+        ),
+        "ranking": (
+            [
+                "data", "pairs", "images", "Spearman between seeds",
+                "Spearman with all images",
+            ],
+            list(_ranked(kept)),
+        ),
+        "bias": (
+            [
+                "data", "reference images", "trainings", *(f"FID of {n:,}" for n in COUNTS),
+                "Spearman of the first and last",
+            ],
+            list(_biased(kept)),
+        ),
+    }  # fmt: skip
+    results = {
+        name: [dict(zip(columns, row, strict=True)) for row in rows]
+        for name, (columns, rows) in tables.items()
+    }
+    text = "\n".join(markdown(columns, rows) for columns, rows in tables.values())
+    write(arguments.out, "gans", {**results, "runs": kept}, text)
+
+
+if __name__ == "__main__":
+    main()
