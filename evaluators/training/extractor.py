@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,15 @@ from .loop import SEEDS
 from .recipe import Recipe
 from .supervised import measure, train
 
-__all__ = ["Extractor", "extractor"]
+__all__ = [
+    "LEVELS",
+    "ClassifierExtractor",
+    "Extractor",
+    "as_levels",
+    "extractor",
+    "fingerprint",
+    "reference_images",
+]
 
 # Goes up when what is kept would come out differently.
 VERSION = 1
@@ -41,28 +50,21 @@ SAMPLED = 4_096
 LEVELS = 127.5
 
 
-@dataclass(frozen=True, eq=False)
-class Extractor:
-    """A classifier of the data themselves, and the features of the reference images.
+class Extractor(ABC):
+    """What gives features of images, and the features of the reference images.
 
-    Scores of other feature spaces, such as Inception's, cannot be compared with those of this one.
+    Scores of one feature space cannot be compared with those of another.
 
-    Args:
-        network: The classifier.
-        mean: Of every channel of what it learnt from, in levels of 0 to 255.
-        scale: The same for the deviation.
-        reference: Features of the reference images.
-        protocol: What stands beside every figure: the ``network``, its ``accuracy`` on the
-            ``part``, and the number of ``reference`` images, of the training part.
+    Attributes:
+        reference: Features of the reference images ``[N, F]``.
+        protocol: What stands beside every figure: the ``network``, and the number of ``reference``
+            images, of the training part.
     """
 
-    network: nn.Module
-    mean: Float[Tensor, " C"]
-    scale: Float[Tensor, " C"]
     reference: Float[Tensor, "N F"]
     protocol: dict[str, Any]
 
-    @torch.no_grad()
+    @abstractmethod
     def __call__(
         self, images: Float[Tensor, "B C H W"]
     ) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B K"]]:
@@ -71,18 +73,6 @@ class Extractor:
         Args:
             images: From -1 to 1; they are rounded to levels, as files would hold them.
         """
-        device = images.device
-        network = self.network.to(device)
-        levels = ((images.clamp(-1, 1) + 1) * LEVELS).round()
-        mean, scale = (v.to(device)[:, None, None] for v in (self.mean, self.scale))
-        found: list[Tensor] = []
-        last = [m for m in network.modules() if isinstance(m, nn.Linear)][-1]
-        handle = last.register_forward_pre_hook(lambda _, given: found.append(given[0]))
-        try:
-            logits = network((levels - mean) / scale)
-        finally:
-            handle.remove()
-        return found[0].float().cpu(), logits.float().cpu()
 
     def all(
         self, batches: Iterable[Float[Tensor, "_ C H W"]]
@@ -96,7 +86,45 @@ class Extractor:
         return torch.cat(features), torch.cat(logits)
 
 
-def extractor(raw: RawImages, splits: Splits, task: ImageTask, home: Path | None) -> Extractor:
+@dataclass(frozen=True, eq=False)
+class ClassifierExtractor(Extractor):
+    """A classifier of the data themselves, whose ``accuracy`` on a ``part`` is in the protocol.
+
+    Args:
+        network: The classifier.
+        mean: Of every channel of what it learnt from, in levels of 0 to 255.
+        scale: The same for the deviation.
+        reference: See `Extractor`.
+        protocol: See `Extractor`.
+    """
+
+    network: nn.Module
+    mean: Float[Tensor, " C"]
+    scale: Float[Tensor, " C"]
+    reference: Float[Tensor, "N F"]
+    protocol: dict[str, Any]
+
+    @torch.no_grad()
+    def __call__(
+        self, images: Float[Tensor, "B C H W"]
+    ) -> tuple[Float[Tensor, "B F"], Float[Tensor, "B K"]]:
+        device = images.device
+        network = self.network.to(device)
+        levels = as_levels(images)
+        mean, scale = (v.to(device)[:, None, None] for v in (self.mean, self.scale))
+        found: list[Tensor] = []
+        last = [m for m in network.modules() if isinstance(m, nn.Linear)][-1]
+        handle = last.register_forward_pre_hook(lambda _, given: found.append(given[0]))
+        try:
+            logits = network((levels - mean) / scale)
+        finally:
+            handle.remove()
+        return found[0].float().cpu(), logits.float().cpu()
+
+
+def extractor(
+    raw: RawImages, splits: Splits, task: ImageTask, home: Path | None
+) -> ClassifierExtractor:
     """Returns the extractor of a data set, which is trained once.
 
     It is kept in the cache and with the run, so that all workers and later runs have the same.
@@ -115,21 +143,21 @@ def extractor(raw: RawImages, splits: Splits, task: ImageTask, home: Path | None
             "Generated images are compared in the features of a classifier, these have no classes.",
             "Give images with a class each.",
         )
-    key = _fingerprint(raw, splits, task)
+    key = fingerprint(raw, splits, task)
     kept = cache_folder() / "extractors" / key
     places = [kept] if home is None else [home / key, kept]
     for place in places:
-        found = _read(place, raw, task)
+        found = _read(place, task)
         if found is not None:
             break
     else:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(kept.with_suffix(".lock")):
             # Another worker may have been quicker.
-            found = _read(kept, raw, task)
+            found = _read(kept, task)
             if found is None:
                 _train(raw, splits, task, kept)
-                found = _read(kept, raw, task)
+                found = _read(kept, task)
         assert found is not None
     if home is not None and not (home / key).is_dir():
         _write(found, home / key)
@@ -158,26 +186,43 @@ def _train(raw: RawImages, splits: Splits, task: ImageTask, place: Path) -> None
     }
     mean, scale = torch.tensor(inputs["mean"]), torch.tensor(inputs["scale"])
     empty = torch.zeros(0, 0)
-    made = Extractor(told.network, mean, scale, empty, protocol)
-    chosen = splits.train[:REFERENCE]
-    referred = TensorExamples(
-        raw.images,
-        raw.labels,
-        replace(splits, train=chosen),
-        task,
-        regression=False,
-        device=device,
-    )
-    levels = (
-        batch.inputs[0] * scale[:, None, None] + mean[:, None, None]
-        for batch in referred.part("train", BATCH)
-    )
-    features, _ = made.all(each / LEVELS - 1 for each in levels)
-    protocol["reference"] = len(chosen)
+    made = ClassifierExtractor(told.network, mean, scale, empty, protocol)
+    features, _ = made.all(reference_images(raw, splits, task))
+    protocol["reference"] = len(features)
     _write(replace(made, reference=features), place)
 
 
-def _write(made: Extractor, place: Path) -> None:
+def reference_images(
+    raw: RawImages, splits: Splits, task: ImageTask
+) -> Iterator[Float[Tensor, "_ C H W"]]:
+    """Returns the first images of the training part, from -1 to 1, in batches.
+
+    Args:
+        raw: The images.
+        splits: Their parts.
+        task: Whose resolution they are scaled to.
+    """
+    chosen = replace(splits, train=splits.train[:REFERENCE])
+    device = torch.device("cpu")
+    # Values play no part.
+    labels = torch.zeros(len(raw.images), dtype=torch.long)
+    examples = TensorExamples(raw.images, labels, chosen, task, regression=False, device=device)
+    inputs, _ = examples.preparation()
+    mean, scale = (torch.tensor(inputs[name])[:, None, None] for name in ("mean", "scale"))
+    for batch in examples.part("train", BATCH):
+        yield (batch.inputs[0] * scale + mean) / LEVELS - 1
+
+
+def as_levels(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+    """Returns images from -1 to 1 in whole levels from 0 to 255.
+
+    Args:
+        images: The images.
+    """
+    return ((images.clamp(-1, 1) + 1) * LEVELS).round()
+
+
+def _write(made: ClassifierExtractor, place: Path) -> None:
     with new_entry(place) as folder:
         weights = {k: v.contiguous() for k, v in made.network.cpu().state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
@@ -186,7 +231,7 @@ def _write(made: Extractor, place: Path) -> None:
         (folder / "extractor.json").write_text(json.dumps(made.protocol), encoding="utf-8")
 
 
-def _read(place: Path, raw: RawImages, task: ImageTask) -> Extractor | None:
+def _read(place: Path, task: ImageTask) -> ClassifierExtractor | None:
     """What was kept; None where there is nothing, or it is damaged."""
     try:
         protocol = json.loads((place / "extractor.json").read_text(encoding="utf-8"))
@@ -195,12 +240,19 @@ def _read(place: Path, raw: RawImages, task: ImageTask) -> Extractor | None:
         with torch.random.fork_rng(devices=[]):
             network = space(NETWORKS).build(ARCHITECTURE, task)
         network.load_state_dict(weights)
-        return Extractor(network.eval().requires_grad_(False), **kept, protocol=protocol)
+        return ClassifierExtractor(network.eval().requires_grad_(False), **kept, protocol=protocol)
     except (OSError, ValueError, SafetensorError, RuntimeError, TypeError):
         return None
 
 
-def _fingerprint(raw: RawImages, splits: Splits, task: ImageTask) -> str:
+def fingerprint(raw: RawImages, splits: Splits, task: ImageTask) -> str:
+    """Returns what images, their parts and a resolution are kept by.
+
+    Args:
+        raw: The images.
+        splits: Their parts.
+        task: What generators make.
+    """
     key = hashlib.blake2b(digest_size=12)
     key.update(json.dumps([VERSION, str(task), list(raw.images.shape)]).encode())
     some = torch.linspace(0, len(raw.images) - 1, min(SAMPLED, len(raw.images))).long()

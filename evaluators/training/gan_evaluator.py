@@ -35,6 +35,7 @@ from .adversarial import MEASURED, AdversarialLearner, GANExamples, generated
 from .extractor import Extractor, extractor
 from .gan_recipe import GANRecipe
 from .generation_scores import GENERATION, generation_scores
+from .inception import InceptionExtractor
 from .loop import SEEDS, Callback, Trained, TrainingError, run
 from .memory import free_memory, training_memory
 from .on_data import CURVE, WEIGHTS, OnData, keep
@@ -93,6 +94,8 @@ class GANEvaluator(OnData):
             as wide.
         partner_architecture: The other side; by default the first that its space publishes.
         weights: ``own``, or ``shared`` by the candidates of a run.
+        inception: File of Inception's weights, in whose features distances then are instead (needs
+            torch-fidelity).
         threads: As for `TrainingEvaluator`.
         val: The same; the extractor is validated on it.
         test: The same.
@@ -131,6 +134,7 @@ class GANEvaluator(OnData):
         partner: str = "",
         partner_architecture: str = "",
         weights: str = "own",
+        inception: str | Path = "",
         threads: int = 1,
         val: float = 0.2,
         test: float = 0.0,
@@ -166,6 +170,7 @@ class GANEvaluator(OnData):
         if weights not in OWNERS:
             raise UsageError(f"`weights` is {weights!r}.", f"Use one of {', '.join(OWNERS)}.")
         self.sequential = weights == "shared"
+        self._inception = Path(inception) if inception else None
         self._extractor: Extractor | None = None
         self._examples: tuple[torch.device, GANExamples] | None = None
 
@@ -273,7 +278,11 @@ class GANEvaluator(OnData):
             assert isinstance(raw, RawImages)
             # The same also where the training goes on with the validation part.
             splits = split(raw, self._split_seed, *self._shares)
-            self._extractor = extractor(raw, splits, self._made, home)
+            self._extractor = (
+                InceptionExtractor(self._inception, raw, splits, self._made)
+                if self._inception
+                else extractor(raw, splits, self._made, home)
+            )
         return self._extractor
 
     def retraining(self, **recipe: Any) -> GANEvaluator:

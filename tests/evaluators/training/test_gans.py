@@ -1,5 +1,6 @@
 """Generators and discriminators, trained on images of eight pixels."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import MissingExtraError, TableError, UnknownNameError, UsageError
 from vitruvius.datasets import RawImages, RawSeries
 from vitruvius.evaluators import evaluator
 from vitruvius.evaluators.context import Context
@@ -178,6 +179,22 @@ def test_the_extractor_is_trained_once(
     (folder / "reference.safetensors").write_bytes(b"damaged")
     with pytest.raises(AssertionError, match="it was there"):
         GANEvaluator(generators, pictures, **SMALL).extractor(tmp_path)
+
+
+def test_inception_needs_its_weights_and_its_package(
+    generators: Space, pictures: RawImages, tmp_path: Path
+) -> None:
+    file = tmp_path / "inception.pth"
+    made = GANEvaluator(generators, pictures, **SMALL, inception=file)
+    with pytest.raises(TableError, match=r"inception\.pth holds no weights"):
+        made.extractor()
+    file.write_bytes(b"no weights")
+    with pytest.raises(TableError, match=r"inception\.pth holds no weights"):
+        made.extractor()
+    torch.save({"weight": torch.zeros(1)}, file)
+    if importlib.util.find_spec("torch_fidelity") is None:
+        with pytest.raises(MissingExtraError, match="inception"):
+            made.extractor()
 
 
 # -- what goes wrong ----------------------------------------------------------------------------
