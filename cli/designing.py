@@ -131,9 +131,9 @@ def sample(
     if result.samples and output is Format.table:
         from ..spaces import names
 
-        best, named = str(result.samples[0].architecture), result.space.name
+        best, named = str(result.samples[0].architecture), result.space.text
         following = [f"open {out / 'contact_sheet.svg'}"] if out else []
-        if named in names():
+        if result.space.name in names():
             following += [f"vitruvius.space({named!r}).build({best!r}) is a torch module"]
         if following:
             say(f"Next: {'; '.join(following)}.", "dim")
