@@ -5,20 +5,22 @@
 Every method trains as many pairs on as many images, and chooses by FID. What is chosen is trained
 again, longer and with weights of its own; beside it stands the mean of random pairs, trained in the
 same way. Those random pairs, trained with two seeds, also tell how far seeds and shorter trainings
-agree. FID is in the features of a classifier of the data set itself, whose accuracy is given, and
+agree. With ``--transfer``, the distances of random generators on one data set are what another's
+proposals are made of, without a label of its own; they and random ones are trained there. FID is in the features of a classifier of the data set itself, whose accuracy is given, and
 holds for the counts of images that are given, alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import multiprocessing
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from statistics import mean, stdev
@@ -36,12 +38,16 @@ from vitruvius.evaluators.training.loop import TrainingError
 from vitruvius.reports import image_sheet, write_bytes
 from vitruvius.spaces import space
 from vitruvius.verbs.search import search
+from vitruvius.verbs.transfer import transfer
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 # Random pairs, and trainings of each and of what was chosen.
 RANDOM, TRAININGS = 16, 2
 # Images that distances are shown for.
 COUNTS = (1_000, 5_000, 10_000)
+# What is proposed for a new data set, by each of the seeds, and at random.
+PROPOSED, UNGUIDED = 5, 10
+SOURCE, TARGET = "Fashion-MNIST", "CIFAR-10, narrow"
 METHODS = {
     "eagan": ("eagan:population=4,generators=8", "shared"),
     "bo": ("bo", "own"),
@@ -78,6 +84,10 @@ CASES = {
         "fashion_mnist.npz", (5_000, 1_000, 2_000),
         "eagan-generator:width=8,latent=30 x eagan-discriminator:width=8", 16, 6_000, 18_000, 1_000,
     ),
+    "CIFAR-10, narrow": Case(
+        "cifar10_10k.npz", (5_000, 1_000, 2_000), "eagan-generator:width=8,latent=30", 0, 6_000,
+        18_000, 1_000,
+    ),
     "CIFAR-10": Case(
         "cifar10_10k.npz", (8_000, 1_000, 1_000),
         "eagan-generator:width=64 x eagan-discriminator:width=32", 16, 100_000, 300_000, 5_000,
@@ -93,34 +103,57 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--trained", type=Path, default=Path("benchmarks/results/gans.jsonl"))
+    parser.add_argument("--transfer", action="store_true")
     parser.add_argument("--train-only", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--data-folder", type=Path, default=DATA)
     arguments = parser.parse_args()
-    done = {(row["case"], row["what"], row["seed"]) for row in _read(arguments)}
-    jobs = []
+    jobs: list[tuple[str, str, int]] = []
     for name in arguments.case or ["Fashion-MNIST"]:
         if not (arguments.data_folder / CASES[name].data).is_file():
             print(f"{name} is skipped: {CASES[name].data} is not in {arguments.data_folder}")
             continue
         jobs += [(name, method, seed) for seed in range(arguments.seeds) for method in METHODS]
         jobs += [(name, f"pair {i}", seed) for seed in range(TRAININGS) for i in range(RANDOM)]
+    _run_missing(jobs, arguments)
+    if arguments.transfer:
+        narrow = [(SOURCE, f"generator {i}", 0) for i in range(RANDOM)]
+        narrow += [(TARGET, f"generator {i}", 0) for i in range(UNGUIDED)]
+        _run_missing(narrow, arguments)
+        proposals = [(TARGET, "proposed", seed) for seed in range(arguments.seeds)]
+        _run_missing(proposals, arguments)
+    if not arguments.train_only:
+        _write(arguments)
+
+
+def _run_missing(jobs: list[tuple[str, str, int]], arguments: argparse.Namespace) -> None:
+    kept = _read(arguments)
+    done = {(row["case"], row["what"], row["seed"]) for row in kept}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
-        run = partial(_run, device=arguments.device, folder=str(arguments.data_folder))
+        run = partial(_run, device=arguments.device, folder=str(arguments.data_folder), kept=kept)
         running = [pool.submit(run, *job, str(arguments.out)) for job in jobs if job not in done]
         for finished in as_completed(running):
             arguments.trained.parent.mkdir(parents=True, exist_ok=True)
             with arguments.trained.open("a") as file:
                 file.write(json.dumps(finished.result()) + "\n")
             print(finished.result(), flush=True)
-    if not arguments.train_only:
-        _write(arguments)
 
 
-def _run(name: str, what: str, seed: int, out: str, *, device: str, folder: str) -> dict[str, Any]:
-    """A search with the trainings of its winner, or one training of a random pair."""
+def _run(
+    name: str,
+    what: str,
+    seed: int,
+    out: str,
+    *,
+    device: str,
+    folder: str,
+    kept: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """A search with the trainings of its winner, or the training of what is random or proposed."""
     case = CASES[name]
+    if what == "proposed" or what.startswith("generator"):
+        return _narrow(name, what, seed, device=device, folder=folder, kept=kept)
     full = _evaluator(name, folder, case.full, 3, "own")
     found: dict[str, Any] = {"case": name, "what": what, "seed": seed, "device": device}
     start = time.process_time()
@@ -152,6 +185,43 @@ def _run(name: str, what: str, seed: int, out: str, *, device: str, folder: str)
         for number, each in enumerate(again)
     ]
     return found | {"trained": trained}
+
+
+def _narrow(
+    name: str, what: str, seed: int, *, device: str, folder: str, kept: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A random generator's short training, or those of what a transfer proposes."""
+    generators = space(CASES[TARGET].space)
+    case = replace(CASES[name], space=CASES[TARGET].space)
+    short = GANEvaluator(
+        generators, _data(name, folder), images=case.low, rounds=1, samples=case.samples
+    )
+    found: dict[str, Any] = {"case": name, "what": what, "seed": seed, "device": device}
+    if what != "proposed":
+        row = generators.sample(RANDOM, 1)[int(what.split()[-1])]
+        told = short.evaluate(row, seed=0, context=Context(device=device))
+        return found | {"architecture": str(told.architecture), "metrics": told.metrics}
+    with tempfile.TemporaryDirectory() as place:
+        table = Path(place) / "source.csv"
+        with table.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["arch_str", "fid"])
+            for row in kept:
+                if row["case"] == SOURCE and row["what"].startswith("generator") and row["metrics"]:
+                    writer.writerow([row["architecture"], row["metrics"]["fid"]])
+        moved = transfer(
+            generators.text,
+            data=str(Path(folder) / case.data),
+            sources=[f"{table}:fid"],
+            minimize="fid",
+            labels=0,
+            n=PROPOSED,
+            seed=seed,
+            out=Path(place) / "moved",
+        )
+    proposed = [str(entry.architecture) for entry in moved.sampled.samples]
+    told = [short.evaluate(each, seed=0, context=Context(device=device)) for each in proposed]
+    return found | {"architectures": proposed, "metrics": [each.metrics for each in told]}
 
 
 def _trained(
@@ -277,6 +347,19 @@ def _biased(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
             yield [name, case.parts[0], len(told), *means, order]
 
 
+def _transferred(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    own = [row for row in kept if row["case"] == TARGET]
+    drawn = [r["metrics"]["fid"] for r in own if r["what"] != "proposed" and r["metrics"]]
+    runs = [
+        mean(each["fid"] for each in row["metrics"] if each)
+        for row in own
+        if row["what"] == "proposed"
+    ]
+    if len(drawn) > 1 and runs:
+        yield [TARGET, SOURCE, "proposed", len(runs) * PROPOSED, mean(runs), _error(runs)]
+        yield [TARGET, "", "random", len(drawn), mean(drawn), _error(drawn)]
+
+
 def _spearman(pairs: list[tuple[float, float]]) -> float:
     return float(spearmanr(*zip(*pairs, strict=True)).statistic)
 
@@ -310,6 +393,10 @@ def _write(arguments: argparse.Namespace) -> None:
                 "Spearman of the first and last",
             ],
             list(_biased(kept)),
+        ),
+        "transfer": (
+            ["data", "from", "generators", "number", "FID", "standard error"],
+            list(_transferred(kept)),
         ),
     }  # fmt: skip
     results = {

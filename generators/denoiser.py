@@ -345,7 +345,7 @@ def _normal_score(values: Tensor, knots: Sequence[float]) -> Float[Tensor, " B"]
     level = torch.linspace(0, 1, len(grid), dtype=torch.float64).clamp(0.003, 0.997)
     score = torch.special.ndtri(level)
     x = values.double().cpu()
-    right = torch.searchsorted(grid, x).clamp(1, len(grid) - 1)
+    right = torch.searchsorted(grid, x.contiguous()).clamp(1, len(grid) - 1)
     low, high = grid[right - 1], grid[right]
     span = (high - low).clamp(min=1e-12 * grid.abs().max().clamp(min=1.0))
     weight = (x - low) / span
