@@ -6,8 +6,8 @@ Every method trains as many pairs on as many images, and chooses by FID. What is
 again, longer and with weights of its own; beside it stands the mean of random pairs, trained in the
 same way. Those random pairs, trained with two seeds, also tell how far seeds and shorter trainings
 agree. With ``--transfer``, the distances of random generators on one data set are what another's
-proposals are made of, without a label of its own; they and random ones are trained there. FID is in the features of a classifier of the data set itself, whose accuracy is given, and
-holds for the counts of images that are given, alone.
+proposals are made of, without a label of its own; they and random ones are trained there. FID is in
+the features of a classifier of the data set itself, and holds for the counts of images alone.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Trainings in worker processes, some of which are killed."""
 
+import json
 import os
 import signal
 import sys
@@ -11,9 +12,9 @@ import pytest
 
 from vitruvius.bo.result import SearchResult
 from vitruvius.datasets import RawImages
-from vitruvius.evaluators.training import Callback, TrainingEvaluator, loop
+from vitruvius.evaluators.training import Callback, GANEvaluator, TrainingEvaluator, loop
 from vitruvius.evaluators.training.loop import Training
-from vitruvius.spaces import Space
+from vitruvius.spaces import Space, space
 from vitruvius.verbs.search import search
 
 pytestmark = pytest.mark.slow
@@ -93,3 +94,43 @@ def test_killed_workers_lose_at_most_their_last_epoch(
     for file in folder.iterdir():
         if not file.name.startswith("killed"):
             assert file.read_text().split() == ["1", "2", "3", "4"]
+
+
+def test_killed_trainings_of_generators_go_on(pictures: RawImages, tmp_path: Path) -> None:
+    """All workers have the same extractor, which is trained once."""
+    generators = space("autogan:width=4,latent=6")
+    folder = tmp_path / "epochs"
+    folder.mkdir()
+    results = []
+    for name, callbacks in (("undisturbed", []), ("killed", [Kill(folder, kills=2)])):
+        made = GANEvaluator(
+            generators,
+            pictures,
+            images=256,
+            rounds=4,
+            batch=16,
+            samples=100,
+            callbacks=callbacks,
+        )
+        results.append(
+            search(
+                generators,
+                evaluator=made,
+                minimize="fid",
+                method="random",
+                budget=4,
+                batch=2,
+                workers=2,
+                executor="process",
+                run=tmp_path / name,
+            )
+        )
+    assert len(list(folder.glob("killed-*"))) == 2 * 4
+    assert told(results[0]) == told(results[1])
+    kept = {json.dumps(p) for p in map(protocol, tmp_path.glob("*/trials/[0-9]"))}
+    assert len(kept) == 1
+
+
+def protocol(trial: Path) -> dict[str, object]:
+    told: dict[str, object] = json.loads((trial / "curve.json").read_text())["protocol"]
+    return told
