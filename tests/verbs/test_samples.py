@@ -77,6 +77,7 @@ def test_what_has_no_samples(run: Path, tmp_path: Path) -> None:
         (tmp_path / name).rename(run / "trials" / "0" / name)
 
 
+@pytest.mark.slow
 def test_exported_generator(run: Path, tmp_path: Path) -> None:
     told = vitruvius.export(f"{run}:1", out=tmp_path, to=["pytorch", "onnx", "torchscript"])
     assert {"fid", "kid"} <= set(told.scores)
