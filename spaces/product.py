@@ -190,7 +190,7 @@ class ProductSpace(Space):
 
     def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
         made = self.architecture(architecture)
-        built = [key for key, part in self.parts.items() if part.buildable]
+        built = [k for k, part in self.parts.items() if part.buildable and not part.auxiliary]
         if len(built) != 1:
             return self, made
         return self.parts[built[0]].network(self.parted(made.indices)[built[0]])

@@ -49,6 +49,8 @@ class Space(ABC):
         outputs: The nodes that results leave; by default those that no edge can leave.
         task: What architectures are built for unless told otherwise.
         buildable: Whether `build` makes modules; a training recipe or a chip has none.
+        auxiliary: Whether these only serve to train those of another part of a product, as
+            discriminators do.
         architecture_count: Number of distinct architectures (classes of isomorphic encodings).
     """
 
@@ -58,6 +60,7 @@ class Space(ABC):
     skeleton: tuple[tuple[int, int], ...] = ()
     task: Task = Task()
     buildable: bool = True
+    auxiliary: bool = False
     _options: Mapping[str, object]
 
     def __new__(cls, *_: object, **options: object) -> Space:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,16 +24,15 @@ from ...spaces import (
     Architecture,
     ArchitectureLike,
     ImageTask,
-    ProductSpace,
     Space,
     Task,
-    space as named,
 )
-from ...spaces.gan.adversarial import SCALE, DiscriminatorSpace, GeneratorSpace, generation_task
+from ...spaces.gan.adversarial import SCALE, GeneratorSpace, generation_task
 from ..context import Context
 from .adversarial import MEASURED, AdversarialLearner, GANExamples, generated
 from .extractor import Extractor, extractor
 from .gan_recipe import GANRecipe
+from .gan_sides import Side, adversaries, partner_of, sides
 from .generation_scores import GENERATION, generation_scores
 from .inception import InceptionExtractor
 from .loop import SEEDS, Callback, Trained, TrainingError, run
@@ -42,25 +41,13 @@ from .on_data import CURVE, WEIGHTS, OnData, keep
 from .recipe import Recipe
 from .shared_weights import SharedWeights
 
-__all__ = ["SAMPLES", "GANEvaluator", "Side", "is_adversarial", "sides"]
+__all__ = ["SAMPLES", "GANEvaluator"]
 
 # Images that statistics of features need: the reference set, and what there is to learn from.
 FEWEST = 100
 SAMPLES = "samples.png"
 OWNERS = ("own", "shared")
 SHEET = 64
-
-Adversary = GeneratorSpace | DiscriminatorSpace
-
-
-class Side(NamedTuple):
-    """A generator or a discriminator: its space and architecture."""
-
-    space: Adversary
-    architecture: Architecture
-
-    def __str__(self) -> str:
-        return f"{self.space.text} {self.architecture}"
 
 
 class GANEvaluator(OnData):
@@ -112,9 +99,10 @@ class GANEvaluator(OnData):
     Example:
         >>> import torch
         >>> from vitruvius.datasets import RawImages
+        >>> from vitruvius.spaces import space
         >>> images = torch.randint(256, (200, 1, 8, 8), dtype=torch.uint8)
         >>> raw = RawImages(images, torch.arange(200) % 3)
-        >>> generators = named("autogan:width=4,latent=4")
+        >>> generators = space("autogan:width=4,latent=4")
         >>> evaluator = GANEvaluator(generators, raw, images=200, rounds=1, samples=100)
         >>> sorted(evaluator.metrics)
         ['fid', 'inception_score', 'kid', 'precision', 'recall']
@@ -166,7 +154,7 @@ class GANEvaluator(OnData):
         self._bind(space, dict(GENERATION), task)
         self.recipe = GANRecipe.of(recipe, task)
         self.fidelities = self._checked(fidelities)
-        self._partner = _partner(self.space, partner, partner_architecture, task)
+        self._partner = partner_of(self.space, partner, partner_architecture, task)
         if weights not in OWNERS:
             raise UsageError(f"`weights` is {weights!r}.", f"Use one of {', '.join(OWNERS)}.")
         self.sequential = weights == "shared"
@@ -293,7 +281,7 @@ class GANEvaluator(OnData):
 
     def network(self, architecture: ArchitectureLike) -> tuple[Space, Architecture]:
         generator, _ = sides(self.space, self.space.architecture(architecture), self._partner)
-        return generator
+        return generator.space, generator.architecture
 
     def preparation(self, task: Task) -> tuple[dict[str, Any], dict[str, Any]]:
         raw, _ = self.data
@@ -316,7 +304,7 @@ class GANEvaluator(OnData):
 
     @property
     def _generator_space(self) -> GeneratorSpace:
-        own = list(_adversaries(self.space).values())
+        own = list(adversaries(self.space).values())
         given = [] if self._partner is None else [self._partner.space]
         return next(each for each in (*own, *given) if isinstance(each, GeneratorSpace))
 
@@ -413,80 +401,3 @@ class _Shared:
     def _resets(self, discriminator: Side) -> bool:
         """Whether discriminators differ by now, so that a generator is one's own."""
         return self._weights.state.get("discriminator", str(discriminator)) != str(discriminator)
-
-
-def is_adversarial(space: Space) -> bool:
-    """Tells whether a space, or a part of it, is of generators or discriminators.
-
-    Args:
-        space: The space.
-    """
-    return bool(_adversaries(space))
-
-
-def sides(
-    space: Space, architecture: Architecture, partner: Side | None = None
-) -> tuple[Side, Side]:
-    """Returns the generator and the discriminator of an architecture.
-
-    Args:
-        space: The space, or a product of both.
-        architecture: Of the space.
-        partner: The side that the space has not.
-    """
-    rows = {space.name: architecture.indices}
-    if isinstance(space, ProductSpace):
-        rows = space.parted(architecture.indices)
-    own = _adversaries(space)
-    found = [Side(part, part.architecture(rows[name])) for name, part in own.items()]
-    found += [] if partner is None else [partner]
-    generator, discriminator = sorted(
-        found, key=lambda each: isinstance(each.space, DiscriminatorSpace)
-    )
-    return generator, discriminator
-
-
-def _adversaries(space: Space) -> dict[str, Adversary]:
-    parts = space.parts if isinstance(space, ProductSpace) else {space.name: space}
-    return {name: part for name, part in parts.items() if isinstance(part, Adversary)}
-
-
-def _partner(space: Space, text: str, architecture: str, task: ImageTask) -> Side | None:
-    """The side that the space has not, where it has but one."""
-    own = list(_adversaries(space).values())
-    if isinstance(space, ProductSpace) and len(space.parts) > 1:
-        if text or len(space.parts) > 2 or len({*map(_makes, own)}) < 2:
-            raise UsageError(
-                f"{space.name} is no generator with a discriminator, or has a partner besides.",
-                "Give one of each, e.g. 'autogan x eagan-discriminator', without a partner.",
-            )
-        _check_alike(*own)
-        return None
-    mine = own[0]
-    if not text:
-        name, width = (
-            ("eagan-discriminator", max(1, mine.width // 2))
-            if _makes(mine)
-            else ("eagan-generator", 2 * mine.width)
-        )
-        text = f"{name}:width={width},conditional={str(mine.conditional).lower()}"
-    other = named(text).for_task(task)
-    if not isinstance(other, Adversary) or _makes(other) == _makes(mine):
-        raise UsageError(
-            f"{other.name} is no partner for {mine.name}.",
-            "A generator needs a discriminator, and the other way round.",
-        )
-    _check_alike(mine, other)
-    return Side(other, other.architecture(architecture or next(iter(other.published.values()))))
-
-
-def _makes(space: Adversary) -> bool:
-    return isinstance(space, GeneratorSpace)
-
-
-def _check_alike(one: Adversary, other: Adversary) -> None:
-    if one.conditional != other.conditional:
-        raise UsageError(
-            f"Only one of {one.text} and {other.text} is conditional.",
-            "Give both conditional=true, or neither.",
-        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...spaces import Space
 from .evaluator import TrainingEvaluator
-from .gan_evaluator import GANEvaluator, is_adversarial
+from .gan_evaluator import GANEvaluator
+from .gan_sides import is_adversarial
 from .on_data import OnData
 
 __all__ = ["trainer_of"]

@@ -54,6 +54,7 @@ class DiscriminatorSpace(Space):
         published: Architectures of papers, by name.
     """
 
+    auxiliary = True
     width: int
     conditional: bool
     published: ClassVar[dict[str, str]]

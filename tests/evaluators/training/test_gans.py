@@ -278,3 +278,13 @@ def test_examples_are_passes_in_random_order(pictures: RawImages) -> None:
     steps = examples.batches(torch.Generator().manual_seed(0), 2 * 128, 32)
     assert [len(step) for step in steps] == [32] * 8
     assert torch.equal(torch.cat(list(steps[:4])).sort().values, splits.train)
+
+
+def test_the_generator_of_a_pair_is_what_is_measured(pictures: RawImages) -> None:
+    found = space(PAIR)
+    made = evaluator(found, GANEvaluator(found, pictures, **SMALL), named="fid, latency")
+    told = made.evaluate(found.example)
+    assert told.metrics["latency"] > 0
+    whole, own = found.network(found.example)
+    assert whole.name == "autogan"
+    assert str(own) in str(found.architecture(found.example))
