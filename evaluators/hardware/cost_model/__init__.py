@@ -1,0 +1,5 @@
+"""Analytic cost model of accelerators: cycles, energy and area, batched over layers and chips."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
