@@ -83,6 +83,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_extractor() -> Iterator[None]:
+    """Images of tests are told apart in a few epochs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vitruvius.evaluators.training.extractor.EPOCHS", (1, 8))
+        yield
+
+
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """A notebook, as rich knows it and IPython displays in it: what its cell was made to show."""

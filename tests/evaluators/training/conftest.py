@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -32,14 +30,6 @@ def graph() -> RawGraph:
 @pytest.fixture(scope="session")
 def cells() -> Space:
     return space("nasbench201:width=4,cells=1")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_extractor() -> Iterator[None]:
-    """What tells a left half from a right one needs no more."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vitruvius.evaluators.training.extractor.EPOCHS", (1, 8))
-        yield
 
 
 @pytest.fixture(scope="session")
