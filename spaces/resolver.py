@@ -39,6 +39,8 @@ SPACES = Registry(
         "eagan-generator": "spaces.gan.eagan_generator:EAGANGenerator",
         "eagan-discriminator": "spaces.gan.eagan_discriminator:EAGANDiscriminator",
         "recipe": "spaces.recipe:RecipeSpace",
+        "accelerator": "spaces.accelerator.accelerator:Accelerator",
+        "nasaic": "spaces.accelerator.nasaic:NASAIC",
     },
 )
 # Between the spaces of a product.
@@ -87,7 +89,8 @@ def from_json(data: Mapping[str, str]) -> Architecture:
 
 def _product(texts: Sequence[str]) -> Space:
     """The product of several spaces, each part under the space's name."""
-    parts = {re.sub(r"\W", "_", made.name): made for made in map(space, texts)}
+    made = [space(text) for text in texts]
+    parts = {re.sub(r"\W", "_", each.name.partition(":")[0]): each for each in made}
     if len(parts) < len(texts):
         raise UsageError(
             f"A space stands twice in {' x '.join(texts)!r}.",

@@ -1,0 +1,1 @@
+"""Spaces of accelerators: chips that networks run on."""
