@@ -107,6 +107,9 @@ def check_options(name: str, options: Iterable[str], factory: Callable[..., Any]
         >>> check_options("int", ["base"], lambda base: None)
     """
     known = inspect.signature(factory).parameters
+    # What takes any names those it does not know itself.
+    if any(each.kind is each.VAR_KEYWORD for each in known.values()):
+        return
     for option in options:
         if option not in known:
             raise UnknownNameError.of(f"option of {name}", option, known)

@@ -51,6 +51,8 @@ class Space(ABC):
         buildable: Whether `build` makes modules; a training recipe or a chip has none.
         auxiliary: Whether these only serve to train those of another part of a product, as
             discriminators do.
+        additive: Whether each choice brings layers of its own, whatever the others are, so that
+            those of many architectures are added up without a trace of each.
         architecture_count: Number of distinct architectures (classes of isomorphic encodings).
     """
 
@@ -61,6 +63,7 @@ class Space(ABC):
     task: Task = Task()
     buildable: bool = True
     auxiliary: bool = False
+    additive: bool = False
     _options: Mapping[str, object]
 
     def __new__(cls, *_: object, **options: object) -> Space:

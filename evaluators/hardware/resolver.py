@@ -14,5 +14,6 @@ MEASURES = Registry(
     {
         "latency": "evaluators.hardware.measured:LatencyEvaluator",
         "peak_memory": "evaluators.hardware.measured:PeakMemoryEvaluator",
+        "hardware": "evaluators.hardware.accelerators:AcceleratorEvaluator",
     },
 )

@@ -23,7 +23,7 @@ class NASAIC(Accelerator):
     Written as in the paper, ``<dla,576,56><shi,1792,8>``: NVDLA's weight-stationary dataflow
     (``dla``), ShiDianNao's output-stationary (``shi``), Eyeriss's row-stationary (``rs``), the
     elements, and gigabytes a second at a clock of one gigahertz; ``<>`` is one that is left out.
-    Buffers are not searched there; they are large enough for any tile here.
+    Buffers are not searched there; here each has a mebibyte, so that hardly a tile is cut.
 
     Example:
         >>> chips = NASAIC()
@@ -39,7 +39,7 @@ class NASAIC(Accelerator):
             arrays=2,
             dataflow=tuple(DATAFLOWS.values()),
             processing_elements=tuple(ELEMENTS),
-            buffer_kib=1 << 20,
+            buffer_kib=1024,
             register_bytes=64,
             noc_bytes_per_cycle=tuple(BANDWIDTH),
             dram_bytes_per_cycle=64,

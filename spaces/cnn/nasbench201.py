@@ -59,6 +59,7 @@ class NASBench201(Space):
         '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|'
     """
 
+    additive = True
     name = "nasbench201"
     task = ImageTask()
     nodes = ("input", "sum 1", "sum 2", "output")

@@ -73,6 +73,7 @@ class TransNAS101Micro(Space):
         ('none', 'conv_3x3', 3616)
     """
 
+    additive = True
     name = "transnas101-micro"
     task = ImageTask(classes=75, resolution=256)
     nodes = ("input", "sum 1", "sum 2", "output")

@@ -35,10 +35,12 @@ FOLDED = (
     "SiLU",
     "Sigmoid",
     "Tanh",
+    # Zeros are not computed.
+    "Zero",
     "normalisation",
 )
 # Layers that touch every element once, outside of the array.
-ELEMENTWISE = ("pooling", "Softmax", "Upsample", "Zero")
+ELEMENTWISE = ("pooling", "Softmax", "Upsample")
 
 
 @dataclass(frozen=True, eq=False)

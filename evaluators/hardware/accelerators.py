@@ -1,0 +1,225 @@
+"""Networks on accelerators: cycles, energy and area by the cost model, for many pairs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ...core.errors import UsageError
+from ...spaces import ArchitectureLike, ProductSpace, Space, Task
+from ...spaces.accelerator.accelerator import Accelerator
+from ..context import Context
+from ..evaluation import Evaluation
+from ..evaluator import Evaluator
+from ..metric import Metric
+from .cost_model import DATAFLOWS, ChipBatch, Cost, LayerBatch, cost_of
+from .cost_model.tables import area_table, energy_table
+from .layer_lists import LayerLists
+from .scheduling import Workload, best_schedule
+
+__all__ = ["AcceleratorEvaluator"]
+
+_INFINITE = float("inf")
+# Their units are in their names, so that numbers may be written as 40k or 2M.
+METRICS = {
+    name: Metric(name, "", "lower", (0.0, _INFINITE), exact=True)
+    for name in ("latency_cycles", "energy_nj", "area_um2")
+}
+OBJECTIVES = ("makespan", "energy", "edp")
+# Layers on chips that are computed at a time.
+CHUNK = 1 << 22
+
+
+class AcceleratorEvaluator(Evaluator):
+    """Computes what networks take on chips, without running either.
+
+    ``latency_cycles`` of one run of all networks, ``energy_nj`` and ``area_um2`` by
+    `vitruvius.evaluators.hardware.cost_model.cost_of`. In a product, ``"nasbench201 x
+    accelerator"``, each network runs on its own chip; else all run on one, whose fields are given.
+    Several networks of a product share the chip. Layers of one network follow on one another, each
+    on the array where it is best; those of several are scheduled (see
+    `vitruvius.evaluators.hardware.scheduling`).
+
+    A network with a layer that does not fit the buffer in any tiling fails.
+
+    Args:
+        space: The space.
+        batch: Examples at a time.
+        objective: What arrays are chosen by: ``makespan``, ``energy`` or ``edp``, their product.
+        energy: Name of a table, see `vitruvius.evaluators.hardware.cost_model.ENERGIES`.
+        area: Name of a table, see `vitruvius.evaluators.hardware.cost_model.AREAS`.
+        task: What networks are built for; the space's own task by default.
+        **chip: Fields of the chip, as for `ChipBatch`, where the space has none.
+
+    Raises:
+        UsageError: For a space without networks, fields beside a chip, or a batch below 1.
+        UnknownNameError: For a table, or a field of a chip, that there is not.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> pairs = space("nasbench201:width=4,cells=1 x accelerator")
+        >>> told = AcceleratorEvaluator(pairs).values(pairs.sample(3, 0))
+        >>> sorted(told), bool((told["energy_nj"] > 0).all())
+        (['area_um2', 'energy_nj', 'latency_cycles'], True)
+    """
+
+    batched = True
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        batch: int = 1,
+        objective: str = "edp",
+        energy: str = "eyeriss-65nm",
+        area: str = "cacti-65nm",
+        task: Task | None = None,
+        **chip: Any,
+    ) -> None:
+        super().__init__(space, dict(METRICS), task=task)
+        parts = space.parts if isinstance(space, ProductSpace) else {"": space}
+        self._networks = {name: part for name, part in parts.items() if part.buildable}
+        chips = [name for name, part in parts.items() if isinstance(part, Accelerator)]
+        if not self._networks:
+            raise UsageError(
+                f"{space.name} has no networks to run on a chip.",
+                "Give networks, e.g. 'nasbench201 x accelerator'.",
+            )
+        if len(chips) > 1 or (chips and chip):
+            raise UsageError(
+                f"{space.name} has {len(chips)} chips, and {len(chip)} fields of one are given.",
+                "Give one chip, in the space or by its fields.",
+            )
+        if batch < 1 or objective not in OBJECTIVES:
+            raise UsageError(
+                f"Got batch={batch}, objective={objective!r}.",
+                f"Give a batch of 1 or more, and one of {', '.join(OBJECTIVES)}.",
+            )
+        self._chip = chips[0] if chips else None
+        self._fixed = None if chips else ChipBatch.of([chip])
+        self.batch, self.objective = batch, objective
+        self._energy, self._area = energy_table(energy), area_table(area)
+        self._lists = {
+            name: LayerLists(part, self._task_of(part)) for name, part in self._networks.items()
+        }
+
+    def evaluate(
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
+    ) -> Evaluation:
+        made = self.space.architecture(architecture)
+        told = self.values(torch.tensor([made.indices]))
+        metrics = {name: float(value[0]) for name, value in told.items()}
+        if metrics["latency_cycles"] != metrics["latency_cycles"]:
+            reason = "a layer does not fit the global buffer in any tiling"
+            return Evaluation(made, {}, "failed", reason, fidelity, seed)
+        return Evaluation(made, metrics, "ok", "", fidelity, seed)
+
+    def values(
+        self, x: Int[Tensor, "B V"], fidelity: int | None = None
+    ) -> dict[str, Float[Tensor, " B"]]:
+        cycles, energies, area = self._costs(x)
+        lengths = [part.shape[1] for part in cycles]
+        if len(cycles) > 1 and cycles[0].shape[2] > 1:
+            latency, energy = self._scheduled(torch.cat(cycles, 1), torch.cat(energies, 1), lengths)
+        else:
+            latency, energy = self._in_turn(torch.cat(cycles, 1), torch.cat(energies, 1))
+        return {"latency_cycles": latency, "energy_nj": energy / 1000, "area_um2": area}
+
+    def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
+        return self.values(x)
+
+    # -- parts ----------------------------------------------------------------------------------
+
+    def _task_of(self, part: Space) -> Task:
+        return self.task if isinstance(self.task, type(part.task)) else part.task
+
+    def _columns(self, x: Tensor, name: str) -> Tensor:
+        return x[:, self.space.columns[name]] if isinstance(self.space, ProductSpace) else x
+
+    def _costs(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+        """Cycles and energy of every layer on every array, by network ``[B, L, S]``; areas."""
+        chips, place, there = self._chips(x)
+        area = torch.where(there, self._area.of(chips)[place], 0.0).sum(1)
+        cycles: list[Tensor] = []
+        energies: list[Tensor] = []
+        for name, lists in self._lists.items():
+            layers, at = lists.of(self._columns(x, name), self.batch)
+            told = [
+                self._cost(layers, chips[part])
+                for part in torch.arange(len(chips)).split(max(1, CHUNK // layers.kind.numel()))
+            ]
+            fits = torch.cat([each.fits[:, 0] for each in told], 1)
+            for found, values in (
+                (cycles, torch.cat([each.cycles[:, 0] for each in told], 1)),
+                (energies, torch.cat([each.energy_pj[:, 0] for each in told], 1)),
+            ):
+                kept = torch.where(fits, values, torch.inf)
+                # What is filled up takes nothing anywhere.
+                whole = torch.cat([kept, kept.new_zeros(1, len(chips))])
+                taken = whole[at[:, :, None], place[:, None, :]]
+                missing = ~there[:, None, :] & (at >= 0)[:, :, None]
+                found.append(torch.where(missing, torch.inf, taken))
+        return cycles, energies, area
+
+    def _chips(self, x: Tensor) -> tuple[ChipBatch, Tensor, Tensor]:
+        """Different arrays, where each pair's are among them ``[B, S]``, and which are there."""
+        if self._fixed is not None:
+            place = torch.zeros(len(x), 1, dtype=torch.long)
+            return self._fixed, place, torch.ones_like(place, dtype=torch.bool)
+        assert isinstance(self.space, ProductSpace)
+        assert self._chip is not None
+        part = self.space.parts[self._chip]
+        assert isinstance(part, Accelerator)
+        told = part.hardware(self._columns(x, self._chip))
+        names = DATAFLOWS.names()
+        own = torch.tensor([names.index(name) for name in part.dataflows])
+        values = torch.stack(
+            [
+                own[told[field.name]].double() if field.name == "dataflow" else told[field.name]
+                for field in fields(ChipBatch)
+            ],
+            -1,
+        )
+        there = told["rows"] > 0
+        # One that is left out is computed as if it were an array of one.
+        values = torch.where(there[..., None], values, torch.ones_like(values))
+        different, place = values.flatten(0, 1).unique(dim=0, return_inverse=True)
+        flow, *others = different.unbind(1)
+        return ChipBatch(flow.long(), *others), place.reshape(there.shape), there
+
+    def _cost(self, layers: LayerBatch, chips: ChipBatch) -> Cost:
+        return cost_of(layers, chips, energy=self._energy.name, area=self._area.name)
+
+    # -- what the networks take together --------------------------------------------------------
+
+    def _in_turn(self, cycles: Tensor, energies: Tensor) -> tuple[Tensor, Tensor]:
+        """Each layer after the other, where it is best."""
+        merit = {"makespan": cycles, "energy": energies, "edp": cycles * energies}[self.objective]
+        best = merit.nan_to_num(torch.inf).argmin(2, keepdim=True)
+        latency, energy = (v.gather(2, best)[..., 0].sum(1) for v in (cycles, energies))
+        nowhere = latency.isinf()
+        return latency.masked_fill(nowhere, torch.nan), energy.masked_fill(nowhere, torch.nan)
+
+    def _scheduled(
+        self, cycles: Tensor, energies: Tensor, lengths: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """Layers of several networks side by side."""
+        found = []
+        for own, joules in zip(cycles, energies, strict=True):
+            if bool(own.isinf().all(1).any()):
+                found.append((torch.nan, torch.nan))
+                continue
+            workload = Workload(own, joules.nan_to_num(0.0, posinf=0.0), tuple(lengths))
+            told = best_schedule(workload, self.objective)  # type: ignore[arg-type]
+            found.append((told.makespan, told.energy))
+        latency, energy = torch.tensor(found, dtype=torch.float64).unbind(1)
+        return latency, energy

@@ -1,0 +1,114 @@
+"""Layer lists of many architectures at a time, for the most part without tracing any."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from ...spaces import Layer, Space, Task
+from .cost_model import LayerBatch
+
+__all__ = ["LayerLists"]
+
+NOTHING = -1
+
+
+class LayerLists:
+    """The layers of a space's architectures, each of which is listed once.
+
+    Of an additive space, the layers of any architecture are those of an example, and what each of
+    its choices changes of them. Those of others are traced one by one, and kept.
+
+    Args:
+        space: Of networks.
+        task: What they are built for.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201:width=4,cells=1")
+        >>> lists = LayerLists(cells, cells.task)
+        >>> x = cells.sample(5, 0)
+        >>> layers, places = lists.of(x)
+        >>> macs = torch.cat([layers.macs[:, 0], torch.zeros(1).double()])[places].sum(1)
+        >>> bool((macs == cells.statistics(x)["macs"]).all())
+        True
+    """
+
+    def __init__(self, space: Space, task: Task) -> None:
+        self.space, self.task = space, task
+        self._known: dict[Layer, int] = {}
+        self._traced: dict[tuple[int, ...], Counter[Layer]] = {}
+
+    def of(self, x: Int[Tensor, "B V"], batch: int = 1) -> tuple[LayerBatch, Int[Tensor, "B L"]]:
+        """Lists the layers of architectures.
+
+        Args:
+            x: Valid choice indices.
+            batch: Examples at a time.
+
+        Returns:
+            All layers that differ, one a row, and which of them each architecture has; -1 for none,
+            where it has fewer than others.
+        """
+        rows, inverse = x.unique(dim=0, return_inverse=True)
+        counts = self._added(rows) if self.space.additive else self._one_by_one(rows)
+        most = max(1, int(counts.sum(1).max()))
+        places = torch.full((len(rows), most), NOTHING)
+        # The k-th of a row's layers is the first whose running count is above k.
+        ends = counts.cumsum(1)
+        index = torch.searchsorted(
+            ends, torch.arange(most).expand(len(rows), -1).contiguous(), right=True
+        )
+        inside = torch.arange(most) < ends[:, -1:]
+        places[inside] = index[inside]
+        layers = LayerBatch.of([[layer] for layer in self._known], batch)
+        return layers, places[inverse]
+
+    def _trace(self, row: tuple[int, ...]) -> Counter[Layer]:
+        if row not in self._traced:
+            listed = self.space.layers(row, self.task)
+            found = Counter(layer for layer in listed if LayerBatch.of([[layer]]).kind.any())
+            for layer in found:
+                self._known.setdefault(layer, len(self._known))
+            self._traced[row] = found
+        return self._traced[row]
+
+    def _counts(self, found: Counter[Layer]) -> Tensor:
+        counts = torch.zeros(len(self._known), dtype=torch.long)
+        for layer, count in found.items():
+            counts[self._known[layer]] = count
+        return counts
+
+    def _one_by_one(self, rows: Tensor) -> Tensor:
+        traced = [self._trace(tuple(row)) for row in rows.tolist()]
+        return torch.stack([self._counts(each) for each in traced])
+
+    def _added(self, rows: Tensor) -> Tensor:
+        base, changes = self._changes
+        total = base.expand(len(rows), -1).clone()
+        for variable, change in enumerate(changes):
+            total += change[rows[:, variable]]
+        return torch.nn.functional.pad(total, (0, len(self._known) - total.shape[1]))
+
+    @cached_property
+    def _changes(self) -> tuple[Tensor, list[Tensor]]:
+        """Layers of an example, and what every choice of every variable changes of them."""
+        example = self.space.example
+        rows = []
+        for column, variable in enumerate(self.space.variables):
+            for choice in range(variable.size):
+                row = list(example)
+                row[column] = choice
+                rows.append(tuple(row))
+        traced = [self._trace(row) for row in rows]
+        base = self._counts(self._trace(example))
+        counts = iter(self._counts(each) - base for each in traced)
+        changes = [
+            torch.stack([next(counts) for _ in range(variable.size)])
+            for variable in self.space.variables
+        ]
+        return base, changes
