@@ -7,17 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import UnknownNameError, UsageError
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
+from ..core.texts import read_text
 from ..core.torch_state import own_torch_state
+from .accelerator.accelerator import Accelerator
+from .accelerator.chip_file import KEY, chip_of, read_chip
 from .architecture import Architecture
 from .declared import DeclaredSpace
 from .product import ProductSpace
 from .space import Space
 
-__all__ = ["SPACES", "from_json", "names", "space"]
+__all__ = ["SPACES", "declared", "from_json", "names", "preset", "space"]
 
 SPACES = Registry(
     "space",
@@ -115,9 +119,40 @@ def _named(text: str) -> Space:
 
 
 def _declared(path: Path) -> Space:
-    presets = {preset.name: preset for preset in PRESETS.glob("*.yaml")}
-    if not path.is_file():
-        if str(path) not in presets:
-            raise UnknownNameError.of("file", str(path), presets, "Or give the path of a file.")
-        path = presets[str(path)]
+    path = preset(path)
+    if KEY in _top_level(path):
+        return Accelerator(**read_chip(path))
     return DeclaredSpace.from_file(path)
+
+
+def preset(path: str | Path) -> Path:
+    """Returns a file, or the one that ships by that bare name.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        UnknownNameError: Where there is neither.
+    """
+    presets = {each.name: each for each in PRESETS.glob("*.yaml")}
+    if Path(path).is_file():
+        return Path(path)
+    if str(path) not in presets:
+        raise UnknownNameError.of("file", str(path), presets, "Or give the path of a file.")
+    return presets[str(path)]
+
+
+def declared(said: Any) -> Space:
+    """Makes a space of what a YAML file declared.
+
+    Args:
+        said: A space, see `DeclaredSpace`, or a chip, see `vitruvius.spaces.accelerator`.
+    """
+    if isinstance(said, dict) and KEY in said:
+        return Accelerator(**chip_of(said[KEY]))
+    return DeclaredSpace(said)
+
+
+def _top_level(path: Path) -> tuple[str, ...]:
+    """Words that begin a line of a file."""
+    return tuple(re.findall(r"^(\w+):", read_text(path), re.MULTILINE))

@@ -13,7 +13,7 @@ from ..evaluators.function import metrics_named
 from ..evaluators.resolver import EvaluatorLike, evaluator as make_evaluator
 from ..predictors.source_tasks import SourceTasks
 from ..spaces import Space, space as make_space
-from ..spaces.declared import DeclaredSpace
+from ..spaces.resolver import declared
 from .finished import task_of_source
 from .transfer_method import transfer_method
 
@@ -105,7 +105,7 @@ def space_of(config: RunConfig) -> Space:
         UsageError: For a space that only Python has.
     """
     if config.declaration is not None:
-        return DeclaredSpace(config.declaration)
+        return declared(config.declaration)
     try:
         return make_space(config.space)
     except UnknownNameError:

@@ -26,7 +26,7 @@ from ..evaluators.resolver import (
     evaluators_of,
 )
 from ..spaces import Space, space as make_space
-from ..spaces.resolver import PRESETS
+from ..spaces.resolver import preset
 from .checks import AUTO, check_at_least, checked_executor
 from .configured import AGAIN, method_of, problem_of, space_of
 from .finished import (
@@ -446,6 +446,5 @@ def no_evaluator(location: str) -> UsageError:
 def _declaration(space: str | Space) -> dict[str, Any] | None:
     if not isinstance(space, str) or not space.endswith((".yaml", ".yml")):
         return None
-    path = Path(space) if Path(space).is_file() else PRESETS / space
-    declared: dict[str, Any] = yaml.safe_load(read_text(path))
+    declared: dict[str, Any] = yaml.safe_load(read_text(preset(space)))
     return declared

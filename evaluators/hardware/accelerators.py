@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields as fields_of
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from ...core.errors import UsageError
 from ...spaces import ArchitectureLike, ProductSpace, Space, Task
-from ...spaces.accelerator.accelerator import Accelerator
+from ...spaces.accelerator.accelerator import Accelerator, near_square
+from ...spaces.accelerator.chip_file import chip_of, read_chip
+from ...spaces.resolver import preset
 from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
@@ -33,6 +36,7 @@ METRICS = {
 OBJECTIVES = ("makespan", "energy", "edp")
 # Layers on chips that are computed at a time.
 CHUNK = 1 << 22
+KIBIBYTE = 1024
 
 
 class AcceleratorEvaluator(Evaluator):
@@ -54,7 +58,10 @@ class AcceleratorEvaluator(Evaluator):
         energy: Name of a table, see `vitruvius.evaluators.hardware.cost_model.ENERGIES`.
         area: Name of a table, see `vitruvius.evaluators.hardware.cost_model.AREAS`.
         task: What networks are built for; the space's own task by default.
-        **chip: Fields of the chip, as for `ChipBatch`, where the space has none.
+        chip: A YAML file of the chip, or the name of one that ships, such as ``eyeriss.yaml``,
+            where the space has none.
+        **fields: Fields of the chip beside or instead, as for
+            `vitruvius.spaces.accelerator.accelerator.Accelerator`, each with one value.
 
     Raises:
         UsageError: For a space without networks, fields beside a chip, or a batch below 1.
@@ -79,7 +86,8 @@ class AcceleratorEvaluator(Evaluator):
         energy: str = "eyeriss-65nm",
         area: str = "cacti-65nm",
         task: Task | None = None,
-        **chip: Any,
+        chip: str | Path = "",
+        **fields: Any,
     ) -> None:
         super().__init__(space, dict(METRICS), task=task)
         parts = space.parts if isinstance(space, ProductSpace) else {"": space}
@@ -90,9 +98,9 @@ class AcceleratorEvaluator(Evaluator):
                 f"{space.name} has no networks to run on a chip.",
                 "Give networks, e.g. 'nasbench201 x accelerator'.",
             )
-        if len(chips) > 1 or (chips and chip):
+        if len(chips) > 1 or (chips and (chip or fields)):
             raise UsageError(
-                f"{space.name} has {len(chips)} chips, and {len(chip)} fields of one are given.",
+                f"{space.name} has {len(chips)} chips, and {len(fields)} fields of one are given.",
                 "Give one chip, in the space or by its fields.",
             )
         if batch < 1 or objective not in OBJECTIVES:
@@ -101,7 +109,7 @@ class AcceleratorEvaluator(Evaluator):
                 f"Give a batch of 1 or more, and one of {', '.join(OBJECTIVES)}.",
             )
         self._chip = chips[0] if chips else None
-        self._fixed = None if chips else ChipBatch.of([chip])
+        self._fixed = None if chips else _fixed(chip, fields)
         self.batch, self.objective = batch, objective
         self._energy, self._area = energy_table(energy), area_table(area)
         self._lists = {
@@ -185,7 +193,7 @@ class AcceleratorEvaluator(Evaluator):
         values = torch.stack(
             [
                 own[told[field.name]].double() if field.name == "dataflow" else told[field.name]
-                for field in fields(ChipBatch)
+                for field in fields_of(ChipBatch)
             ],
             -1,
         )
@@ -223,3 +231,19 @@ class AcceleratorEvaluator(Evaluator):
             found.append((told.makespan, told.energy))
         latency, energy = torch.tensor(found, dtype=torch.float64).unbind(1)
         return latency, energy
+
+
+def _fixed(chip: str | Path, given: Mapping[str, Any]) -> ChipBatch:
+    """A chip of which nothing is open."""
+    told = {**(read_chip(preset(chip)) if chip else {}), **chip_of(dict(given))}
+    for name, value in told.items():
+        if isinstance(value, list):
+            raise UsageError(
+                f"`{name}` of the chip is open: {value}.",
+                'Search it, e.g. "nasbench201 x CHIP.yaml", or give one value.',
+            )
+    if "buffer_kib" in told:
+        told["buffer_bytes"] = KIBIBYTE * told.pop("buffer_kib")
+    if (elements := told.pop("processing_elements", None)) is not None:
+        told["rows"], told["columns"] = near_square(elements)
+    return ChipBatch.of([told])

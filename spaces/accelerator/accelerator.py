@@ -16,7 +16,7 @@ from ..space import Space
 from ..task import Task
 from ..variable import Variable
 
-__all__ = ["Accelerator"]
+__all__ = ["Accelerator", "near_square"]
 
 Value = str | int | float
 Choices = Sequence[Value] | Value
@@ -341,11 +341,22 @@ class Accelerator(Space):
     def _sides(self) -> Float[Tensor, " N"]:
         """The largest divisor up to the square root, of every number of elements."""
         most = max(int(value) for value in self._fields[ELEMENTS])
-        sides = [
-            max((d for d in range(1, math.isqrt(n) + 1) if n % d == 0), default=0)
-            for n in range(most + 1)
-        ]
+        sides = [near_square(n)[0] for n in range(most + 1)]
         return torch.tensor(sides, dtype=torch.float64)
+
+
+def near_square(elements: int) -> tuple[int, int]:
+    """Returns the rows and columns of an array that is as nearly square as its elements divide.
+
+    Args:
+        elements: Of the array.
+
+    Example:
+        >>> near_square(24), near_square(0)
+        ((4, 6), (0, 0))
+    """
+    rows = max((d for d in range(1, math.isqrt(elements) + 1) if elements % d == 0), default=0)
+    return rows, elements // max(1, rows)
 
 
 def _listed(name: str, choices: Choices) -> tuple[Value, ...]:

@@ -117,7 +117,7 @@ def test_a_few_layers_against_every_schedule() -> None:
 
 def test_what_does_not_fit(pairs: Space) -> None:
     cells = space("nasbench201:width=16,cells=1")
-    made = AcceleratorEvaluator(cells, buffer_bytes=16)
+    made = AcceleratorEvaluator(cells, buffer_kib=16 / 1024)
     told = made.evaluate(cells.example)
     assert told.status == "failed"
     assert "does not fit the global buffer" in told.reason
@@ -131,6 +131,8 @@ def test_what_does_not_fit(pairs: Space) -> None:
         (f"{CELLS} x nasaic", {"rows": 8}, UsageError, "1 chips, and 1 fields"),
         (f"{CELLS} x nasaic x accelerator", {}, UsageError, "2 chips"),
         (CELLS, {"lanes": 8}, UnknownNameError, "field of a chip 'lanes'"),
+        (CELLS, {"rows": [8, 16]}, UsageError, r"`rows` of the chip is open: \[8, 16\]"),
+        (CELLS, {"chip": "tpu.yaml"}, UnknownNameError, "file 'tpu.yaml'"),
         (CELLS, {"dataflow": "rows"}, UnknownNameError, "dataflow 'rows'"),
         (CELLS, {"energy": "none"}, UnknownNameError, "table of energy 'none'"),
         (CELLS, {"batch": 0}, UsageError, "batch=0"),
@@ -142,6 +144,14 @@ def test_what_makes_no_sense(
 ) -> None:
     with pytest.raises(error, match=message):
         AcceleratorEvaluator(space(text), **options)  # type: ignore[arg-type]
+
+
+def test_a_chip_that_ships() -> None:
+    cells = space(CELLS)
+    shipped = evaluator(cells, "hardware:chip=eyeriss.yaml").evaluate(cells.example)
+    assert shipped.metrics == AcceleratorEvaluator(cells).evaluate(cells.example).metrics
+    small = evaluator(cells, "hardware:chip=eyeriss.yaml,processing_elements=24")
+    assert small.evaluate(cells.example).metrics["area_um2"] < shipped.metrics["area_um2"]
 
 
 # -- together with everything else --------------------------------------------------------------
