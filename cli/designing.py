@@ -35,6 +35,7 @@ from ._printing import print_json, print_table, quantity, say, talk
 if TYPE_CHECKING:
     from ..bo.progress import Progress
     from ..generators.generator import Generator
+    from ..verbs.on_chip import OnChip
     from ..verbs.sample_result import SampleResult
 
 __all__ = ["draw", "evaluate", "print_samples", "sample", "spaces", "train"]
@@ -260,6 +261,16 @@ def evaluate(
     architecture_column: Column = "arch_str",
     metrics: Metrics = "",
     task: TaskText = "",
+    hardware: Annotated[
+        str | None,
+        typer.Option(
+            help="A chip, as a YAML file or one that ships (eyeriss.yaml): what each layer takes "
+            "on it. Of a product with chips, 'own'."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the chip's roofline, schedule and table.")
+    ] = None,
     output: Output = Format.table,
 ) -> None:
     """Count one architecture exactly, and look it up where data is given."""
@@ -272,6 +283,11 @@ def evaluate(
 
         target = target.for_task(read_task(task, target.task))
     row = target.rows([architecture])
+    if hardware is not None:
+        from ..verbs.on_chip import on_chip
+
+        _print_layers(on_chip(target, architecture, hardware, out=out), output)
+        return
     evaluators, others = first_table(evaluators, table)
     result: dict[str, Any] = target.architecture(architecture).to_json()
     counted_for = target.task
@@ -301,6 +317,34 @@ def evaluate(
     print_table(("metric", "value", "source"), cells)
     if result.get("reason"):
         say(result["reason"], "yellow")
+
+
+def _print_layers(told: OnChip, output: Format) -> None:
+    if output is Format.json:
+        print_json(told.to_json())
+        return
+    heads = (
+        "layer", "shape", "array", "cycles", "bound by", "utilisation", "memory [B]", "energy [pJ]",
+    )  # fmt: skip
+    rows = [
+        (
+            each.layer.kind,
+            "x".join(map(str, each.layer.outputs)),
+            str(each.array + 1),
+            f"{each.cycles:,.0f}",
+            each.bound if each.fits else "does not fit",
+            f"{each.utilisation:.0%}",
+            f"{each.dram_bytes:,.0f}",
+            f"{each.energy_pj:,.3g}",
+        )
+        for each in told.layers
+    ]
+    print_table(heads, rows)
+    for name, value in told.metrics.items():
+        typer.echo(f"{name} {value:,.6g}")
+    typer.echo(f"Energy by {told.energy_table}, area by {told.area_table}.")
+    for file in told.files:
+        say(str(file))
 
 
 @command()

@@ -4,8 +4,10 @@ from .contact_sheet import (
     sheet_caption as sheet_caption,
 )
 from .drawing import draw as draw, draw_dag as draw_dag
+from .gantt import Bar as Bar, gantt as gantt
 from .image_sheet import image_sheet as image_sheet
 from .notebook import notebook_html as notebook_html
+from .roofline import RooflinePoint as RooflinePoint, roofline as roofline
 from .writer import (
     write_bytes as write_bytes,
     write_report as write_report,

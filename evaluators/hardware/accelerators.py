@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields as fields_of
+from dataclasses import dataclass, fields as fields_of
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.errors import UsageError
-from ...spaces import ArchitectureLike, ProductSpace, Space, Task
+from ...spaces import ArchitectureLike, Layer, ProductSpace, Space, Task
 from ...spaces.accelerator.accelerator import Accelerator, near_square
 from ...spaces.accelerator.chip_file import chip_of, read_chip
 from ...spaces.resolver import preset
@@ -21,11 +21,12 @@ from ..evaluation import Evaluation
 from ..evaluator import Evaluator
 from ..metric import Metric
 from .cost_model import DATAFLOWS, ChipBatch, Cost, LayerBatch, cost_of
+from .cost_model.cost import BOUNDS
 from .cost_model.tables import area_table, energy_table
 from .layer_lists import LayerLists
 from .scheduling import Workload, best_schedule
 
-__all__ = ["AcceleratorEvaluator"]
+__all__ = ["AcceleratorEvaluator", "LayerCost"]
 
 _INFINITE = float("inf")
 # Their units are in their names, so that numbers may be written as 40k or 2M.
@@ -34,9 +35,42 @@ METRICS = {
     for name in ("latency_cycles", "energy_nj", "area_um2")
 }
 OBJECTIVES = ("makespan", "energy", "edp")
+# What is taken of a `Cost` for each layer.
+COLUMNS = ("cycles", "energy_pj", "utilisation", "dram_bytes", "buffer_bytes", "bound", "fits")
 # Layers on chips that are computed at a time.
 CHUNK = 1 << 22
 KIBIBYTE = 1024
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """What one layer takes.
+
+    Args:
+        network: The part of a product that it is of.
+        layer: The layer.
+        array: Number of the array that it runs on, from 0.
+        start: Cycle at which it begins.
+        bound: What its latency is bound by: ``array``, ``noc`` or ``dram``.
+        fits: Whether any tiling fits the buffer.
+        cycles: Its latency.
+        energy_pj: Its energy, in picojoules.
+        utilisation: Of the array.
+        dram_bytes: From and to the memory outside.
+        buffer_bytes: Between buffer and array.
+    """
+
+    network: str
+    layer: Layer
+    array: int
+    start: float
+    bound: str
+    fits: bool
+    cycles: float
+    energy_pj: float
+    utilisation: float
+    dram_bytes: float
+    buffer_bytes: float
 
 
 class AcceleratorEvaluator(Evaluator):
@@ -111,7 +145,7 @@ class AcceleratorEvaluator(Evaluator):
         self._chip = chips[0] if chips else None
         self._fixed = None if chips else _fixed(chip, fields)
         self.batch, self.objective = batch, objective
-        self._energy, self._area = energy_table(energy), area_table(area)
+        self.energy_table, self.area_table = energy_table(energy), area_table(area)
         self._lists = {
             name: LayerLists(part, self._task_of(part)) for name, part in self._networks.items()
         }
@@ -145,6 +179,48 @@ class AcceleratorEvaluator(Evaluator):
     def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
         return self.values(x)
 
+    def arrays(self, architecture: ArchitectureLike) -> ChipBatch:
+        """Returns the arrays that an architecture runs on.
+
+        Args:
+            architecture: As for `evaluate`.
+        """
+        x = torch.tensor([self.space.architecture(architecture).indices])
+        chips, place, there = self._chips(x)
+        return chips[place[0, there[0]]]
+
+    def layers(self, architecture: ArchitectureLike) -> list[LayerCost]:
+        """Returns what every layer takes, in the order in which they begin.
+
+        Args:
+            architecture: As for `evaluate`.
+        """
+        x = torch.tensor([self.space.architecture(architecture).indices])
+        arrays = self.arrays(architecture)
+        listed: list[tuple[str, Layer]] = []
+        costs = []
+        for name, lists in self._lists.items():
+            layers, at = lists.of(self._columns(x, name), self.batch, ordered=True)
+            own = at[0][at[0] >= 0]
+            listed += [(name, lists.known[place]) for place in own.tolist()]
+            cost = self._cost(layers, arrays)
+            costs.append(torch.stack([getattr(cost, n)[own, 0].double() for n in COLUMNS]))
+        told = torch.cat(costs, 1)
+        cycles = torch.where(told[COLUMNS.index("fits")] > 0, told[0], torch.inf)
+        counts = [sum(name == own for own, _ in listed) for name in self._lists]
+        workload = Workload(cycles, told[1], tuple(counts))
+        schedule = best_schedule(workload, self.objective)  # type: ignore[arg-type]
+        found = []
+        for row in schedule.start.argsort(stable=True).tolist():
+            array = int(schedule.where[row])
+            values = dict(zip(COLUMNS, told[:, row, array].tolist(), strict=True))
+            network, layer = listed[row]
+            bound = BOUNDS[int(values.pop("bound"))]
+            fits = bool(values.pop("fits"))
+            start = float(schedule.start[row])
+            found.append(LayerCost(network, layer, array, start, bound, fits, **values))
+        return found
+
     # -- parts ----------------------------------------------------------------------------------
 
     def _task_of(self, part: Space) -> Task:
@@ -156,11 +232,12 @@ class AcceleratorEvaluator(Evaluator):
     def _costs(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """Cycles and energy of every layer on every array, by network ``[B, L, S]``; areas."""
         chips, place, there = self._chips(x)
-        area = torch.where(there, self._area.of(chips)[place], 0.0).sum(1)
+        area = torch.where(there, self.area_table.of(chips)[place], 0.0).sum(1)
         cycles: list[Tensor] = []
         energies: list[Tensor] = []
         for name, lists in self._lists.items():
-            layers, at = lists.of(self._columns(x, name), self.batch)
+            # Only where networks run side by side does the order of their layers matter.
+            layers, at = lists.of(self._columns(x, name), self.batch, ordered=len(self._lists) > 1)
             told = [
                 self._cost(layers, chips[part])
                 for part in torch.arange(len(chips)).split(max(1, CHUNK // layers.kind.numel()))
@@ -205,7 +282,7 @@ class AcceleratorEvaluator(Evaluator):
         return ChipBatch(flow.long(), *others), place.reshape(there.shape), there
 
     def _cost(self, layers: LayerBatch, chips: ChipBatch) -> Cost:
-        return cost_of(layers, chips, energy=self._energy.name, area=self._area.name)
+        return cost_of(layers, chips, energy=self.energy_table.name, area=self.area_table.name)
 
     # -- what the networks take together --------------------------------------------------------
 

@@ -41,20 +41,31 @@ class LayerLists:
     def __init__(self, space: Space, task: Task) -> None:
         self.space, self.task = space, task
         self._known: dict[Layer, int] = {}
-        self._traced: dict[tuple[int, ...], Counter[Layer]] = {}
+        self._traced: dict[tuple[int, ...], tuple[Layer, ...]] = {}
 
-    def of(self, x: Int[Tensor, "B V"], batch: int = 1) -> tuple[LayerBatch, Int[Tensor, "B L"]]:
+    def of(
+        self, x: Int[Tensor, "B V"], batch: int = 1, *, ordered: bool = False
+    ) -> tuple[LayerBatch, Int[Tensor, "B L"]]:
         """Lists the layers of architectures.
 
         Args:
             x: Valid choice indices.
             batch: Examples at a time.
+            ordered: Whether they are wanted in the order in which they compute.
 
         Returns:
             All layers that differ, one a row, and which of them each architecture has; -1 for none,
             where it has fewer than others.
         """
         rows, inverse = x.unique(dim=0, return_inverse=True)
+        if ordered:
+            traced = [self._trace(tuple(row)) for row in rows.tolist()]
+            most = max(1, *map(len, traced))
+            listed = [
+                [*(self._known[layer] for layer in each), *[NOTHING] * (most - len(each))]
+                for each in traced
+            ]
+            return self._batch(batch), torch.tensor(listed)[inverse]
         counts = self._added(rows) if self.space.additive else self._one_by_one(rows)
         most = max(1, int(counts.sum(1).max()))
         places = torch.full((len(rows), most), NOTHING)
@@ -65,21 +76,29 @@ class LayerLists:
         )
         inside = torch.arange(most) < ends[:, -1:]
         places[inside] = index[inside]
-        layers = LayerBatch.of([[layer] for layer in self._known], batch)
-        return layers, places[inverse]
+        return self._batch(batch), places[inverse]
 
-    def _trace(self, row: tuple[int, ...]) -> Counter[Layer]:
+    @property
+    def known(self) -> tuple[Layer, ...]:
+        """The layers that were met so far, in the order of the rows that `of` returns."""
+        return tuple(self._known)
+
+    def _batch(self, batch: int) -> LayerBatch:
+        return LayerBatch.of([[layer] for layer in self._known], batch)
+
+    def _trace(self, row: tuple[int, ...]) -> tuple[Layer, ...]:
+        """What a chip has to do for one architecture, in order."""
         if row not in self._traced:
             listed = self.space.layers(row, self.task)
-            found = Counter(layer for layer in listed if LayerBatch.of([[layer]]).kind.any())
+            found = tuple(layer for layer in listed if LayerBatch.of([[layer]]).kind.any())
             for layer in found:
                 self._known.setdefault(layer, len(self._known))
             self._traced[row] = found
         return self._traced[row]
 
-    def _counts(self, found: Counter[Layer]) -> Tensor:
+    def _counts(self, found: tuple[Layer, ...]) -> Tensor:
         counts = torch.zeros(len(self._known), dtype=torch.long)
-        for layer, count in found.items():
+        for layer, count in Counter(found).items():
             counts[self._known[layer]] = count
         return counts
 

@@ -1,0 +1,66 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vitruvius.cli import app
+from vitruvius.core.errors import UsageError
+from vitruvius.evaluators.hardware.accelerators import AcceleratorEvaluator
+from vitruvius.spaces import space
+from vitruvius.verbs.on_chip import on_chip
+
+CELLS = "nasbench201:width=4,cells=1"
+
+
+def test_layers_add_up(tmp_path: Path) -> None:
+    cells = space(CELLS)
+    told = on_chip(cells, cells.example, "eyeriss.yaml", out=tmp_path)
+    whole = AcceleratorEvaluator(cells, chip="eyeriss.yaml").evaluate(cells.example).metrics
+    assert told.metrics == whole
+    assert sum(each.cycles for each in told.layers) == pytest.approx(whole["latency_cycles"])
+    assert sum(each.energy_pj for each in told.layers) / 1000 == pytest.approx(whole["energy_nj"])
+    names = ["layers.csv", "schedule.svg", "roofline_1.svg"]
+    assert [file.name for file in told.files] == names
+    with (tmp_path / "layers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(told.layers)
+    assert float(rows[0]["cycles"]) == told.layers[0].cycles
+
+
+def test_several_networks_on_two_arrays(tmp_path: Path) -> None:
+    both = space(f"{CELLS} x resnet-pooling:width=4 x nasaic")
+    row = both.rows(
+        [
+            str(both.architecture(both.example)).rpartition("nasaic:")[0]
+            + "nasaic: <dla,512,16><shi,1024,32>"
+        ]
+    )[0]
+    told = on_chip(both, row, out=tmp_path, objective="makespan")
+    assert {each.network for each in told.layers} == {"nasbench201", "resnet_pooling"}
+    assert {each.array for each in told.layers} == {0, 1}
+    assert (tmp_path / "roofline_2.svg").is_file()
+    end = max(each.start + each.cycles for each in told.layers)
+    assert end == pytest.approx(told.metrics["latency_cycles"])
+    starts = [each.start for each in told.layers]
+    assert starts == sorted(starts)
+
+
+def test_command_line() -> None:
+    cells = space(CELLS)
+    arguments = ["evaluate", CELLS, cells.to_string(cells.example), "--hardware", "eyeriss.yaml"]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0, told.output
+    assert "latency_cycles" in told.stdout
+    assert "Energy by eyeriss-65nm" in told.stdout
+    as_json = json.loads(CliRunner().invoke(app, [*arguments, "--format", "json"]).stdout)
+    assert as_json["layers"][0]["layer"]["kind"] == "convolution"
+
+
+def test_which_chip_is_meant() -> None:
+    cells, pairs = space(CELLS), space(f"{CELLS} x accelerator")
+    with pytest.raises(UsageError, match="has no chip"):
+        on_chip(cells, cells.example)
+    with pytest.raises(UsageError, match="has a chip of its own"):
+        on_chip(pairs, pairs.example, "eyeriss.yaml")

@@ -1,0 +1,143 @@
+"""One network on one chip: what each layer takes, with the roofline and the schedule drawn."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import UsageError
+from ..core.torch_state import own_torch_state
+from ..evaluators.hardware.accelerators import AcceleratorEvaluator, LayerCost
+from ..evaluators.hardware.cost_model import LayerBatch
+from ..reports import Bar, RooflinePoint, gantt, roofline, write_text
+from ..spaces import ArchitectureLike, ProductSpace, Space
+from ..spaces.accelerator.accelerator import Accelerator
+
+__all__ = ["OnChip", "on_chip"]
+
+# The chip that is a part of the architecture itself.
+OWN = "own"
+
+
+@dataclass(frozen=True, eq=False)
+class OnChip:
+    """What a network takes on a chip.
+
+    Args:
+        metrics: Of all layers; blank where one does not fit.
+        layers: What each takes, in the order in which they begin.
+        energy_table: Name of the table of energy.
+        area_table: Name of the table of area.
+        files: What was written.
+    """
+
+    metrics: dict[str, float]
+    layers: list[LayerCost]
+    energy_table: str
+    area_table: str
+    files: list[Path] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns it as JSON can hold it."""
+        told = asdict(self)
+        return {**told, "files": [str(file) for file in self.files]}
+
+
+@own_torch_state()
+def on_chip(
+    space: Space,
+    architecture: ArchitectureLike,
+    chip: str | Path = OWN,
+    *,
+    out: str | Path | None = None,
+    **options: Any,
+) -> OnChip:
+    """Computes what an architecture takes on a chip, layer by layer.
+
+    Args:
+        space: Of the architecture.
+        architecture: The architecture.
+        chip: A YAML file, or the name of one that ships; ``own`` where it is a part of the product.
+        out: Folder for ``layers.csv``, ``roofline_1.svg`` for each array, and ``schedule.svg``.
+        **options: As for `vitruvius.evaluators.hardware.accelerators.AcceleratorEvaluator`.
+
+    Raises:
+        UsageError: Where the product has no chip, or has one and another is given.
+        OutputError: Where nothing can be written.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201:width=4,cells=1")
+        >>> told = on_chip(cells, cells.example, "eyeriss.yaml")
+        >>> told.layers[0].layer.kind, told.metrics["latency_cycles"] > 0
+        ('convolution', True)
+    """
+    parts = space.parts.values() if isinstance(space, ProductSpace) else ()
+    has = any(isinstance(part, Accelerator) for part in parts)
+    if has != (str(chip) == OWN):
+        raise UsageError(
+            f"{space.name} {'has a chip of its own' if has else 'has no chip'}.",
+            f"Use {OWN!r}, or leave the chip out." if has else "Give one, e.g. eyeriss.yaml.",
+        )
+    made = AcceleratorEvaluator(space, chip="" if has else chip, **options)
+    told = OnChip(
+        made.evaluate(architecture).metrics,
+        made.layers(architecture),
+        made.energy_table.name,
+        made.area_table.name,
+    )
+    if out is not None:
+        told.files.extend(_written(told, made, architecture, Path(out)))
+    return told
+
+
+def _written(
+    told: OnChip, made: AcceleratorEvaluator, architecture: ArchitectureLike, folder: Path
+) -> list[Path]:
+    lanes = [f"array {number + 1}" for number in range(len(made.arrays(architecture)))]
+    bars = [
+        Bar(lanes[each.array], each.start, each.cycles, each.network, _label(each))
+        for each in told.layers
+    ]
+    texts = {
+        "layers.csv": _csv(told.layers),
+        "schedule.svg": gantt(bars, lanes, title=f"{made.space.name}"),
+    }
+    chips = made.arrays(architecture)
+    for number in range(len(chips)):
+        own = [each for each in told.layers if each.array == number]
+        texts[f"roofline_{number + 1}.svg"] = roofline(
+            [_point(each, made.batch) for each in own],
+            float(chips.processing_elements[number]),
+            float(chips.dram_bytes_per_cycle[number]),
+            f"{made.space.name}, array {number + 1}",
+        )
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def _point(each: LayerCost, batch: int) -> RooflinePoint:
+    macs = float(LayerBatch.of([[each.layer]], batch).macs.sum())
+    moved = each.dram_bytes or 1.0
+    return RooflinePoint(_label(each), macs / moved, macs / each.cycles, each.bound, each.cycles)
+
+
+def _label(each: LayerCost) -> str:
+    kernel = "x".join(map(str, each.layer.kernel))
+    return " ".join(filter(None, (each.layer.kind, kernel, "x".join(map(str, each.layer.outputs)))))
+
+
+def _csv(layers: list[LayerCost]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [name for name in asdict(layers[0]) if name != "layer"]
+    writer.writerow(["kind", "inputs", "outputs", "kernel", *names])
+    for each in layers:
+        shapes = ("x".join(map(str, s)) for s in (each.layer.inputs, each.layer.outputs))
+        kernel = "x".join(map(str, each.layer.kernel))
+        writer.writerow([each.layer.kind, *shapes, kernel, *(getattr(each, n) for n in names)])
+    return text.getvalue()
