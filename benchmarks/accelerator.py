@@ -1,0 +1,199 @@
+"""The cost model against silicon and other models, and how fast it is.
+
+    python benchmarks/accelerator.py --out benchmarks/results
+
+Eyeriss: measured times of AlexNet's layers, four images at 200 MHz (Chen et al., ISSCC 2016).
+DOSA's tables: layers on Gemmini-like arrays, some ten random mappings of each with Timeloop and
+Accelergy, or on RTL, of which the best is compared; our mapper moves least from memory, so that
+what remains is the noise of theirs and another idea of the hierarchy. Ranks are compared over all
+pairs, and over chips for each layer with eight or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+import numpy as np
+import torch
+from _report import markdown, write
+from scipy.stats import kendalltau, spearmanr
+
+from vitruvius.evaluators.hardware.cost_model import ChipBatch, LayerBatch, cost_of
+from vitruvius.evaluators.hardware.cost_model.layer_batch import PRODUCT
+from vitruvius.spaces import Layer, space
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
+MEASURED_MS = (16.5, 39.2, 21.8, 16.0, 10.0)
+CHIP = ("arch_pe", "arch_meshX", "arch_mem2_entries", "arch_mem2_shared_bandwidth")
+PROBLEM = ("prob_C", "prob_K", "prob_P", "prob_Q", "prob_R", "prob_S", "prob_Hstride")
+ENOUGH = 8
+FLOWS = ("weight-stationary", "output-stationary", "row-stationary")
+
+
+def convolution(
+    outputs: int, inputs: int, side: int, kernel: int, stride: int, groups: int
+) -> Layer:
+    """A layer of AlexNet; channels are those of a group."""
+    taken = (side - 1) * stride + kernel
+    return Layer(
+        "convolution", (inputs * groups, taken, taken), (outputs * groups, side, side),
+        (kernel, kernel), (stride, stride), (1, 1), groups,
+    )  # fmt: skip
+
+
+ALEXNET = (
+    convolution(96, 3, 55, 11, 4, 1),
+    convolution(128, 48, 27, 5, 1, 2),
+    convolution(384, 256, 13, 3, 1, 1),
+    convolution(192, 192, 13, 3, 1, 2),
+    convolution(128, 192, 13, 3, 1, 2),
+)
+
+
+def eyeriss() -> list[list[Any]]:
+    """Time of every layer, by the model and on the chip."""
+    told = cost_of(LayerBatch.of([ALEXNET], batch=4), ChipBatch.of([{}]))
+    rows = []
+    for number, measured in enumerate(MEASURED_MS):
+        model = float(told.cycles[0, number, 0]) / 200e3
+        dram = float(told.dram_bytes[0, number, 0]) / 1e6
+        rows.append([f"conv{number + 1}", measured, model, model / measured, dram])
+    return rows
+
+
+def against(path: Path, column: str) -> list[Any]:
+    """Ranks of the best mapping of every layer and chip of a table."""
+    table = np.load(path)
+    kept = np.isfinite(table[column].astype(float)) & np.isfinite(table["energy_uj"].astype(float))
+    names = [name for name in CHIP if name in table.files]
+    keys = np.stack([table[name][kept].astype(np.int64) for name in (*names, *PROBLEM)], 1)
+    pairs, place = np.unique(keys, axis=0, return_inverse=True)
+    cycles, energy = (table[name][kept].astype(float) for name in (column, "energy_uj"))
+    theirs = {"cycles": cycles, "energy": energy, "edp": cycles * energy}
+    best = {name: np.full(len(pairs), np.inf) for name in theirs}
+    for name, values in theirs.items():
+        np.minimum.at(best[name], place, values)
+    chips = [dict(zip(names, row[: len(names)].tolist(), strict=True)) for row in pairs]
+    ours = _model(pairs[:, len(names) :], chips)
+    ours["edp"] = ours["cycles"] * ours["energy"]
+    found: list[Any] = [path.stem, column, len(pairs)]
+    found += [spearmanr(ours[name], best[name]).statistic for name in ("cycles", "energy", "edp")]
+    found.append(kendalltau(ours["edp"], best["edp"]).statistic)
+    problems = np.unique(pairs[:, len(names) :], axis=0, return_inverse=True)[1]
+    within = [
+        kendalltau(ours["edp"][problems == each], best["edp"][problems == each]).statistic
+        for each in range(problems.max() + 1)
+        if (problems == each).sum() >= ENOUGH
+    ]
+    found += [mean(within) if within else None, median(ours["cycles"] / best["cycles"])]
+    return found
+
+
+def _model(problems: np.ndarray, chips: list[dict[str, int]]) -> dict[str, np.ndarray]:
+    """Cycles and energy of pairs, each layer on its own chip."""
+    told = [
+        (
+            row["arch_meshX"],
+            row["arch_pe"] // row["arch_meshX"],
+            max(row["arch_mem2_entries"], 64),
+            row.get("arch_mem2_shared_bandwidth", 64) or 64,
+        )
+        for row in chips
+    ]
+    different = sorted(set(told))
+    place = np.array([different.index(each) for each in told])
+    batch = ChipBatch.of(
+        [
+            {
+                "dataflow": "weight-stationary", "rows": int(rows), "columns": int(columns),
+                "buffer_bytes": int(buffer), "register_bytes": 16,
+                "noc_bytes_per_cycle": int(bandwidth), "weight_bits": 8, "activation_bits": 8,
+                "sum_bits": 32,
+            }
+            for rows, columns, buffer, bandwidth in different
+        ]
+    )  # fmt: skip
+    found = {name: np.zeros(len(problems)) for name in ("cycles", "energy")}
+    for chip in range(len(different)):
+        own = place == chip
+        cost = cost_of(_layers(problems[own]), batch[torch.tensor([chip])], energy="cacti-45nm")
+        found["cycles"][own] = cost.cycles[:, 0, 0]
+        found["energy"][own] = cost.energy_pj[:, 0, 0]
+    return found
+
+
+def _layers(problems: np.ndarray) -> LayerBatch:
+    c, k, p, q, r, s, stride = torch.from_numpy(problems).double()[:, :, None].unbind(1)
+    one = torch.ones_like(c)
+    kind = torch.full(c.shape, PRODUCT)
+    return LayerBatch(kind, one, one, k, c, p, q, r, s, stride, one, one, torch.zeros_like(c))
+
+
+def speed() -> list[list[Any]]:
+    """Layers on chips a second of processor time, of one thread."""
+    torch.set_num_threads(1)
+    cells = space("nasbench201")
+    layers = LayerBatch.of([cells.layers(row) for row in cells.sample(16, 0)])
+    chance = np.random.default_rng(0)
+    chips = ChipBatch.of(
+        [
+            {
+                "dataflow": str(chance.choice(FLOWS)),
+                "rows": int(chance.choice([8, 12, 16, 32])),
+                "columns": int(chance.choice([8, 14, 16, 32])),
+                "buffer_bytes": int(chance.choice([2**15, 2**17, 2**20])),
+            }
+            for _ in range(512)
+        ]
+    )
+    done = int((layers.kind > 0).sum()) * len(chips)
+    rows = []
+    for dtype in (torch.float32, torch.float64):
+        some, several = layers.to("cpu", dtype), chips.to("cpu", dtype)
+        times = []
+        for _ in range(5):
+            start = time.process_time()
+            cost_of(some, several)
+            times.append(time.process_time() - start)
+        rows.append([str(dtype).removeprefix("torch."), done, done / median(times)])
+    return rows
+
+
+def main() -> None:
+    """Measures everything that there are data for, and writes the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--data-folder", type=Path, default=DATA)
+    arguments = parser.parse_args()
+    tables = {
+        "Eyeriss": (["layer", "measured, ms", "model, ms", "ratio", "DRAM, MB"], eyeriss()),
+        "speed": (["numbers", "layers on chips", "a CPU second"], speed()),
+    }
+    ranks = [
+        against(path, column)
+        for name, column in (
+            ("accel_dosa_timeloop", "timeloop_cycles"),
+            ("accel_dosa_gemmini_rtl", "rtl_cycles"),
+        )
+        if (path := arguments.data_folder / f"{name}.npz").is_file()
+    ]
+    columns = [
+        "table", "their cycles", "pairs", "Spearman of cycles", "of energy", "of EDP",
+        "Kendall tau of EDP", "tau of EDP over chips, mean of layers", "median ratio of cycles",
+    ]  # fmt: skip
+    tables["ranks"] = (columns, ranks)
+    text = "\n".join(markdown(heads, rows) for heads, rows in tables.values() if rows)
+    print(text)
+    results = {
+        name: [dict(zip(heads, row, strict=True)) for row in rows]
+        for name, (heads, rows) in tables.items()
+    }
+    write(arguments.out, "accelerator", results, text)
+
+
+if __name__ == "__main__":
+    main()
