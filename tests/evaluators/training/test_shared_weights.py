@@ -11,8 +11,9 @@ from vitruvius.bo.result import SearchResult
 from vitruvius.core.errors import CheckpointError, UsageError
 from vitruvius.datasets import RawImages
 from vitruvius.evaluators.context import Context
-from vitruvius.evaluators.training import GANEvaluator
+from vitruvius.evaluators.training import Callback, GANEvaluator, loop
 from vitruvius.evaluators.training.gan_evaluator import _Shared
+from vitruvius.evaluators.training.loop import Training
 from vitruvius.evaluators.training.shared_weights import SharedWeights
 from vitruvius.spaces import Space, space
 
@@ -134,3 +135,32 @@ def test_weights_are_of_a_run_and_of_one_worker(
     # What is trained again has weights of its own.
     assert not made.retraining().sequential
     assert not _Shared(tmp_path / "0").done
+
+
+class Cut(Callback):
+    """Ends a training in its second round, as a signal would."""
+
+    def step_ended(self, training: Training) -> None:
+        if training.epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_candidate_that_was_killed_goes_on(
+    pair: Space, pictures: RawImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "BETWEEN", 0.0)
+    options = {**SMALL, "rounds": 2}
+    cut = GANEvaluator(pair, pictures, **options, callbacks=[Cut()])
+    made = GANEvaluator(pair, pictures, **options)
+    x = pair.sample(2, 0)
+    metrics = []
+    for name in ("undisturbed", "killed"):
+        trials = tmp_path / name / "trials"
+        made.evaluate(x[0], context=Context(folder=trials / "0"))
+        context = Context(folder=trials / "1")
+        if name == "killed":
+            with pytest.raises(KeyboardInterrupt):
+                cut.evaluate(x[1], context=context)
+            assert (trials / "1" / "checkpoint").is_dir()
+        metrics.append(made.evaluate(x[1], context=context).metrics)
+    assert metrics[0] == metrics[1]
