@@ -48,10 +48,15 @@ COUNTS = (1_000, 5_000, 10_000)
 # What is proposed for a new data set, by each of the seeds, and at random.
 PROPOSED, UNGUIDED = 5, 10
 SOURCE, TARGET = "Fashion-MNIST", "CIFAR-10, narrow"
+# Text of the method, whose weights candidates have, and how many times the images each sees, of
+# which there are as many times fewer.
 METHODS = {
-    "eagan": ("eagan:population=4,generators=8", "shared"),
-    "bo": ("bo", "own"),
-    "random": ("random", "own"),
+    "eagan": ("eagan:population=4,generators=8", "shared", 1),
+    "bo": ("bo", "own", 1),
+    "random": ("random", "own", 1),
+    "eagan, twice the images": ("eagan:population=2,generators=4", "shared", 2),
+    "bo, twice the images": ("bo", "own", 2),
+    "random, twice the images": ("random", "own", 2),
 }
 OBJECTIVES = {"minimize": "fid, params"}
 
@@ -103,6 +108,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--trained", type=Path, default=Path("benchmarks/results/gans.jsonl"))
+    parser.add_argument("--method", choices=METHODS, action="append")
     parser.add_argument("--transfer", action="store_true")
     parser.add_argument("--train-only", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
@@ -113,7 +119,8 @@ def main() -> None:
         if not (arguments.data_folder / CASES[name].data).is_file():
             print(f"{name} is skipped: {CASES[name].data} is not in {arguments.data_folder}")
             continue
-        jobs += [(name, method, seed) for seed in range(arguments.seeds) for method in METHODS]
+        methods = arguments.method or METHODS
+        jobs += [(name, method, seed) for seed in range(arguments.seeds) for method in methods]
         jobs += [(name, f"pair {i}", seed) for seed in range(TRAININGS) for i in range(RANDOM)]
     _run_missing(jobs, arguments)
     if arguments.transfer:
@@ -162,16 +169,16 @@ def _run(
         again = derive_seed(1, "trained", seed)
         found |= {"architecture": str(full.space.architecture(pair))}
         return found | _trained(full, found["architecture"], again, device)
-    method, weights = METHODS[what]
+    method, weights, times = METHODS[what]
     with tempfile.TemporaryDirectory() as run:
         told = search(
             full.space,
-            evaluator=_evaluator(name, folder, case.low, 1, weights),
+            evaluator=_evaluator(name, folder, times * case.low, 1, weights),
             **OBJECTIVES,
-            maximize="inception_score" if what == "eagan" else "",
+            maximize="inception_score" if method.startswith("eagan") else "",
             method=method,
             seed=seed,
-            budget=case.budget,
+            budget=case.budget // times,
             executor="serial",
             run=Path(run) / "run",
         )
@@ -179,7 +186,7 @@ def _run(
     found["architecture"] = str(told.architecture(best))
     found |= {"searched": best.metrics["fid"], "cpu_seconds": time.process_time() - start}
     again = [derive_seed(1, "trained", number) for number in range(TRAININGS)]
-    sheet = Path(out) / f"gans_{what}.png" if seed == 0 else None
+    sheet = Path(out) / f"gans_{what}.png" if (seed, times) == (0, 1) else None
     trained = [
         _trained(full, found["architecture"], each, device, None if number else sheet)
         for number, each in enumerate(again)
@@ -305,8 +312,8 @@ def _searched(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
             minutes = mean(row["cpu_seconds"] for row in runs) / 60
             lower = [100 * (base - each) / base for each in told]
             yield [
-                name, what, len(runs), case.budget, minutes, mean(told), _error(told), mean(lower),
-                _error(lower), params,
+                name, what, len(runs), case.budget // METHODS[what][2], minutes, mean(told),
+                _error(told), mean(lower), _error(lower), params,
             ]  # fmt: skip
         params = mean(r["params"] for r in own if r["what"].startswith("pair"))
         yield [
