@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class Layer:
 
     Args:
         kind: ``convolution``, ``transposed convolution``, ``linear``, ``normalisation``,
-            ``pooling``, or the class of the module.
+            ``pooling``, ``aggregation`` over neighbours, or the class of the module.
         inputs: Shape of what it takes, channels first, without the batch.
         outputs: Shape of what it gives.
         kernel: Sides of a convolution's or pooling's window.
@@ -61,7 +62,8 @@ def layers_of(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[Layer, ...]:
     """Lists the layers of a network in the order in which they compute.
 
     Modules without children are layers, and so is what a module with children holds itself. One
-    that is used twice is listed twice, its parameters the first time only.
+    that is used twice is listed twice, its parameters the first time only. A module that gathers
+    values of neighbours itself says how many of each in ``aggregated``.
 
     Args:
         module: The network; on the meta device it needs no memory and computes nothing.
@@ -81,6 +83,8 @@ def layers_of(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[Layer, ...]:
         if not isinstance(result, Tensor):
             return
         owned = sum(p.numel() for p in layer.parameters(recurse=False) if p.requires_grad)
+        if width := getattr(layer, "aggregated", 0):
+            found.append(Layer("aggregation", (width,), (width,)))
         if any(True for _ in layer.children()) and not owned:
             return
         entering = next((value for value in given if isinstance(value, Tensor)), result)
@@ -101,9 +105,7 @@ def layers_of(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[Layer, ...]:
 
 
 def _layer(module: nn.Module, entering: Tensor, leaving: Tensor, params: int) -> Layer:
-    kind = next(
-        (name for name, classes in KINDS if isinstance(module, classes)), type(module).__name__
-    )
+    kind = _kind(module)
     inputs, outputs = tuple(entering.shape[1:]), tuple(leaving.shape[1:])
     window = {
         name: _sides(getattr(module, f"{name}_size" if name == "kernel" else name), len(outputs))
@@ -117,9 +119,24 @@ def _layer(module: nn.Module, entering: Tensor, leaving: Tensor, params: int) ->
         # A transposed convolution spreads every entry that comes in.
         where = inputs if module.transposed else outputs
         macs = math.prod(where[1:]) * module.weight.numel()
-    elif isinstance(module, nn.Linear):
-        macs = math.prod(outputs[:-1]) * module.in_features * module.out_features
+    elif kind == "linear":
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        macs = math.prod(outputs[:-1]) * weight.numel()
     return Layer(kind, inputs, outputs, groups=groups, params=params, macs=macs, **window)
+
+
+def _kind(module: nn.Module) -> str:
+    for name, classes in KINDS:
+        if isinstance(module, classes):
+            return name
+    # Modules of a package that was not imported are not in the network.
+    if graphs := sys.modules.get("torch_geometric.nn"):
+        if isinstance(module, graphs.Linear):
+            return "linear"
+        if isinstance(module, graphs.aggr.Aggregation):
+            return "aggregation"
+    return type(module).__name__
 
 
 def _sides(value: int | tuple[int, ...] | None, axes: int) -> tuple[int, ...]:

@@ -11,7 +11,6 @@ from typing import Any
 from ..core.errors import UsageError
 from ..core.torch_state import own_torch_state
 from ..evaluators.hardware.accelerators import AcceleratorEvaluator, LayerCost
-from ..evaluators.hardware.cost_model import LayerBatch
 from ..reports import Bar, RooflinePoint, gantt, roofline, write_text
 from ..spaces import ArchitectureLike, ProductSpace, Space
 from ..spaces.accelerator.accelerator import Accelerator
@@ -110,7 +109,7 @@ def _written(
     for number in range(len(chips)):
         own = [each for each in told.layers if each.array == number]
         texts[f"roofline_{number + 1}.svg"] = roofline(
-            [_point(each, made.batch) for each in own],
+            [_point(each) for each in own],
             float(chips.processing_elements[number]),
             float(chips.dram_bytes_per_cycle[number]),
             f"{made.space.name}, array {number + 1}",
@@ -120,10 +119,10 @@ def _written(
     return [folder / name for name in texts]
 
 
-def _point(each: LayerCost, batch: int) -> RooflinePoint:
-    macs = float(LayerBatch.of([[each.layer]], batch).macs.sum())
+def _point(each: LayerCost) -> RooflinePoint:
     moved = each.dram_bytes or 1.0
-    return RooflinePoint(_label(each), macs / moved, macs / each.cycles, each.bound, each.cycles)
+    rate = each.macs / each.cycles
+    return RooflinePoint(_label(each), each.macs / moved, rate, each.bound, each.cycles)
 
 
 def _label(each: LayerCost) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.errors import UsageError
-from ...spaces import ArchitectureLike, Layer, ProductSpace, Space, Task
+from ...spaces import ArchitectureLike, GraphTask, Layer, ProductSpace, Space, Task
 from ...spaces.accelerator.accelerator import Accelerator, near_square
 from ...spaces.accelerator.chip_file import chip_of, read_chip
 from ...spaces.resolver import preset
@@ -53,6 +53,7 @@ class LayerCost:
         start: Cycle at which it begins.
         bound: What its latency is bound by: ``array``, ``noc`` or ``dram``.
         fits: Whether any tiling fits the buffer.
+        macs: Its multiply-adds.
         cycles: Its latency.
         energy_pj: Its energy, in picojoules.
         utilisation: Of the array.
@@ -66,6 +67,7 @@ class LayerCost:
     start: float
     bound: str
     fits: bool
+    macs: float
     cycles: float
     energy_pj: float
     utilisation: float
@@ -98,7 +100,8 @@ class AcceleratorEvaluator(Evaluator):
             `vitruvius.spaces.accelerator.accelerator.Accelerator`, each with one value.
 
     Raises:
-        UsageError: For a space without networks, fields beside a chip, or a batch below 1.
+        UsageError: For a space without networks, a graph of unknown size, fields beside a chip, or
+            a batch below 1.
         UnknownNameError: For a table, or a field of a chip, that there is not.
 
     Example:
@@ -137,6 +140,13 @@ class AcceleratorEvaluator(Evaluator):
                 f"{space.name} has {len(chips)} chips, and {len(fields)} fields of one are given.",
                 "Give one chip, in the space or by its fields.",
             )
+        for part in self._networks.values():
+            own = self._task_of(part)
+            if isinstance(own, GraphTask) and not own.nodes:
+                raise UsageError(
+                    f"What {part.name} takes depends on its graph, of which nothing is known.",
+                    "Give a task with nodes and edges, e.g. 'nas-bench-graph:dataset=cora'.",
+                )
         if batch < 1 or objective not in OBJECTIVES:
             raise UsageError(
                 f"Got batch={batch}, objective={objective!r}.",
@@ -198,13 +208,14 @@ class AcceleratorEvaluator(Evaluator):
         x = torch.tensor([self.space.architecture(architecture).indices])
         arrays = self.arrays(architecture)
         listed: list[tuple[str, Layer]] = []
-        costs = []
+        costs, macs = [], []
         for name, lists in self._lists.items():
             layers, at = lists.of(self._columns(x, name), self.batch, ordered=True)
             own = at[0][at[0] >= 0]
             listed += [(name, lists.known[place]) for place in own.tolist()]
             cost = self._cost(layers, arrays)
             costs.append(torch.stack([getattr(cost, n)[own, 0].double() for n in COLUMNS]))
+            macs += layers.macs[own, 0].tolist()
         told = torch.cat(costs, 1)
         cycles = torch.where(told[COLUMNS.index("fits")] > 0, told[0], torch.inf)
         counts = [sum(name == own for own, _ in listed) for name in self._lists]
@@ -218,7 +229,7 @@ class AcceleratorEvaluator(Evaluator):
             bound = BOUNDS[int(values.pop("bound"))]
             fits = bool(values.pop("fits"))
             start = float(schedule.start[row])
-            found.append(LayerCost(network, layer, array, start, bound, fits, **values))
+            found.append(LayerCost(network, layer, array, start, bound, fits, macs[row], **values))
         return found
 
     # -- parts ----------------------------------------------------------------------------------

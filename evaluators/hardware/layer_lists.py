@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from ...spaces import Layer, Space, Task
+from ...spaces import GraphTask, Layer, Space, Task
 from .cost_model import LayerBatch
 
 __all__ = ["LayerLists"]
@@ -84,7 +84,13 @@ class LayerLists:
         return tuple(self._known)
 
     def _batch(self, batch: int) -> LayerBatch:
-        return LayerBatch.of([[layer] for layer in self._known], batch)
+        layers = [[layer] for layer in self._known]
+        if not isinstance(self.task, GraphTask):
+            return LayerBatch.of(layers, batch)
+        nodes = max(1, self.task.nodes)
+        # An edge leads both ways, and each node is its own neighbour.
+        neighbours = 2 * self.task.edges / nodes + 1
+        return LayerBatch.of(layers, batch, nodes=nodes, neighbours=neighbours)
 
     def _trace(self, row: tuple[int, ...]) -> tuple[Layer, ...]:
         """What a chip has to do for one architecture, in order."""

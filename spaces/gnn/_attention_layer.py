@@ -76,6 +76,11 @@ class AttentionLayer(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    @property
+    def aggregated(self) -> int:
+        """Values of each node that are gathered by its neighbours."""
+        return self.heads * self.out
+
     def forward(
         self, x: Float[Tensor, "N F"], edge_index: Int[Tensor, "2 E"]
     ) -> Float[Tensor, "N K"]:

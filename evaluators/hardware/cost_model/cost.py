@@ -11,6 +11,7 @@ from torch import Tensor
 from .chips import ChipBatch
 from .dataflows import DATAFLOWS, Dataflow, Sizes, up
 from .layer_batch import VECTOR, LayerBatch
+from .sparse import aggregated
 from .tables import AreaTable, EnergyTable, area_table, energy_table
 from .tiling import dram_traffic
 
@@ -125,6 +126,7 @@ def _cost(
     sizes = Sizes.of(layers)
     array, words, hops, registers = _on_array(sizes, chips)
     products = layers.products[..., None]
+    gathers = layers.aggregations[..., None]
     vector = (layers.kind == VECTOR)[..., None]
     kept = layers.share[..., None]
     elements = layers.elements[..., None]
@@ -136,17 +138,24 @@ def _cost(
     moved = torch.where(products, moved, torch.where(vector, 2 * elements * activation, 0.0))
     traffic = dram_traffic(layers, chips, share)
     outside, first = (torch.where(products, value, 0.0) for value in traffic[:2])
+    if bool(gathers.any()):
+        sparse = aggregated(layers, chips)
+        array, moved, outside, first = (
+            torch.where(gathers, own, value)
+            for own, value in zip(sparse, (array, moved, outside, first), strict=True)
+        )
     on_noc = moved / chips.noc_bytes_per_cycle
     on_dram = (outside - first) / chips.dram_bytes_per_cycle
     candidates = torch.stack([array, on_noc, on_dram])
     slowest, bound = candidates.max(0)
     cycles = slowest + first / chips.dram_bytes_per_cycle
 
-    macs = torch.where(products, sizes.macs * kept, 0.0)
+    macs = layers.macs[..., None]
     scale = table.bits / 8
     multiplied = macs * table.mac * chips.weight_bits * chips.activation_bits / table.bits**2
     wide = chips.activation_bits / table.bits
-    inside = torch.where(products, registers * macs * table.register + hops * table.hop, 0.0) * wide
+    hops = torch.where(products, hops, 0.0)
+    inside = (registers * macs * table.register + hops * table.hop) * wide
     picojoules = (
         multiplied
         + inside

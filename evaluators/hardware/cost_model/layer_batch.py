@@ -13,10 +13,11 @@ from torch import Tensor
 from ....core.errors import UsageError
 from ....spaces import Layer
 
-__all__ = ["FOLDED", "NONE", "PRODUCT", "VECTOR", "LayerBatch"]
+__all__ = ["AGGREGATION", "FOLDED", "NONE", "PRODUCT", "VECTOR", "LayerBatch"]
 
-# What a layer is to a chip: nothing, products on the array, or one operation an element.
-NONE, PRODUCT, VECTOR = 0, 1, 2
+# What a layer is to a chip: nothing, products on the array, one operation an element, or sums over
+# the neighbours in a graph.
+NONE, PRODUCT, VECTOR, AGGREGATION = 0, 1, 2, 3
 # Layers that are part of the one before when a network is used, and take no time of their own.
 FOLDED = (
     "Dropout",
@@ -38,9 +39,21 @@ FOLDED = (
     # Zeros are not computed.
     "Zero",
     "normalisation",
+    # Values are of few bits anyway.
+    "FakeQuantisation",
+    # Graph layers that hold a bias alone beside the layers in them.
+    "ChebConv",
+    "GCNConv",
 )
-# Layers that touch every element once, outside of the array.
-ELEMENTWISE = ("pooling", "Softmax", "Upsample")
+# Layers that touch every element once, outside of the array; those of graphs score neighbours.
+ELEMENTWISE = (
+    "pooling",
+    "Softmax",
+    "Upsample",
+    "AttentionLayer",
+    "QuantisedAttentionLayer",
+    "GATConv",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +61,13 @@ class LayerBatch:
     """Layers ``[A, L]`` of ``A`` networks, shorter ones filled up with nothing.
 
     A layer of products is a convolution of ``groups`` groups, each with ``inputs`` channels in and
-    ``outputs`` channels out; a linear layer is one with a kernel and an image of one. Everything is
-    in elements.
+    ``outputs`` channels out; a linear layer is one with a kernel and an image of one. An
+    aggregation sums ``outputs`` values over ``inputs`` neighbours, the mean number of them, at each
+    node. Everything is in elements.
 
     Args:
-        kind: `PRODUCT`, `VECTOR` or `NONE`.
-        batch: Examples.
+        kind: `PRODUCT`, `VECTOR`, `AGGREGATION` or `NONE`.
+        batch: Examples; of graphs, nodes.
         groups: Groups.
         outputs: Channels out of a group.
         inputs: Channels in of a group.
@@ -92,19 +106,32 @@ class LayerBatch:
     elements: Float[Tensor, "A L"]
 
     @classmethod
-    def of(cls, networks: Sequence[Sequence[Layer]], batch: int = 1) -> LayerBatch:
+    def of(
+        cls,
+        networks: Sequence[Sequence[Layer]],
+        batch: int = 1,
+        *,
+        nodes: int = 1,
+        neighbours: float = 1.0,
+    ) -> LayerBatch:
         """Takes the layers of networks, as `vitruvius.spaces.Space.layers` lists them.
 
         Args:
             networks: The layers of each.
             batch: Examples at a time.
+            nodes: Of an example that is a graph, whose layers are listed for one node.
+            neighbours: Of each node on average, itself counted.
 
         Raises:
             UsageError: For a layer that the model does not know, so that nothing is free by
                 accident.
         """
         told = [
-            [tuple(map(float, row)) for layer in layers if (row := _row(layer, batch))]
+            [
+                tuple(map(float, row))
+                for layer in layers
+                if (row := _row(layer, batch * nodes, neighbours))
+            ]
             for layers in networks
         ]
         most = max(1, *(len(rows) for rows in told)) if told else 1
@@ -120,12 +147,17 @@ class LayerBatch:
         kernel = self.kernel_height * self.kernel_width * self.share
         places = self.batch * self.height * self.width
         found = places * self.groups * self.outputs * self.inputs * kernel
-        return torch.where(self.products, found, 0.0)
+        return torch.where(self.products | self.aggregations, found, 0.0)
 
     @property
     def products(self) -> Bool[Tensor, "A L"]:
-        """Which layers are computed on the array."""
+        """Which layers are products with weights."""
         return self.kind == PRODUCT
+
+    @property
+    def aggregations(self) -> Bool[Tensor, "A L"]:
+        """Which layers gather values of neighbours."""
+        return self.kind == AGGREGATION
 
     @property
     def taken(self) -> tuple[Float[Tensor, "A L"], Float[Tensor, "A L"]]:
@@ -161,9 +193,17 @@ class LayerBatch:
         return LayerBatch(moved[0], *(value.to(dtype) for value in moved[1:]))
 
 
-def _row(layer: Layer, batch: int) -> tuple[int | float, ...] | None:
+def _row(layer: Layer, batch: int, neighbours: float) -> tuple[int | float, ...] | None:
     if layer.kind in FOLDED:
         return None
+    if layer.kind == "aggregation":
+        return (AGGREGATION, batch, 1, math.prod(layer.inputs), neighbours, *[1] * 7, 0)
+    if layer.kind == "ARMAConv":
+        # Its own weights for the node and for its neighbours.
+        return (PRODUCT, batch, 1, 2 * layer.outputs[-1], layer.inputs[-1], *[1] * 7, 0)
+    if layer.kind == "linear" and not layer.outputs:
+        # Of a vector that is no node's: what it has of weights, once.
+        return (PRODUCT, 1, 1, layer.macs, *[1] * 8, 0)
     if layer.kind == "linear":
         *places, out = layer.outputs
         return (PRODUCT, batch * math.prod(places), 1, out, layer.inputs[-1], *[1] * 7, 0)
@@ -183,8 +223,8 @@ def _row(layer: Layer, batch: int) -> tuple[int | float, ...] | None:
         return (VECTOR, batch, *[1] * 10, batch * touched)
     raise UsageError(
         f"The cost model does not know the layer {layer.kind!r}.",
-        f"It knows convolutions, linear layers, {', '.join(ELEMENTWISE)}, and those that others "
-        "take in, such as normalisation.",
+        "It knows convolutions, linear layers, aggregation over neighbours, "
+        f"{', '.join(ELEMENTWISE)}, and those that others take in, such as normalisation.",
     )
 
 
