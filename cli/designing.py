@@ -268,6 +268,13 @@ def evaluate(
             "on it. Of a product with chips, 'own'."
         ),
     ] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            help="Of --hardware, several such chips in a leaf-spine network, e.g. "
+            "leaves=4,chips=4,spines=4,collective=ring: a step of data-parallel training."
+        ),
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the chip's roofline, schedule and table.")
     ] = None,
@@ -286,8 +293,11 @@ def evaluate(
     if hardware is not None:
         from ..verbs.on_chip import on_chip
 
-        _print_layers(on_chip(target, architecture, hardware, out=out), output)
+        told = on_chip(target, architecture, hardware, cluster=cluster, out=out)
+        _print_layers(told, output)
         return
+    if cluster:
+        raise UsageError("A cluster is of chips.", "Say which with --hardware.")
     evaluators, others = first_table(evaluators, table)
     result: dict[str, Any] = target.architecture(architecture).to_json()
     counted_for = target.task
@@ -343,6 +353,17 @@ def _print_layers(told: OnChip, output: Format) -> None:
     for name, value in told.metrics.items():
         typer.echo(f"{name} {value:,.6g}")
     typer.echo(f"Energy by {told.energy_table}, area by {told.area_table}.")
+    if told.training:
+        steps = [
+            (
+                name,
+                f"{step.compute_cycles:,.0f}",
+                f"{step.communication_cycles:,.0f}",
+                f"{step.efficiency:.0%}",
+            )
+            for name, step in told.training.items()
+        ]
+        print_table(("transport", "compute [cycles]", "sum of gradients", "efficiency"), steps)
     for file in told.files:
         say(str(file))
 

@@ -1,4 +1,4 @@
-"""One network on one chip: what each layer takes, with the roofline and the schedule drawn."""
+"""One network on a chip: what each layer takes, drawn, and a step of training on several chips."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..core.errors import UsageError
+from ..core.options import check_options, read_options
 from ..core.torch_state import own_torch_state
 from ..evaluators.hardware.accelerators import AcceleratorEvaluator, LayerCost
+from ..evaluators.hardware.interconnect import (
+    TRANSPORTS,
+    LeafSpine,
+    TrainingStep,
+    training_step,
+)
 from ..reports import Bar, RooflinePoint, gantt, roofline, write_text
 from ..spaces import ArchitectureLike, ProductSpace, Space
 from ..spaces.accelerator.accelerator import Accelerator
@@ -30,6 +39,7 @@ class OnChip:
         layers: What each takes, in the order in which they begin.
         energy_table: Name of the table of energy.
         area_table: Name of the table of area.
+        training: A step of training on a cluster of such chips, by the transport.
         files: What was written.
     """
 
@@ -37,6 +47,7 @@ class OnChip:
     layers: list[LayerCost]
     energy_table: str
     area_table: str
+    training: dict[str, TrainingStep] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -51,20 +62,28 @@ def on_chip(
     architecture: ArchitectureLike,
     chip: str | Path = OWN,
     *,
+    cluster: str = "",
     out: str | Path | None = None,
     **options: Any,
 ) -> OnChip:
     """Computes what an architecture takes on a chip, layer by layer.
 
+    On a cluster of such chips, each learns from its own examples, and gradients of the weights'
+    bits are summed.
+
     Args:
         space: Of the architecture.
         architecture: The architecture.
         chip: A YAML file, or the name of one that ships; ``own`` where it is a part of the product.
+        cluster: Fields of a `vitruvius.evaluators.hardware.interconnect.LeafSpine`, and the
+            ``collective``, such as ``leaves=4,chips=4,spines=4``.
         out: Folder for ``layers.csv``, ``roofline_1.svg`` for each array, and ``schedule.svg``.
         **options: As for `vitruvius.evaluators.hardware.accelerators.AcceleratorEvaluator`.
 
     Raises:
-        UsageError: Where the product has no chip, or has one and another is given.
+        UsageError: Where the product has no chip, or has one and another is given, or for a cluster
+            that is none.
+        UnknownNameError: For a field of a cluster that there is not.
         OutputError: Where nothing can be written.
 
     Example:
@@ -87,10 +106,33 @@ def on_chip(
         made.layers(architecture),
         made.energy_table.name,
         made.area_table.name,
+        _training(made, architecture, cluster) if cluster else {},
     )
     if out is not None:
         told.files.extend(_written(told, made, architecture, Path(out)))
     return told
+
+
+def _training(
+    made: AcceleratorEvaluator, architecture: ArchitectureLike, cluster: str
+) -> dict[str, TrainingStep]:
+    options = read_options("cluster", cluster)
+    collective = str(options.pop("collective", "ring"))
+    check_options("cluster", options, LeafSpine)
+    if missing := [name for name in ("leaves", "chips", "spines") if name not in options]:
+        raise UsageError(
+            f"The cluster {cluster!r} does not say {', '.join(missing)}.",
+            "Write e.g. leaves=4,chips=4,spines=4.",
+        )
+    fabric = LeafSpine(**options)
+    row = torch.tensor([made.space.architecture(architecture).indices])
+    bits = float(made.arrays(architecture).weight_bits.max())
+    gradient = float(made.space.statistics(row)["params"][0]) * bits / 8
+    latency = made.evaluate(architecture).metrics.get("latency_cycles", float("nan"))
+    return {
+        name: training_step(fabric, latency, gradient, collective=collective, transport=name)
+        for name in TRANSPORTS
+    }
 
 
 def _written(

@@ -3,10 +3,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from vitruvius.cli import app
-from vitruvius.core.errors import UsageError
+from vitruvius.core.errors import UsageError, VitruviusError
 from vitruvius.evaluators.hardware.accelerators import AcceleratorEvaluator
 from vitruvius.spaces import space
 from vitruvius.verbs.on_chip import on_chip
@@ -50,12 +51,30 @@ def test_several_networks_on_two_arrays(tmp_path: Path) -> None:
 def test_command_line() -> None:
     cells = space(CELLS)
     arguments = ["evaluate", CELLS, cells.to_string(cells.example), "--hardware", "eyeriss.yaml"]
+    arguments += ["--cluster", "leaves=2,chips=2,spines=2"]
     told = CliRunner().invoke(app, arguments)
     assert told.exit_code == 0, told.output
     assert "latency_cycles" in told.stdout
     assert "Energy by eyeriss-65nm" in told.stdout
+    assert "efficiency" in told.stdout
     as_json = json.loads(CliRunner().invoke(app, [*arguments, "--format", "json"]).stdout)
     assert as_json["layers"][0]["layer"]["kind"] == "convolution"
+
+
+def test_a_cluster_of_chips() -> None:
+    cells = space(CELLS)
+    told = on_chip(cells, cells.example, "eyeriss.yaml", cluster="leaves=2,chips=4,spines=3")
+    steps = told.training
+    assert set(steps) == {"spray", "split", "hash"}
+    assert steps["split"].chips == 8
+    assert steps["split"].compute_cycles == 3 * told.metrics["latency_cycles"]
+    assert steps["split"].cycles == pytest.approx(steps["spray"].cycles)
+    # A ring of eight: each sends an eighth of the gradients fourteen times, of two bytes each.
+    params = float(cells.statistics(torch.tensor([cells.example]))["params"])
+    assert steps["split"].communication_cycles == pytest.approx(14 * 2 * params / 8 / 8)
+    for wrong, message in (("leaves=2", "chips, spines"), ("rows=2", "option of cluster 'rows'")):
+        with pytest.raises(VitruviusError, match=message):
+            on_chip(cells, cells.example, "eyeriss.yaml", cluster=wrong)
 
 
 def test_which_chip_is_meant() -> None:
