@@ -7,6 +7,8 @@ DOSA's tables: layers on Gemmini-like arrays, some ten random mappings of each w
 Accelergy, or on RTL, of which the best is compared; our mapper moves least from memory, so that
 what remains is the noise of theirs and another idea of the hierarchy. Ranks are compared over all
 pairs, and over chips for each layer with eight or more.
+
+Schedules: pieces of two networks on two arrays of NASAIC's, against every assignment in every order.
 """
 
 from __future__ import annotations
@@ -24,13 +26,17 @@ from scipy.stats import kendalltau, spearmanr
 
 from vitruvius.evaluators.hardware.cost_model import ChipBatch, LayerBatch, cost_of
 from vitruvius.evaluators.hardware.cost_model.layer_batch import PRODUCT
+from vitruvius.evaluators.hardware.scheduling import Workload, best_schedule, exact_schedule
 from vitruvius.spaces import Layer, space
+from vitruvius.spaces.accelerator.nasaic import NASAIC
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 MEASURED_MS = (16.5, 39.2, 21.8, 16.0, 10.0)
 CHIP = ("arch_pe", "arch_meshX", "arch_mem2_entries", "arch_mem2_shared_bandwidth")
 PROBLEM = ("prob_C", "prob_K", "prob_P", "prob_Q", "prob_R", "prob_S", "prob_Hstride")
 ENOUGH = 8
+# Layers of two networks, and how many chips they are scheduled on.
+CASES = {(3, 3): 40, (5, 5): 40, (6, 6): 20, (7, 7): 4}
 FLOWS = ("weight-stationary", "output-stationary", "row-stationary")
 
 
@@ -163,6 +169,47 @@ def speed() -> list[list[Any]]:
     return rows
 
 
+def schedules() -> list[list[Any]]:
+    """What the scheduler finds, as a multiple of the best schedule of all, over random cases."""
+    chance = np.random.default_rng(0)
+    networks = [space(name) for name in ("nasbench201", "resnet-size:width=32", "mobilenetv3")]
+    lists = [
+        [layer for row in each.sample(4, 0) for layer in each.layers(row)] for each in networks
+    ]
+    known = [[layer for layer in each if LayerBatch.of([[layer]]).products.any()] for each in lists]
+    chips = NASAIC()
+    ratios: dict[tuple[str, int], list[float]] = {}
+    for lengths, count in CASES.items():
+        for x in chips.sample(count, int(chance.integers(1 << 30))):
+            told = chips.hardware(x[None])
+            arrays = [
+                {
+                    "dataflow": chips.dataflows[int(told["dataflow"][0, k])],
+                    **{n: float(v[0, k]) for n, v in told.items() if n != "dataflow"},
+                }
+                for k in range(chips.arrays)
+                if told["rows"][0, k]
+            ]
+            some = []
+            for length in lengths:
+                own = known[int(chance.integers(len(known)))]
+                first = int(chance.integers(len(own) - length))
+                some += own[first : first + length]
+            cost = cost_of(LayerBatch.of([some]), ChipBatch.of(arrays))
+            work = Workload(cost.cycles[0].double(), cost.energy_pj[0].double(), lengths)
+            for objective in ("makespan", "edp"):
+                found, exact = best_schedule(work, objective), exact_schedule(work, objective)
+                ratio = found.makespan / exact.makespan
+                if objective == "edp":
+                    ratio *= found.energy / exact.energy
+                ratios.setdefault((objective, sum(lengths)), []).append(ratio)
+    return [
+        [objective, layers, len(values), mean(values), max(values),
+         sum(value < 1 + 1e-9 for value in values)]
+        for (objective, layers), values in sorted(ratios.items())
+    ]  # fmt: skip
+
+
 def main() -> None:
     """Measures everything that there are data for, and writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -172,6 +219,10 @@ def main() -> None:
     tables = {
         "Eyeriss": (["layer", "measured, ms", "model, ms", "ratio", "DRAM, MB"], eyeriss()),
         "speed": (["numbers", "layers on chips", "a CPU second"], speed()),
+        "schedules": (
+            ["objective", "layers", "cases", "mean ratio", "worst ratio", "exactly the best"],
+            schedules(),
+        ),
     }
     ranks = [
         against(path, column)

@@ -65,7 +65,8 @@ def space(name: str) -> Space:
         name: One of `names`, or the path of a YAML file that declares one (see `DeclaredSpace`);
             the files that ship are found by their bare name, e.g. ``"toy_recipe.yaml"``. Options
             of a space follow a colon, e.g. ``"nasbench201:cells=1,width=8"``; an ``x`` between
-            spaces makes their product, e.g. ``"darts:cells=5 x recipe"``.
+            spaces makes their product, e.g. ``"darts:cells=5 x recipe"``. The parts of one that
+            stands there twice are numbered, ``nasbench201_1`` and ``nasbench201_2``.
 
     Raises:
         UnknownNameError: Where there is no such space, or it has no such option.
@@ -92,14 +93,13 @@ def from_json(data: Mapping[str, str]) -> Architecture:
 
 
 def _product(texts: Sequence[str]) -> Space:
-    """The product of several spaces, each part under the space's name."""
+    """The product of several spaces, each part under the space's name, numbered where it recurs."""
     made = [space(text) for text in texts]
-    parts = {re.sub(r"\W", "_", each.name.partition(":")[0]): each for each in made}
-    if len(parts) < len(texts):
-        raise UsageError(
-            f"A space stands twice in {' x '.join(texts)!r}.",
-            "In Python, ProductSpace(name=…, parts=…) gives parts names of their own.",
-        )
+    names = [re.sub(r"\W", "_", each.name.partition(":")[0]) for each in made]
+    parts: dict[str, Space] = {}
+    for place, (name, each) in enumerate(zip(names, made, strict=True)):
+        number = names[: place + 1].count(name)
+        parts[f"{name}_{number}" if names.count(name) > 1 else name] = each
     # Its name is the text of which it is made again.
     return ProductSpace(name=" x ".join(part.text for part in parts.values()), parts=parts)
 

@@ -40,5 +40,16 @@ def test_a_product_by_text_is_made_again_from_its_own() -> None:
     assert network is pair.parts["nasbench201"]
     assert own.indices == tuple(x[0, :6].tolist())
     assert pair.parted(x[0].tolist())["recipe"] == tuple(x[0, 6:].tolist())
-    with pytest.raises(UsageError, match="stands twice"):
-        space("recipe x recipe")
+
+
+def test_a_space_that_stands_twice_is_numbered() -> None:
+    text = "nasbench201:width=4,cells=1 x nasbench201:width=8,cells=1 x recipe:lr=[0.1,0.2]"
+    three = space(text)
+    assert isinstance(three, ProductSpace)
+    assert list(three.parts) == ["nasbench201_1", "nasbench201_2", "recipe"]
+    assert space(three.text).text == three.text
+    x = three.sample(5, 0)
+    assert torch.equal(three.rows([three.to_string(row) for row in x.tolist()]), x)
+    told = three.statistics(x)
+    parts = told["nasbench201_1.params"] + told["nasbench201_2.params"]
+    assert torch.equal(told["params"], parts)
