@@ -8,7 +8,7 @@ Accelergy, or on RTL, of which the best is compared; our mapper moves least from
 what remains is the noise of theirs and another idea of the hierarchy. Ranks are compared over all
 pairs, and over chips for each layer with eight or more.
 
-Schedules: pieces of two networks on two arrays of NASAIC's, against every assignment in every order.
+Schedules: pieces of two networks on two arrays of NASAIC, against every assignment in every order.
 """
 
 from __future__ import annotations

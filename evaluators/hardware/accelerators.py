@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields as fields_of
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -24,7 +24,8 @@ from .cost_model import DATAFLOWS, ChipBatch, Cost, LayerBatch, cost_of
 from .cost_model.cost import BOUNDS
 from .cost_model.tables import area_table, energy_table
 from .layer_lists import LayerLists
-from .scheduling import Workload, best_schedule
+from .list_scheduling import Chains, Objective, list_schedules, simulated
+from .scheduling import THOROUGH, Workload, best_schedule
 
 __all__ = ["AcceleratorEvaluator", "LayerCost"]
 
@@ -154,7 +155,7 @@ class AcceleratorEvaluator(Evaluator):
             )
         self._chip = chips[0] if chips else None
         self._fixed = None if chips else _fixed(chip, fields)
-        self.batch, self.objective = batch, objective
+        self.batch, self.objective = batch, cast(Objective, objective)
         self.energy_table, self.area_table = energy_table(energy), area_table(area)
         self._lists = {
             name: LayerLists(part, self._task_of(part)) for name, part in self._networks.items()
@@ -220,7 +221,7 @@ class AcceleratorEvaluator(Evaluator):
         cycles = torch.where(told[COLUMNS.index("fits")] > 0, told[0], torch.inf)
         counts = [sum(name == own for own, _ in listed) for name in self._lists]
         workload = Workload(cycles, told[1], tuple(counts))
-        schedule = best_schedule(workload, self.objective)  # type: ignore[arg-type]
+        schedule = best_schedule(workload, self.objective)
         found = []
         for row in schedule.start.argsort(stable=True).tolist():
             array = int(schedule.where[row])
@@ -309,15 +310,24 @@ class AcceleratorEvaluator(Evaluator):
         self, cycles: Tensor, energies: Tensor, lengths: Sequence[int]
     ) -> tuple[Tensor, Tensor]:
         """Layers of several networks side by side."""
-        found = []
-        for own, joules in zip(cycles, energies, strict=True):
-            if bool(own.isinf().all(1).any()):
-                found.append((torch.nan, torch.nan))
-                continue
-            workload = Workload(own, joules.nan_to_num(0.0, posinf=0.0), tuple(lengths))
-            told = best_schedule(workload, self.objective)  # type: ignore[arg-type]
-            found.append((told.makespan, told.energy))
-        latency, energy = torch.tensor(found, dtype=torch.float64).unbind(1)
+        latency = cycles.new_full((len(cycles),), torch.nan)
+        energy = latency.clone()
+        fits = cycles.isfinite().any(2).all(1)
+        real = cycles.ne(0).any(2)
+        many = real.sum(1) > THOROUGH
+        rows = (fits & many).nonzero()[:, 0]
+        for some in rows.split(max(1, CHUNK // cycles[0].numel() ** 2)):
+            own, joules = cycles[some], energies[some]
+            chains = Chains(tuple(lengths))
+            where, order = list_schedules(own, joules, chains, self.objective)
+            latency[some] = simulated(chains, own, where, order)[1].amax(1)
+            energy[some] = joules.gather(2, where[..., None])[..., 0].sum(1)
+        for row in (fits & ~many).nonzero()[:, 0].tolist():
+            kept = real[row]
+            counts = tuple(int(part.sum()) for part in kept.split(list(lengths)))
+            workload = Workload(cycles[row, kept], energies[row, kept], counts)
+            told = best_schedule(workload, self.objective)
+            latency[row], energy[row] = told.makespan, told.energy
         return latency, energy
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.errors import UsageError
+from .list_scheduling import Chains, Objective, list_schedules, simulated
 
 __all__ = ["Schedule", "Workload", "best_schedule", "exact_schedule", "makespan"]
 
-Objective = Literal["energy", "makespan", "edp"]
 # Schedules that are simulated at a time.
 BLOCK = 1 << 15
 # Rounds of moves and swaps, of which most end long before.
 ROUNDS = 200
+# Layers up to which all moves, swaps and shifts are tried.
+THOROUGH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +62,14 @@ class Workload:
         return self.networks or (len(self.cycles),)
 
     @property
+    def order(self) -> Chains:
+        """Which layer waits for which."""
+        return Chains(self.chains, self.transfer)
+
+    @property
     def before(self) -> Int[Tensor, " L"]:
         """The layer that each waits for; -1 for none."""
-        order = torch.arange(len(self.cycles)) - 1
-        firsts = [0, *itertools.accumulate(self.chains[:-1])]
-        order[firsts] = -1
-        return order
+        return self.order.before
 
     @property
     def bound(self) -> float:
@@ -111,12 +114,18 @@ def best_schedule(
     3. The same begins from all layers on each sub-accelerator and, where there is a limit, from
        what is found for the makespan alone. The best end counts.
 
+    Of more than sixteen layers, see `vitruvius.evaluators.hardware.list_scheduling`.
+
     Args:
         workload: The layers.
         objective: ``energy``, ``makespan`` in cycles, or their product ``edp``.
         limit: Makespan that must not be exceeded, in cycles.
     """
     layers, parts = workload.cycles.shape
+    if layers > THOROUGH:
+        many = workload.cycles[None], workload.energy[None]
+        where, order = list_schedules(*many, workload.order, objective, limit)
+        return _told(workload, where[0], order[0], limit)
     possible = workload.cycles.isfinite()
     greedy = torch.where(possible, workload.energy, torch.inf).argmin(1)
     starts = [greedy, workload.cycles.argmin(1)]
@@ -173,30 +182,12 @@ def makespan(
 
 def _simulated(workload: Workload, where: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
     """Start and finish of every layer."""
-    cycles, before = workload.cycles, workload.before.to(workload.cycles.device)
-    transfer = torch.zeros_like(cycles[:, 0]) if workload.transfer is None else workload.transfer
-    every = torch.arange(len(where), device=where.device)
-    free = cycles.new_zeros(len(where), cycles.shape[1])
-    start, finish = (cycles.new_zeros(len(where), len(cycles)) for _ in range(2))
-    for layer in order.unbind(1):
-        place, previous = where[every, layer], before[layer]
-        waits = previous >= 0
-        moved = waits & (where[every, previous.clamp(min=0)] != place)
-        ready = torch.where(waits, finish[every, previous.clamp(min=0)], 0.0)
-        ready = ready + torch.where(moved, transfer[layer], 0.0)
-        begin = torch.maximum(free[every, place], ready)
-        end = begin + cycles[layer, place]
-        start[every, layer], finish[every, layer], free[every, place] = begin, end, end
-    return start, finish
+    cycles = workload.cycles.expand(len(where), -1, -1)
+    return simulated(workload.order, cycles, where, order)
 
 
 def _order(workload: Workload, where: Tensor) -> Tensor:
-    """Layers by the longest way ahead; a layer's is longer than that of what waits for it."""
-    taken = workload.cycles.gather(1, where.T).T
-    chains = taken.split(list(workload.chains), 1)
-    ahead = torch.cat([each.flip(1).cumsum(1).flip(1) for each in chains], 1)
-    # Layers that take no time stay in their order.
-    return ahead.argsort(dim=1, descending=True, stable=True)
+    return workload.order.order(workload.cycles.gather(1, where.T).T)
 
 
 def _energies(workload: Workload, where: Tensor) -> Tensor:

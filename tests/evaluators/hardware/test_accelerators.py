@@ -108,6 +108,17 @@ def test_two_networks_share_the_arrays() -> None:
     assert max(spans) - 1 <= together["latency_cycles"] <= sum(spans) + 1
 
 
+def test_a_batch_of_several_networks_is_a_loop() -> None:
+    several = space(f"{CELLS} x {CELLS} x nasaic")
+    told = AcceleratorEvaluator(several)
+    x = several.sample(6, 0)
+    whole = told.values(x)
+    for row in range(len(x)):
+        alone = told.values(x[row : row + 1])
+        for name, value in alone.items():
+            assert float(value) == pytest.approx(float(whole[name][row]), rel=1e-12)
+
+
 def test_a_few_layers_against_every_schedule() -> None:
     cycles = torch.tensor([[4.0, 9.0], [6.0, 2.0], [5.0, 5.0]], dtype=torch.float64)
     exact = exact_schedule(Workload(cycles, cycles, (2, 1)))
