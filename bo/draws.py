@@ -19,6 +19,8 @@ __all__ = ["draw_possible", "draw_rare", "initial_design", "possible_neighbours"
 LARGEST_DRAW = 4**4
 # Draws per missing architecture of an initial design before there are taken to be no more.
 PATIENCE = 100
+# Rows that are looked at together until there are enough.
+BLOCK = 4096
 
 
 def initial_design(
@@ -53,7 +55,7 @@ def initial_design(
         return _draw_until_enough(candidates, n, generator, exclude)
     rows = candidates.enumerate() if isinstance(candidates, Space) else candidates
     shuffled = rows[torch.randperm(len(rows), generator=generator)]
-    return _distinct(shuffled, exclude)[:n]
+    return _distinct(shuffled, exclude, n)
 
 
 def draw_possible(problem: Problem, n: int, seed: int) -> Int[Tensor, "B V"]:
@@ -132,20 +134,23 @@ def _draw_until_enough(
     space: Space, n: int, generator: torch.Generator, exclude: Tensor | None
 ) -> Tensor:
     drawn = space.sample(n, generator)
-    found = _distinct(drawn, exclude)
+    found = _distinct(drawn, exclude, n)
     for _ in range(PATIENCE):
         if len(found) >= n:
             break
-        found = _distinct(torch.cat([found, space.sample(n, generator)]), exclude)
-    return found[:n]
+        found = _distinct(torch.cat([found, space.sample(n, generator)]), exclude, n)
+    return found
 
 
-def _distinct(rows: Tensor, exclude: Tensor | None) -> Tensor:
-    """First appearance of every row, in order, without those to exclude."""
+def _distinct(rows: Tensor, exclude: Tensor | None, n: int) -> Tensor:
+    """First appearance of the first ``n`` different rows, in order, without those to exclude."""
     seen = {tuple(row) for row in exclude.tolist()} if exclude is not None else set()
-    chosen = []
-    for position, row in enumerate(map(tuple, rows.tolist())):
-        if row not in seen:
-            seen.add(row)
-            chosen.append(position)
-    return rows[chosen]
+    chosen: list[int] = []
+    for start in range(0, len(rows), BLOCK):
+        if len(chosen) >= n:
+            break
+        for position, row in enumerate(map(tuple, rows[start : start + BLOCK].tolist()), start):
+            if row not in seen:
+                seen.add(row)
+                chosen.append(position)
+    return rows[chosen[:n]]

@@ -13,11 +13,12 @@ from ..core.frames import KINDS, SUFFIXES, is_table
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.torch_state import own_torch_state
-from ..spaces import Space
+from ..spaces import ProductSpace, Space
 from .evaluator import Evaluator
 from .function import Function, FunctionEvaluator, metrics_named
 from .hardware.resolver import MEASURES
 from .joined import JoinedEvaluator
+from .of_part import PartEvaluator
 from .reference import is_reference, referenced
 from .tables.metric_terms import table_options
 
@@ -44,6 +45,9 @@ EVALUATORS = Registry(
 )
 # What may follow a table's name besides metrics.
 COLUMN, OTHERS = "column", "tables"
+# Of a product, the part that is evaluated.
+PART = "part"
+_OF_PART = re.compile(rf"(?:^|,)\s*{PART}\s*=\s*(?P<part>\w+)\s*(?=,|$)")
 _OF_TABLE = re.compile(
     rf"(?P<file>.+?\.(?:{'|'.join(re.escape(s[1:]) for s in SUFFIXES)})):(?P<options>.*)",
     re.IGNORECASE,
@@ -105,6 +109,8 @@ def evaluator(
     ``latency``, ``peak_memory``   measured on this machine, see `vitruvius.evaluators.hardware`;
                                    options such as ``latency:runtime=onnx,batch=8``. Beside raw
                                    data they need not be given: naming the metric is enough
+    ``analog``, on a product       of the part, or each of the parts, that it is a data set of; any
+                                   other of the part that ``table.csv:part=nasbench201`` says
     ``train.py:evaluate``          a function, an `Evaluator`, or a subclass of it in a file; what
                                    follows another colon are arguments by keyword
     ``package.module:Trainer``     the same in a module
@@ -206,11 +212,15 @@ def parse_evaluator(
         return EvaluatorConfig(source=str(Path(data).resolve()) if there else data, options=options)
     of_table = _OF_TABLE.fullmatch(text)
     if of_table or is_table(text):
+        written = of_table["options"] if of_table else ""
         given: dict[str, Any] = {COLUMN: architecture_column}
         given[OTHERS] = [str(Path(table).resolve()) for table in tables]
+        if isinstance(space, ProductSpace) and (said := _OF_PART.search(written)):
+            given[PART] = said["part"]
+            written = written[: said.start()] + written[said.end() :]
         options = {key: value for key, value in given.items() if value}
         options |= table_options(metrics)
-        options |= table_options(of_table["options"]) if of_table else {}
+        options |= table_options(written) if written else {}
         file = of_table["file"] if of_table else text
         return EvaluatorConfig(source=str(Path(file).resolve()), options=options)
     options = {}
@@ -265,6 +275,20 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
         MissingExtraError: As for `evaluator`.
     """
     source, options = config.source, config.options
+    if isinstance(space, ProductSpace) and (parts := _parts_of(space, config)):
+        own = {key: value for key, value in options.items() if key != PART}
+        inner = EvaluatorConfig(source=source, options=own)
+        return join(
+            [
+                PartEvaluator(
+                    space,
+                    part,
+                    configured(space.parts[part], inner, named),
+                    prefixed=len(parts) > 1,
+                )
+                for part in parts
+            ]
+        )
     for kind in _serving(space.name):
         if source in kind.data_sets:
             check_options(source, options, kind.load)
@@ -297,6 +321,20 @@ def configured(space: Space, config: EvaluatorConfig, named: str = "") -> Evalua
         metrics=options.get("metrics", ""),
         decimal=options.get("decimal", ""),
     )
+
+
+def _parts_of(space: ProductSpace, config: EvaluatorConfig) -> list[str]:
+    """The parts of a product that are evaluated: as it is said, or those that a data set is of."""
+    if PART in config.options:
+        part = str(config.options[PART])
+        if part not in space.parts:
+            raise UnknownNameError.of(f"part of {space.name}", part, space.parts)
+        return [part]
+    return [
+        name
+        for name, part in space.parts.items()
+        if config.source in data_sets(part.name) and config.source not in data_sets(space.name)
+    ]
 
 
 def _parted(text: str) -> tuple[str, str]:

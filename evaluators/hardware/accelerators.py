@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...core.distinct import distinct_rows
 from ...core.errors import UsageError
 from ...spaces import ArchitectureLike, GraphTask, Layer, ProductSpace, Space, Task
 from ...spaces.accelerator.accelerator import Accelerator, near_square
@@ -276,7 +277,8 @@ class AcceleratorEvaluator(Evaluator):
         assert self._chip is not None
         part = self.space.parts[self._chip]
         assert isinstance(part, Accelerator)
-        told = part.hardware(self._columns(x, self._chip))
+        rows, inverse = distinct_rows(self._columns(x, self._chip))
+        told = part.hardware(rows)
         names = DATAFLOWS.names()
         own = torch.tensor([names.index(name) for name in part.dataflows])
         values = torch.stack(
@@ -291,7 +293,8 @@ class AcceleratorEvaluator(Evaluator):
         values = torch.where(there[..., None], values, torch.ones_like(values))
         different, place = values.flatten(0, 1).unique(dim=0, return_inverse=True)
         flow, *others = different.unbind(1)
-        return ChipBatch(flow.long(), *others), place.reshape(there.shape), there
+        chips = ChipBatch(flow.long(), *others)
+        return chips, place.reshape(there.shape)[inverse], there[inverse]
 
     def _cost(self, layers: LayerBatch, chips: ChipBatch) -> Cost:
         return cost_of(layers, chips, energy=self.energy_table.name, area=self.area_table.name)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ...core.distinct import distinct_rows
 from ...spaces import GraphTask, Layer, Space, Task
 from .cost_model import LayerBatch
 
@@ -57,7 +58,7 @@ class LayerLists:
             All layers that differ, one a row, and which of them each architecture has; -1 for none,
             where it has fewer than others.
         """
-        rows, inverse = x.unique(dim=0, return_inverse=True)
+        rows, inverse = distinct_rows(x)
         if ordered:
             traced = [self._trace(tuple(row)) for row in rows.tolist()]
             most = max(1, *map(len, traced))
