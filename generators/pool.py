@@ -16,6 +16,7 @@ from ..predictors.goal import Goal
 from ..spaces import Space
 from .generator import Generator
 from .guidance import Guidance
+from .refining import refined
 
 __all__ = ["Pool", "gather"]
 
@@ -23,6 +24,8 @@ AT_ONCE = 256
 # Where targets are predicted, this many proposals are made per wanted architecture, within these
 # bounds, and the likeliest kept.
 RANKED, RANKED_LOW, RANKED_HIGH = 40, 1024, 6144
+# Of these, where others can be counted and hardly any meet them, the best are improved.
+SCARCE = 1024
 # Where they can be counted, more are made, `AT_ONCE` or more at a time, until enough meet them or
 # this many were tried.
 TRIED, TRIED_LOW = 100, 10_240
@@ -60,7 +63,8 @@ def gather(
 ) -> Pool:
     """Lets a generator propose and sorts out what is worth returning.
 
-    Where nothing that it proposes meets the counted targets, descents look for what does.
+    Where nothing that it proposes meets the counted targets, descents look for what does. Where
+    few meet them and others are predicted, see `vitruvius.generators.refining`.
 
     Args:
         goal: What is asked for.
@@ -111,6 +115,10 @@ def gather(
             break
     if goal.exact_targets and not bool(known.feasible.any()):
         x = descend(space, goal.exact_targets, goal.exact, n + len(exclude), generator)
+        known = known.add(x, space.hashes(x), goal.feasible(x))
+    scarce = int(known.feasible.sum()) < SCARCE and len(known.x) < space.architecture_count
+    if goal.predictors and goal.exact_targets and scarce and len(known.x):
+        x = refined(goal, known.x, n, generator)
         known = known.add(x, space.hashes(x), goal.feasible(x))
     if not len(known.x):
         raise UsageError(

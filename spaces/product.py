@@ -143,11 +143,14 @@ class ProductSpace(Space):
     def crossover(
         self, a: Int[Tensor, "B V"], b: Int[Tensor, "B V"], seed: Seed = None
     ) -> Int[Tensor, "B V"]:
+        """Takes every part from either parent, or mixes theirs."""
         generator = make_generator(seed)
-        children = [
-            part.crossover(first, b[:, at], generator)
-            for at, (part, first) in zip(self.columns.values(), self._each(a), strict=True)
-        ]
+        children = []
+        for at, (part, first) in zip(self.columns.values(), self._each(a), strict=True):
+            second = b[:, at]
+            way = torch.randint(3, (len(a), 1), generator=generator)
+            mixed = part.crossover(first, second, generator)
+            children.append(torch.where(way == 0, first, torch.where(way == 1, second, mixed)))
         return torch.cat(children, dim=1)
 
     def to_string(self, row: Sequence[int]) -> str:
