@@ -265,9 +265,15 @@ def evaluate(
         str | None,
         typer.Option(
             help="A chip, as a YAML file or one that ships (eyeriss.yaml): what each layer takes "
-            "on it. Of a product with chips, 'own'."
+            "on it; of choices that a file leaves open, the best. Of a product with chips, 'own'."
         ),
     ] = None,
+    where: Annotated[
+        str, typer.Option(help="Constraints on a chip that is chosen, e.g. area_um2<=4M.")
+    ] = "",
+    minimize: Annotated[
+        str, typer.Option(help="What it is chosen by: edp, or latency_cycles, energy_nj, area_um2.")
+    ] = "edp",
     cluster: Annotated[
         str,
         typer.Option(
@@ -293,11 +299,19 @@ def evaluate(
     if hardware is not None:
         from ..verbs.on_chip import on_chip
 
-        told = on_chip(target, architecture, hardware, cluster=cluster, out=out)
+        told = on_chip(
+            target,
+            architecture,
+            hardware,
+            where=where,
+            minimize=minimize,
+            cluster=cluster,
+            out=out,
+        )
         _print_layers(told, output)
         return
-    if cluster:
-        raise UsageError("A cluster is of chips.", "Say which with --hardware.")
+    if cluster or where:
+        raise UsageError("A cluster and constraints are of chips.", "Give some with --hardware.")
     evaluators, others = first_table(evaluators, table)
     result: dict[str, Any] = target.architecture(architecture).to_json()
     counted_for = target.task
@@ -350,6 +364,8 @@ def _print_layers(told: OnChip, output: Format) -> None:
         for each in told.layers
     ]
     print_table(heads, rows)
+    if told.chosen:
+        typer.echo(f"Chip: {told.chosen}")
     for name, value in told.metrics.items():
         typer.echo(f"{name} {value:,.6g}")
     typer.echo(f"Energy by {told.energy_table}, area by {told.area_table}.")

@@ -14,15 +14,19 @@ from ..core.errors import UsageError
 from ..core.options import check_options, read_options
 from ..core.torch_state import own_torch_state
 from ..evaluators.hardware.accelerators import AcceleratorEvaluator, LayerCost
+from ..evaluators.hardware.best_chip import EDP, best_chip
 from ..evaluators.hardware.interconnect import (
     TRANSPORTS,
     LeafSpine,
     TrainingStep,
     training_step,
 )
+from ..evaluators.targets import parse_targets
 from ..reports import Bar, RooflinePoint, gantt, roofline, write_text
 from ..spaces import ArchitectureLike, ProductSpace, Space
 from ..spaces.accelerator.accelerator import Accelerator
+from ..spaces.accelerator.chip_file import FIELDS, chip_of, read_chip
+from ..spaces.resolver import preset
 
 __all__ = ["OnChip", "on_chip"]
 
@@ -40,6 +44,7 @@ class OnChip:
         energy_table: Name of the table of energy.
         area_table: Name of the table of area.
         training: A step of training on a cluster of such chips, by the transport.
+        chosen: The chip, where choices were open.
         files: What was written.
     """
 
@@ -48,6 +53,7 @@ class OnChip:
     energy_table: str
     area_table: str
     training: dict[str, TrainingStep] = field(default_factory=dict)
+    chosen: str = ""
     files: list[Path] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -62,11 +68,16 @@ def on_chip(
     architecture: ArchitectureLike,
     chip: str | Path = OWN,
     *,
+    where: str = "",
+    minimize: str = EDP,
     cluster: str = "",
     out: str | Path | None = None,
     **options: Any,
 ) -> OnChip:
     """Computes what an architecture takes on a chip, layer by layer.
+
+    Of a chip of which choices are open, the best is taken: of those that meet ``where``, the one
+    with the least ``minimize`` (see `vitruvius.evaluators.hardware.best_chip`).
 
     On a cluster of such chips, each learns from its own examples, and gradients of the weights'
     bits are summed.
@@ -75,15 +86,18 @@ def on_chip(
         space: Of the architecture.
         architecture: The architecture.
         chip: A YAML file, or the name of one that ships; ``own`` where it is a part of the product.
+        where: Constraints on the chip that is chosen, such as ``area_um2<=4M``.
+        minimize: What it is chosen by: ``edp``, latency by energy, or one of the metrics.
         cluster: Fields of a `vitruvius.evaluators.hardware.interconnect.LeafSpine`, and the
             ``collective``, such as ``leaves=4,chips=4,spines=4``.
         out: Folder for ``layers.csv``, ``roofline_1.svg`` for each array, and ``schedule.svg``.
         **options: As for `vitruvius.evaluators.hardware.accelerators.AcceleratorEvaluator`.
 
     Raises:
-        UsageError: Where the product has no chip, or has one and another is given, or for a cluster
-            that is none.
+        UsageError: Where the product has no chip, or has one and another is given, for a cluster
+            that is none, or where no chip meets the constraints.
         UnknownNameError: For a field of a cluster that there is not.
+        TargetError: For constraints that cannot be read.
         OutputError: Where nothing can be written.
 
     Example:
@@ -100,6 +114,15 @@ def on_chip(
             f"{space.name} {'has a chip of its own' if has else 'has no chip'}.",
             f"Use {OWN!r}, or leave the chip out." if has else "Give one, e.g. eyeriss.yaml.",
         )
+    chosen = ""
+    if not has and (fields := _open_fields(chip, options)):
+        options = {key: value for key, value in options.items() if key not in fields}
+        space, architecture, chosen = _best(
+            space, architecture, Accelerator(**fields), where, minimize, options
+        )
+        has = True
+    elif where or minimize != EDP:
+        raise UsageError("The chip is given.", "Leave constraints out, or give choices of chips.")
     made = AcceleratorEvaluator(space, chip="" if has else chip, **options)
     told = OnChip(
         made.evaluate(architecture).metrics,
@@ -107,10 +130,36 @@ def on_chip(
         made.energy_table.name,
         made.area_table.name,
         _training(made, architecture, cluster) if cluster else {},
+        chosen,
     )
     if out is not None:
         told.files.extend(_written(told, made, architecture, Path(out)))
     return told
+
+
+def _open_fields(chip: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a chip of which choices are open; nothing for one that is fixed."""
+    given = {name: value for name, value in options.items() if name in FIELDS}
+    fields = {**(read_chip(preset(chip)) if chip else {}), **chip_of(given)}
+    return fields if any(isinstance(value, list) for value in fields.values()) else {}
+
+
+def _best(
+    space: Space,
+    architecture: ArchitectureLike,
+    chips: Accelerator,
+    where: str,
+    minimize: str,
+    options: dict[str, Any],
+) -> tuple[Space, tuple[int, ...], str]:
+    """The product with chips, the architecture with the best of them, and that as text."""
+    parts = dict(space.parts) if isinstance(space, ProductSpace) else {"network": space}
+    product = ProductSpace(name=f"{space.name} x chip", parts={**parts, "chip": chips})
+    evaluator = AcceleratorEvaluator(product, **options)
+    row = (*space.architecture(architecture).indices, *chips.example)
+    targets = parse_targets(where, evaluator.metrics)
+    found = best_chip(evaluator, row, targets, minimize)
+    return product, found.row, chips.to_string(product.parted(found.row)["chip"])
 
 
 def _training(

@@ -191,6 +191,25 @@ class AcceleratorEvaluator(Evaluator):
     def exact_values(self, x: Int[Tensor, "B V"]) -> dict[str, Tensor]:
         return self.values(x)
 
+    def bounds(self, x: Int[Tensor, "B V"]) -> dict[str, Float[Tensor, " B"]]:
+        """Computes what no schedule is below; for one network, and for area, that is the value.
+
+        Args:
+            x: Valid choice indices.
+        """
+        if len(self._lists) == 1:
+            return self.values(x)
+        cycles, energies, area = self._costs(x)
+        least = [part.amin(2) for part in cycles]
+        longest = torch.stack([part.sum(1) for part in least]).amax(0)
+        arrays = torch.cat(cycles, 1).isfinite().any(1).sum(1)
+        equal = torch.cat(least, 1).sum(1) / arrays.clamp(min=1)
+        latency = torch.maximum(longest, equal)
+        energy = torch.cat(energies, 1).amin(2).sum(1)
+        nowhere = latency.isinf()
+        told = {"latency_cycles": latency, "energy_nj": energy / 1000, "area_um2": area}
+        return {name: value.masked_fill(nowhere, torch.nan) for name, value in told.items()}
+
     def arrays(self, architecture: ArchitectureLike) -> ChipBatch:
         """Returns the arrays that an architecture runs on.
 

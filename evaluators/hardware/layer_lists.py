@@ -67,7 +67,9 @@ class LayerLists:
                 for each in traced
             ]
             return self._batch(batch), torch.tensor(listed)[inverse]
-        counts = self._added(rows) if self.space.additive else self._one_by_one(rows)
+        # Of a few, each is traced sooner than every choice.
+        many = len(rows) > sum(variable.size for variable in self.space.variables)
+        counts = self._added(rows) if self.space.additive and many else self._one_by_one(rows)
         most = max(1, int(counts.sum(1).max()))
         places = torch.full((len(rows), most), NOTHING)
         # The k-th of a row's layers is the first whose running count is above k.

@@ -14,7 +14,7 @@ from ...core.errors import UnknownNameError, UsageError
 from ...core.texts import read_text
 from .accelerator import Accelerator
 
-__all__ = ["KEY", "chip_of", "read_chip"]
+__all__ = ["FIELDS", "KEY", "chip_of", "read_chip"]
 
 KEY = "chip"
 FIELDS = tuple(

@@ -77,6 +77,25 @@ def test_a_cluster_of_chips() -> None:
             on_chip(cells, cells.example, "eyeriss.yaml", cluster=wrong)
 
 
+def test_the_best_of_the_choices_that_a_file_leaves_open(tmp_path: Path) -> None:
+    file = tmp_path / "chip.yaml"
+    file.write_text(
+        "chip:\n  dataflow: weight-stationary\n  rows: [4, 8]\n  columns: 8\n  buffer_kib: 64\n"
+        "  register_bytes: 64\n  noc_bytes_per_cycle: [16, 64]\n  weight_bits: 8\n"
+    )
+    cells = space(CELLS)
+    told = on_chip(cells, cells.example, file, minimize="latency_cycles")
+    assert told.chosen == "rows=8, noc_bytes_per_cycle=64"
+    small = on_chip(cells, cells.example, file, where="area_um2<=650k", minimize="latency_cycles")
+    assert small.chosen.startswith("rows=4")
+    assert small.metrics["area_um2"] <= 650e3 < told.metrics["area_um2"]
+    assert small.metrics["latency_cycles"] >= told.metrics["latency_cycles"]
+    with pytest.raises(UsageError, match="None of 4 chips"):
+        on_chip(cells, cells.example, file, where="area_um2<=1k")
+    with pytest.raises(UsageError, match="The chip is given"):
+        on_chip(cells, cells.example, "eyeriss.yaml", where="area_um2<=1k")
+
+
 def test_which_chip_is_meant() -> None:
     cells, pairs = space(CELLS), space(f"{CELLS} x accelerator")
     with pytest.raises(UsageError, match="has no chip"):

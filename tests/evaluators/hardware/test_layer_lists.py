@@ -4,10 +4,10 @@ import torch
 from vitruvius.evaluators.hardware.layer_lists import LayerLists
 from vitruvius.spaces import ImageTask, space
 
-# Rows: of additive spaces, as many as show it.
+# Rows: of additive spaces, more than there are choices, so that choices are traced.
 SMALL = {
-    "nasbench201:width=2,cells=1": 24,
-    "transnas101-micro:width=2,modules=4": 24,
+    "nasbench201:width=2,cells=1": 32,
+    "transnas101-micro:width=2,modules=4": 32,
     "autogan:width=4": 4,
     "darts:cells=3,width=4": 4,
     "resnet-size:width=4": 4,
