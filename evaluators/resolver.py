@@ -211,7 +211,7 @@ def parse_evaluator(
         there = Path(data).exists()
         return EvaluatorConfig(source=str(Path(data).resolve()) if there else data, options=options)
     of_table = _OF_TABLE.fullmatch(text)
-    if of_table or is_table(text):
+    if data not in MEASURES and (of_table or is_table(text)):
         written = of_table["options"] if of_table else ""
         given: dict[str, Any] = {COLUMN: architecture_column}
         given[OTHERS] = [str(Path(table).resolve()) for table in tables]

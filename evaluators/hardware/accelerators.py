@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...core.distinct import distinct_rows
@@ -170,7 +170,7 @@ class AcceleratorEvaluator(Evaluator):
         context: Context | None = None,
     ) -> Evaluation:
         made = self.space.architecture(architecture)
-        told = self.values(torch.tensor([made.indices]))
+        told = self.values(torch.tensor([made.indices]), fidelity)
         metrics = {name: float(value[0]) for name, value in told.items()}
         if metrics["latency_cycles"] != metrics["latency_cycles"]:
             reason = "a layer does not fit the global buffer in any tiling"
@@ -180,7 +180,7 @@ class AcceleratorEvaluator(Evaluator):
     def values(
         self, x: Int[Tensor, "B V"], fidelity: int | None = None
     ) -> dict[str, Float[Tensor, " B"]]:
-        cycles, energies, area = self._costs(x)
+        cycles, energies, area = self._costs(x, fidelity)
         lengths = [part.shape[1] for part in cycles]
         if len(cycles) > 1 and cycles[0].shape[2] > 1:
             latency, energy = self._scheduled(torch.cat(cycles, 1), torch.cat(energies, 1), lengths)
@@ -233,8 +233,10 @@ class AcceleratorEvaluator(Evaluator):
         for name, lists in self._lists.items():
             layers, at = lists.of(self._columns(x, name), self.batch, ordered=True)
             own = at[0][at[0] >= 0]
+            wanted = torch.zeros(len(layers.kind), 1, len(arrays), dtype=torch.bool)
+            wanted[own] = True
             listed += [(name, lists.known[place]) for place in own.tolist()]
-            cost = self._cost(layers, arrays)
+            cost = self._cost(layers, arrays, wanted)
             costs.append(torch.stack([getattr(cost, n)[own, 0].double() for n in COLUMNS]))
             macs += layers.macs[own, 0].tolist()
         told = torch.cat(costs, 1)
@@ -261,17 +263,26 @@ class AcceleratorEvaluator(Evaluator):
     def _columns(self, x: Tensor, name: str) -> Tensor:
         return x[:, self.space.columns[name]] if isinstance(self.space, ProductSpace) else x
 
-    def _costs(self, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    def _area(self, chips: ChipBatch, place: Tensor, there: Tensor) -> Tensor:
+        """Area of each pair's arrays together."""
+        return torch.where(there, self.area_table.of(chips)[place], 0.0).sum(1)
+
+    def _costs(
+        self, x: Tensor, fidelity: int | None = None
+    ) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """Cycles and energy of every layer on every array, by network ``[B, L, S]``; areas."""
         chips, place, there = self._chips(x)
-        area = torch.where(there, self.area_table.of(chips)[place], 0.0).sum(1)
         cycles: list[Tensor] = []
         energies: list[Tensor] = []
         for name, lists in self._lists.items():
             # Only where networks run side by side does the order of their layers matter.
             layers, at = lists.of(self._columns(x, name), self.batch, ordered=len(self._lists) > 1)
+            wanted = layers.kind.new_zeros(len(layers.kind) + 1, len(chips))
+            pairs = torch.broadcast_tensors(at[:, :, None], place[:, None, :], there[:, None, :])
+            wanted.index_put_(pairs[:2], pairs[2].long(), accumulate=True)
+            asked = (wanted[:-1] > 0)[:, None]
             told = [
-                self._cost(layers, chips[part])
+                self._cost(layers, chips[part], asked[..., part], fidelity)
                 for part in torch.arange(len(chips)).split(max(1, CHUNK // layers.kind.numel()))
             ]
             fits = torch.cat([each.fits[:, 0] for each in told], 1)
@@ -285,7 +296,7 @@ class AcceleratorEvaluator(Evaluator):
                 taken = whole[at[:, :, None], place[:, None, :]]
                 missing = ~there[:, None, :] & (at >= 0)[:, :, None]
                 found.append(torch.where(missing, torch.inf, taken))
-        return cycles, energies, area
+        return cycles, energies, self._area(chips, place, there)
 
     def _chips(self, x: Tensor) -> tuple[ChipBatch, Tensor, Tensor]:
         """Different arrays, where each pair's are among them ``[B, S]``, and which are there."""
@@ -315,7 +326,14 @@ class AcceleratorEvaluator(Evaluator):
         chips = ChipBatch(flow.long(), *others)
         return chips, place.reshape(there.shape)[inverse], there[inverse]
 
-    def _cost(self, layers: LayerBatch, chips: ChipBatch) -> Cost:
+    def _cost(
+        self,
+        layers: LayerBatch,
+        chips: ChipBatch,
+        wanted: Bool[Tensor, "A L J"] | None = None,
+        fidelity: int | None = None,
+    ) -> Cost:
+        """Of all layers on all chips, or at the least of the pairs that are wanted."""
         return cost_of(layers, chips, energy=self.energy_table.name, area=self.area_table.name)
 
     # -- what the networks take together --------------------------------------------------------

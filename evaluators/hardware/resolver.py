@@ -15,5 +15,6 @@ MEASURES = Registry(
         "latency": "evaluators.hardware.measured:LatencyEvaluator",
         "peak_memory": "evaluators.hardware.measured:PeakMemoryEvaluator",
         "hardware": "evaluators.hardware.accelerators:AcceleratorEvaluator",
+        "zigzag": "evaluators.hardware.zigzag.evaluator:ZigZagEvaluator",
     },
 )

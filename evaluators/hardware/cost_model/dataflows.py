@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ....core.registry import Registry
+from .layer_batch import LayerBatch, touched
 
 if TYPE_CHECKING:
     from .chips import ChipBatch
-    from .layer_batch import LayerBatch
 
 __all__ = [
     "DATAFLOWS",
@@ -57,7 +57,7 @@ class Sizes(NamedTuple):
         r: Height of the kernel.
         s: Width of the kernel.
         stride: Steps between windows.
-        reach: Rows and columns that a window spans.
+        dilation: Steps between the kernel's entries.
     """
 
     n: Tensor
@@ -69,7 +69,7 @@ class Sizes(NamedTuple):
     r: Tensor
     s: Tensor
     stride: Tensor
-    reach: tuple[Tensor, Tensor]
+    dilation: Tensor
 
     @classmethod
     def of(cls, layers: LayerBatch) -> Sizes:
@@ -78,8 +78,6 @@ class Sizes(NamedTuple):
         Args:
             layers: The layers.
         """
-        rows, columns = layers.rows_for(torch.ones_like(layers.height)), layers.kernel_width
-        reach = rows[..., None], ((columns - 1) * layers.dilation + 1)[..., None]
         return cls(
             layers.batch[..., None],
             layers.groups[..., None],
@@ -90,13 +88,29 @@ class Sizes(NamedTuple):
             layers.kernel_height[..., None],
             layers.kernel_width[..., None],
             layers.stride[..., None],
-            reach,
+            layers.dilation[..., None],
         )
 
     @property
     def macs(self) -> Tensor:
         """Multiply-adds."""
         return self.n * self.g * self.k * self.c * self.y * self.x * self.r * self.s
+
+    def rows_for(self, rows: Tensor) -> Tensor:
+        """Rows of the input that rows of the output need.
+
+        Args:
+            rows: Of the output.
+        """
+        return touched(rows, self.r, self.stride, self.dilation)
+
+    def columns_for(self, columns: Tensor) -> Tensor:
+        """Columns of the input that columns of the output need.
+
+        Args:
+            columns: Of the output.
+        """
+        return touched(columns, self.s, self.stride, self.dilation)
 
 
 class Words(NamedTuple):
@@ -178,11 +192,11 @@ class OutputStationary:
         return n * g * k * c * r * s * up(y, chips.rows) * up(x, chips.columns)
 
     def words(self, sizes: Sizes, chips: ChipBatch) -> Words:
-        n, g, k, c, y, x, r, s, stride, reach = sizes
+        n, g, k, c, y, x, r, s, *_ = sizes
         tiles = up(y, chips.rows) * up(x, chips.columns)
         weights = n * g * k * c * r * s * tiles
         tall, wide = torch.minimum(chips.rows, y), torch.minimum(chips.columns, x)
-        window = ((tall - 1) * stride + reach[0]) * ((wide - 1) * stride + reach[1])
+        window = sizes.rows_for(tall) * sizes.columns_for(wide)
         sums = (n * g * k * y * x).expand(*k.shape[:-1], len(chips))
         return Words(weights, n * g * k * c * tiles * window, sums)
 
@@ -205,15 +219,14 @@ class RowStationary:
         return n * g * up(k * c * strips, sets) * folds * s * x
 
     def words(self, sizes: Sizes, chips: ChipBatch) -> Words:
-        n, g, k, c, y, x, r, s, stride, reach = sizes
+        n, g, k, c, y, x, r, s, *_ = sizes
         strips, _, sets = self._layout(sizes, chips)
         _, activation, _ = chips.operand_bytes
         held = chips.register_bytes / activation
         channels = ((INPUTS * held) / s).floor().clamp(min=1)
         filters = ((FILTERS * held) / (channels * s)).floor().clamp(min=1)
         filters = torch.minimum(filters, (SUMS * held).floor().clamp(min=1))
-        width = (x - 1) * stride + reach[1]
-        rows = (torch.minimum(chips.columns, y) - 1) * stride + reach[0]
+        width, rows = sizes.columns_for(x), sizes.rows_for(torch.minimum(chips.columns, y))
         weights = n * g * k * c * r * s * strips
         entering, leaving = n * g * c * width * rows * strips, n * g * k * y * x
         every = []

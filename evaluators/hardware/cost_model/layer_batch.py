@@ -13,7 +13,7 @@ from torch import Tensor
 from ....core.errors import UsageError
 from ....spaces import Layer
 
-__all__ = ["AGGREGATION", "FOLDED", "NONE", "PRODUCT", "VECTOR", "LayerBatch"]
+__all__ = ["AGGREGATION", "FOLDED", "NONE", "PRODUCT", "VECTOR", "LayerBatch", "touched"]
 
 # What a layer is to a chip: nothing, products on the array, one operation an element, or sums over
 # the neighbours in a graph.
@@ -161,8 +161,8 @@ class LayerBatch:
 
     @property
     def taken(self) -> tuple[Float[Tensor, "A L"], Float[Tensor, "A L"]]:
-        """Height and width of what the windows reach, padding left out."""
-        return self.rows_for(self.height), (self.width - 1) * self.stride + self._reach[1]
+        """Rows and columns that the windows touch, padding left out."""
+        return self.rows_for(self.height), self.columns_for(self.width)
 
     def rows_for(self, rows: Tensor) -> Tensor:
         """Rows of the input that rows of the output need.
@@ -170,17 +170,19 @@ class LayerBatch:
         Args:
             rows: Of the output, ``[A, L]`` or with further axes behind.
         """
-        stride, reach = self.stride, self._reach[0]
-        for _ in range(rows.dim() - stride.dim()):
-            stride, reach = stride[..., None], reach[..., None]
-        return (rows - 1) * stride + reach
+        return touched(rows, *self._behind(rows, self.kernel_height))
 
-    @property
-    def _reach(self) -> tuple[Tensor, Tensor]:
-        return (
-            (self.kernel_height - 1) * self.dilation + 1,
-            (self.kernel_width - 1) * self.dilation + 1,
-        )
+    def columns_for(self, columns: Tensor) -> Tensor:
+        """Columns of the input that columns of the output need.
+
+        Args:
+            columns: Of the output, ``[A, L]`` or with further axes behind.
+        """
+        return touched(columns, *self._behind(columns, self.kernel_width))
+
+    def _behind(self, windows: Tensor, kernel: Tensor) -> list[Tensor]:
+        axes = (1,) * (windows.dim() - kernel.dim())
+        return [each.reshape(*each.shape, *axes) for each in (kernel, self.stride, self.dilation)]
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float64) -> LayerBatch:
         """Moves the tensors; `kind` stays whole.
@@ -191,6 +193,18 @@ class LayerBatch:
         """
         moved = [getattr(self, field.name).to(device) for field in fields(self)]
         return LayerBatch(moved[0], *(value.to(dtype) for value in moved[1:]))
+
+
+def touched(windows: Tensor, kernel: Tensor, stride: Tensor, dilation: Tensor) -> Tensor:
+    """Counts what windows along one side touch: steps wider than the kernel leave some out.
+
+    Args:
+        windows: How many.
+        kernel: Entries of each.
+        stride: Steps between windows.
+        dilation: Steps between entries.
+    """
+    return torch.minimum((windows - 1) * stride + (kernel - 1) * dilation + 1, windows * kernel)
 
 
 def _row(layer: Layer, batch: int, neighbours: float) -> tuple[int | float, ...] | None:

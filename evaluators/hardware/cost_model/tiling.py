@@ -64,9 +64,13 @@ def dram_traffic(layers: LayerBatch, chips: ChipBatch, share: float = 1.0) -> Tr
     for number, operand_bytes in enumerate(kinds):
         own = (member == number).nonzero()[:, 0]
         room, traffic, filled = _tilings(layers, operand_bytes)
+        # Of those that move as much, the one that starts first.
+        order = filled.argsort(dim=-1, stable=True)
+        order = order.gather(-1, traffic.gather(-1, order).argsort(dim=-1, stable=True))
+        rank = order.argsort(-1)
         room, order = room.sort(-1)
-        least, at = traffic.gather(-1, order).cummin(-1)
-        filled = filled.gather(-1, order).gather(-1, at)
+        at = order.gather(-1, rank.gather(-1, order).cummin(-1).indices)
+        least, filled = traffic.gather(-1, at), filled.gather(-1, at)
         wanted = (share * chips.buffer_bytes[own]).expand(*shape[:2], -1).contiguous()
         place = torch.searchsorted(room.contiguous(), wanted, right=True) - 1
         fits[..., own] = place >= 0
