@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,8 @@ class Layer:
         groups: Groups of a convolution.
         params: Trainable parameters.
         macs: Multiply-adds of its weights.
+        name: Of the module within its network, such as ``stages.0.1``; layers are equal whatever
+            they are called.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Layer:
     groups: int = 1
     params: int = 0
     macs: int = 0
+    name: str = field(default="", compare=False)
 
 
 def layers_of(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[Layer, ...]:
@@ -78,17 +81,19 @@ def layers_of(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[Layer, ...]:
     """
     found: list[Layer] = []
     seen: set[nn.Module] = set()
+    names = {each: name for name, each in module.named_modules()}
 
     def record(layer: nn.Module, given: tuple[object, ...], result: object) -> None:
         if not isinstance(result, Tensor):
             return
         owned = sum(p.numel() for p in layer.parameters(recurse=False) if p.requires_grad)
         if width := getattr(layer, "aggregated", 0):
-            found.append(Layer("aggregation", (width,), (width,)))
+            found.append(Layer("aggregation", (width,), (width,), name=names[layer]))
         if any(True for _ in layer.children()) and not owned:
             return
         entering = next((value for value in given if isinstance(value, Tensor)), result)
-        found.append(_layer(layer, entering, result, 0 if layer in seen else owned))
+        params = 0 if layer in seen else owned
+        found.append(_layer(layer, names[layer], entering, result, params))
         seen.add(layer)
 
     handles = [layer.register_forward_hook(record) for layer in module.modules()]
@@ -104,15 +109,14 @@ def layers_of(module: nn.Module, inputs: Sequence[Tensor]) -> tuple[Layer, ...]:
     return tuple(found)
 
 
-def _layer(module: nn.Module, entering: Tensor, leaving: Tensor, params: int) -> Layer:
+def _layer(module: nn.Module, name: str, entering: Tensor, leaving: Tensor, params: int) -> Layer:
     kind = _kind(module)
     inputs, outputs = tuple(entering.shape[1:]), tuple(leaving.shape[1:])
-    window = {
-        name: _sides(getattr(module, f"{name}_size" if name == "kernel" else name), len(outputs))
-        for name in ("kernel", "stride", "dilation")
-        if hasattr(module, f"{name}_size" if name == "kernel" else name)
-        and kind in ("convolution", "transposed convolution", "pooling")
-    }
+    windowed = kind in ("convolution", "transposed convolution", "pooling")
+    kernel, stride, dilation = (
+        _sides(getattr(module, each), len(outputs)) if windowed and hasattr(module, each) else ()
+        for each in ("kernel_size", "stride", "dilation")
+    )
     groups, macs = 1, 0
     if isinstance(module, nn.modules.conv._ConvNd):
         groups = module.groups
@@ -123,7 +127,7 @@ def _layer(module: nn.Module, entering: Tensor, leaving: Tensor, params: int) ->
         weight = module.weight
         assert isinstance(weight, Tensor)
         macs = math.prod(outputs[:-1]) * weight.numel()
-    return Layer(kind, inputs, outputs, groups=groups, params=params, macs=macs, **window)
+    return Layer(kind, inputs, outputs, kernel, stride, dilation, groups, params, macs, name)
 
 
 def _kind(module: nn.Module) -> str:

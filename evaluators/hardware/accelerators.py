@@ -231,7 +231,7 @@ class AcceleratorEvaluator(Evaluator):
         listed: list[tuple[str, Layer]] = []
         costs, macs = [], []
         for name, lists in self._lists.items():
-            layers, at = lists.of(self._columns(x, name), self.batch, ordered=True)
+            layers, at = lists.of(self._columns(x, name), self.batch)
             own = at[0][at[0] >= 0]
             wanted = torch.zeros(len(layers.kind), 1, len(arrays), dtype=torch.bool)
             wanted[own] = True
@@ -276,7 +276,7 @@ class AcceleratorEvaluator(Evaluator):
         energies: list[Tensor] = []
         for name, lists in self._lists.items():
             # Only where networks run side by side does the order of their layers matter.
-            layers, at = lists.of(self._columns(x, name), self.batch, ordered=len(self._lists) > 1)
+            layers, at = lists.of(self._columns(x, name), self.batch)
             wanted = layers.kind.new_zeros(len(layers.kind) + 1, len(chips))
             pairs = torch.broadcast_tensors(at[:, :, None], place[:, None, :], there[:, None, :])
             wanted.index_put_(pairs[:2], pairs[2].long(), accumulate=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ...core.distinct import distinct_rows
 from ...spaces import GraphTask, Layer, Space, Task
@@ -21,8 +22,8 @@ NOTHING = -1
 class LayerLists:
     """The layers of a space's architectures, each of which is listed once.
 
-    Of an additive space, the layers of any architecture are those of an example, and what each of
-    its choices changes of them. Those of others are traced one by one, and kept.
+    Of an additive space, the layers of any architecture are those that all have, and those that
+    each of its choices adds. Those of others are traced one by one, and kept.
 
     Args:
         space: Of networks.
@@ -44,41 +45,25 @@ class LayerLists:
         self._known: dict[Layer, int] = {}
         self._traced: dict[tuple[int, ...], tuple[Layer, ...]] = {}
 
-    def of(
-        self, x: Int[Tensor, "B V"], batch: int = 1, *, ordered: bool = False
-    ) -> tuple[LayerBatch, Int[Tensor, "B L"]]:
-        """Lists the layers of architectures.
+    def of(self, x: Int[Tensor, "B V"], batch: int = 1) -> tuple[LayerBatch, Int[Tensor, "B L"]]:
+        """Lists the layers of architectures in the order in which they compute.
 
         Args:
             x: Valid choice indices.
             batch: Examples at a time.
-            ordered: Whether they are wanted in the order in which they compute.
 
         Returns:
             All layers that differ, one a row, and which of them each architecture has; -1 for none,
             where it has fewer than others.
         """
         rows, inverse = distinct_rows(x)
-        if ordered:
-            traced = [self._trace(tuple(row)) for row in rows.tolist()]
-            most = max(1, *map(len, traced))
-            listed = [
-                [*(self._known[layer] for layer in each), *[NOTHING] * (most - len(each))]
-                for each in traced
-            ]
-            return self._batch(batch), torch.tensor(listed)[inverse]
         # Of a few, each is traced sooner than every choice.
         many = len(rows) > sum(variable.size for variable in self.space.variables)
-        counts = self._added(rows) if self.space.additive and many else self._one_by_one(rows)
-        most = max(1, int(counts.sum(1).max()))
-        places = torch.full((len(rows), most), NOTHING)
-        # The k-th of a row's layers is the first whose running count is above k.
-        ends = counts.cumsum(1)
-        index = torch.searchsorted(
-            ends, torch.arange(most).expand(len(rows), -1).contiguous(), right=True
-        )
-        inside = torch.arange(most) < ends[:, -1:]
-        places[inside] = index[inside]
+        if self.space.additive and many:
+            places = self._merged(rows)
+        else:
+            listed = [self._places(self._trace(tuple(row))) for row in rows.tolist()]
+            places = _padded(listed, NOTHING)
         return self._batch(batch), places[inverse]
 
     @property
@@ -105,38 +90,71 @@ class LayerLists:
             self._traced[row] = found
         return self._traced[row]
 
-    def _counts(self, found: tuple[Layer, ...]) -> Tensor:
-        counts = torch.zeros(len(self._known), dtype=torch.long)
-        for layer, count in Counter(found).items():
-            counts[self._known[layer]] = count
-        return counts
+    def _places(self, layers: Iterable[Layer]) -> Int[Tensor, " L"]:
+        return torch.tensor([self._known[layer] for layer in layers], dtype=torch.long)
 
-    def _one_by_one(self, rows: Tensor) -> Tensor:
-        traced = [self._trace(tuple(row)) for row in rows.tolist()]
-        return torch.stack([self._counts(each) for each in traced])
-
-    def _added(self, rows: Tensor) -> Tensor:
-        base, changes = self._changes
-        total = base.expand(len(rows), -1).clone()
-        for variable, change in enumerate(changes):
-            total += change[rows[:, variable]]
-        return torch.nn.functional.pad(total, (0, len(self._known) - total.shape[1]))
+    def _merged(self, rows: Tensor) -> Int[Tensor, "B L"]:
+        """The layers that all have, and those of each choice put between them."""
+        common, choices = self._choices
+        when = [torch.arange(len(common)).float().expand(len(rows), -1)]
+        which = [common.expand(len(rows), -1)]
+        for column, (keys, layers) in enumerate(choices):
+            when.append(keys[rows[:, column]])
+            which.append(layers[rows[:, column]])
+        order = torch.cat(when, 1).argsort(dim=1, stable=True)
+        places = torch.cat(which, 1).gather(1, order)
+        return places[:, : max(1, int((places != NOTHING).sum(1).max()))]
 
     @cached_property
-    def _changes(self) -> tuple[Tensor, list[Tensor]]:
-        """Layers of an example, and what every choice of every variable changes of them."""
-        example = self.space.example
-        rows = []
+    def _choices(self) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Layers that all have, and of each choice of each variable its own, and when they compute.
+
+        Each stands between two that all have, and there in the order of the modules' names.
+        """
+        row = list(self.space.example)
         for column, variable in enumerate(self.space.variables):
-            for choice in range(variable.size):
-                row = list(example)
-                row[column] = choice
-                rows.append(tuple(row))
-        traced = [self._trace(row) for row in rows]
-        base = self._counts(self._trace(example))
-        counts = iter(self._counts(each) - base for each in traced)
-        changes = [
-            torch.stack([next(counts) for _ in range(variable.size)])
-            for variable in self.space.variables
+            row[column] = min(
+                range(variable.size),
+                key=lambda choice: len(self._trace((*row[:column], choice, *row[column + 1 :]))),
+            )
+        common = self._trace(tuple(row))
+        own = [
+            [
+                _between(common, self._trace((*row[:column], choice, *row[column + 1 :])))
+                for choice in range(variable.size)
+            ]
+            for column, variable in enumerate(self.space.variables)
         ]
-        return base, changes
+        times = sorted({time for every in own for found in every for time, _ in found})
+        at = {time: time[0] - 1 + (n + 0.5) / len(times) for n, time in enumerate(times)}
+        choices = [
+            (
+                _padded(
+                    [torch.tensor([at[time] for time, _ in found]) for found in every], torch.inf
+                ),
+                _padded([self._places(layer for _, layer in found) for found in every], NOTHING),
+            )
+            for every in own
+        ]
+        return self._places(common), choices
+
+
+Time = tuple[int, tuple[tuple[int, str], ...]]
+
+
+def _between(common: Sequence[Layer], layers: Sequence[Layer]) -> list[tuple[Time, Layer]]:
+    """Those of some layers that not all have, after how many of these, and in what order there."""
+    found: list[tuple[Time, Layer]] = []
+    met = 0
+    for layer in layers:
+        if met < len(common) and layer.name == common[met].name:
+            met += 1
+        else:
+            parts = layer.name.split(".")
+            order = tuple((int(part) if part.isdecimal() else -1, part) for part in parts)
+            found.append(((met, order), layer))
+    return found
+
+
+def _padded(rows: Sequence[Tensor], value: int | float) -> Tensor:
+    return pad_sequence(list(rows), batch_first=True, padding_value=value)

@@ -119,6 +119,11 @@ ENERGIES = {
             bits=16, mac=1.0, register=1.0, hop=2.0, buffer=6.0, dram=200.0, unit="MAC",
         ),
         EnergyTable(
+            "maestro",
+            "MAESTRO's source, as multiples of a multiply-add: registers and global buffer alone",
+            bits=8, mac=1.0, register=1.68, hop=0.0, buffer=18.61, dram=0.0, unit="MAC",
+        ),
+        EnergyTable(
             "cacti-65nm",
             "multipliers of Accelergy's library, memories of CACTI (65 nm), DRAM of Accelergy",
             bits=8, mac=0.208, register=0.25, hop=0.5, dram=64.0, buffer_fit=(4.48, 0.535),
