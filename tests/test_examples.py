@@ -25,8 +25,13 @@ SLOW = {
     "vitruvius.bo.methods.warm_start",
     "vitruvius.predictors.source_tasks",
     "vitruvius.verbs.transfer",
+    "vitruvius.bo.optuna_sampler",
+    "data.md",
+    "gans.md",
+    "notebooks.md",
     "sample.md",
     "searching.md",
+    "spaces.md",
     "transfer.md",
 }
 

@@ -175,6 +175,7 @@ def test_running_and_waiting_trials_are_pending(recipe: Space) -> None:
     assert [trial.status for trial in method.seen[-1].trials] == ["ok", "running", "running"]
 
 
+@pytest.mark.slow
 def test_what_was_enqueued_is_not_proposed_again(recipe: Space) -> None:
     """Not even while it waits; a part of a trial is completed to something new."""
     study = optuna.create_study(sampler=VitruviusSampler(recipe, method="random", initial=1))
@@ -188,6 +189,7 @@ def test_what_was_enqueued_is_not_proposed_again(recipe: Space) -> None:
     assert study.trials[3].params.items() >= fixed.items()
 
 
+@pytest.mark.slow
 def test_an_exhausted_space_stops_the_study(recipe: Space) -> None:
     study = optuna.create_study(sampler=VitruviusSampler(recipe, method="random"))
     study.optimize(total(recipe), n_trials=300)

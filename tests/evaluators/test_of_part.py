@@ -49,6 +49,7 @@ def test_a_data_set_of_a_part_is_found_by_its_name() -> None:
     assert one.metrics["analog_accuracy"] == float(alone["analog_accuracy"][0])
 
 
+@pytest.mark.slow
 def test_parts_that_are_alike_have_metrics_of_their_own() -> None:
     product = pairs("nasbench201 x nasbench201 x nasaic")
     told = evaluator(product, "analog")
@@ -78,6 +79,7 @@ def test_a_table_says_of_which_part_it_is(table: Path) -> None:
     assert list(lone.metrics) == ["part"]
 
 
+@pytest.mark.slow
 def test_networks_and_chips_are_sampled_to_targets(table: Path) -> None:
     product = pairs(f"{SMALL} x {CHIPS}")
     target = "latency_cycles<=60k, area_um2<=700k, accuracy>=2"

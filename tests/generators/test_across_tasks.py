@@ -35,6 +35,7 @@ def tasks() -> SourceTasks:
     )
 
 
+@pytest.mark.slow
 def test_every_architecture_stands_in_the_training_set_once_a_task() -> None:
     source = source_across(CELLS, X, tasks(), "acc")
     assert len(source.rows) == 3 * len(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from vitruvius.evaluators.targets import exact_metrics, parse_targets
@@ -69,6 +70,7 @@ def test_same_seed_same_pool() -> None:
     assert not torch.equal(a.x[:20], c.x[:20])
 
 
+@pytest.mark.slow
 def test_counted_targets_are_met_where_a_generator_proposes_nothing_that_does() -> None:
     nets = space("mobilenetv3")
     targets = parse_targets("params<=3.5M", exact_metrics(nets))

@@ -65,6 +65,7 @@ def test_spaces_without_statistics() -> None:
     assert (mean - y[30:]).abs().mean() < 0.5 * (y[:30].mean() - y[30:]).abs().mean()
 
 
+@pytest.mark.slow
 def test_accuracies_on_cora() -> None:
     pytest.importorskip("nas_bench_graph")
     from vitruvius.evaluators.tables.nas_bench_graph import NASBenchGraphTable

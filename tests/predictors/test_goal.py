@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from vitruvius.evaluators.targets import exact_metrics, parse_targets
@@ -62,6 +63,7 @@ def test_without_targets_everything_is_feasible() -> None:
     assert goal.log_value(x).tolist() == [0.0] * 3
 
 
+@pytest.mark.slow
 def test_relaxed_value_agrees_with_the_exact_one_in_rank_and_costs_no_label() -> None:
     goal = goal_of("params<=0.2M")
     x = CELLS.sample(300, 3)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from scipy.stats import kendalltau
 
@@ -12,6 +13,7 @@ PARAMS = CELLS.statistics(X)["params"].double()
 NOISE = torch.randn(len(X), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
+@pytest.mark.slow
 def test_tasks_that_are_alike_correlate_and_tell_what_few_labels_cannot() -> None:
     tasks = SourceTasks(
         [

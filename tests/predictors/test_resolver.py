@@ -54,6 +54,7 @@ def test_auto_takes_the_best_of_cross_validation(monkeypatch: pytest.MonkeyPatch
     assert fit_predictor("auto", CELLS, x, values, seed=2).name == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores", "expected"),
     [
@@ -70,12 +71,14 @@ def test_the_average_is_taken_where_it_comes_close(
     assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == expected
 
 
+@pytest.mark.slow
 def test_labels_without_signal_score_near_nothing() -> None:
     x = CELLS.sample(45, 1)
     noise = torch.rand(45, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert all(abs(tau) < 0.4 for tau in cross_validate(CELLS, x, noise).values())
 
 
+@pytest.mark.slow
 def test_few_labels_are_left_to_the_average() -> None:
     x = CELLS.sample(resolver._AT_ONCE.fewest - 1, 0)
     assert fit_predictor("auto", CELLS, x, CELLS.statistics(x)["params"]).name == "average"

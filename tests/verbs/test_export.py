@@ -102,6 +102,7 @@ def test_a_trial_by_number_and_what_there_is_not(run: str, tmp_path: Path) -> No
         export(f"{run}:best", out=tmp_path, retrain="epohs=3")
 
 
+@pytest.mark.slow
 def test_retraining_learns_from_validation_too_and_counts_all_trainings(
     run: str, photos: Path, tmp_path: Path
 ) -> None:

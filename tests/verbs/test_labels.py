@@ -70,6 +70,7 @@ def test_any_evaluator_gives_labels() -> None:
     assert "allow some with `labels`" in again.notes[0]
 
 
+@pytest.mark.slow
 def test_functions_give_labels_and_a_run_keeps_them(tmp_path: Path) -> None:
     asked = {"target": "score>=14", "predictor": "ridge", "n": 3, "seed": 3}
     made = vitruvius.sample(
@@ -93,6 +94,7 @@ def test_functions_give_labels_and_a_run_keeps_them(tmp_path: Path) -> None:
     assert free.summary["labels_used"] == 20
 
 
+@pytest.mark.slow
 def test_a_run_labels_what_a_table_would_without_one(tmp_path: Path) -> None:
     x = CELLS.sample(300, 1).unique(dim=0)
     metric = Metric("acc", "%", "higher", (0.0, 100.0))

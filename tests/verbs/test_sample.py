@@ -17,6 +17,7 @@ from vitruvius.verbs.sampler import Sampler
 SMALL = "name: small\nnodes: [a]\nvariables:\n  - {name: x, choices: [p, q, r, s], kind: recipe}\n"
 
 
+@pytest.mark.slow
 def test_large_space_exact_targets_are_met_by_count_of_built_modules() -> None:
     nets = space("mobilenetv3")
     result = sample(nets, target="params=4.2e6±2%, macs<=220e6", n=40, seed=1)

@@ -141,6 +141,7 @@ def test_nothing_feasible_exits_with_3(run: Command) -> None:
     assert "Nothing that was measured meets" in err
 
 
+@pytest.mark.slow
 def test_counted_constraints_that_nothing_meets_are_refused_with_their_bound(
     run: Command, tmp_path: Path
 ) -> None:
@@ -270,6 +271,7 @@ def test_score_sorts_a_pool_by_what_the_run_learnt(run: Command, tmp_path: Path)
     assert all(0.1 < entry["predicted"]["valid_perf"]["mean"] < 0.9 for entry in scores)
 
 
+@pytest.mark.slow
 def test_score_needs_a_method_that_scores_and_two_results(run: Command, tmp_path: Path) -> None:
     (tmp_path / "pool.txt").write_text("[0,1,2,1]|gcn|gin|fc|cheb")
     assert run(*CORA, "--maximize", "valid_perf", "--budget", 3, "--run", "a")[0] == 0

@@ -56,6 +56,7 @@ def fit(history: History, name: str = "auto", **options: object) -> FittedAcquis
     return FittedAcquisition(history, encode(), function, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_predictions_are_in_the_unit_of_the_metric() -> None:
     """Also of what is minimised."""
     fitted = fit(observed(200, maximize="valid_perf", minimize="latency"))

@@ -55,6 +55,7 @@ def test_lower_first_looks_cheaply_and_then_evaluates_the_best_in_full(table: Us
     assert max(t.metrics["acc"] for t in trials if t.proposal.fidelity is None) == best
 
 
+@pytest.mark.slow
 def test_an_earlier_task_is_weighed_at_every_fidelity(table: UserTable) -> None:
     """One that is right is believed, and cheap looks are taken beside it."""
     alike = SourceTask("alike", CELLS, table.rows, {"acc": table.values(table.rows)["acc"]})

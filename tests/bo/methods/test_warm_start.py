@@ -75,6 +75,7 @@ def test_no_label_is_spent_on_what_is_known_or_of_no_use(known: int) -> None:
     assert trials[0].metrics["acc"] == pytest.approx(float(PARAMS.max()), rel=0.3)
 
 
+@pytest.mark.slow
 def test_a_source_that_misleads_is_given_up() -> None:
     """Some labels later what is proposed is what would be without any earlier task."""
     truth = table(PARAMS)

@@ -28,6 +28,7 @@ def made(folder: Path, run: str, budget: int = 2, options: str = "") -> searchin
     )
 
 
+@pytest.mark.slow
 def test_a_folder_of_any_name_holds_its_own_run(tmp_path: Path) -> None:
     for seed, name in enumerate(NAMES):
         searching.new_search("nasbench201", maximize="accuracy", seed=seed, run=tmp_path / name)

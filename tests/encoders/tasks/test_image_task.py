@@ -144,6 +144,7 @@ def test_parts_are_of_the_data_set_they_are_drawn_from() -> None:
     assert shapes == {(3, 16, 16), (1, 16, 16), (3, 8, 8), (1, 8, 8)}
 
 
+@pytest.mark.slow
 def test_training_tells_data_sets_apart_that_it_never_saw() -> None:
     """Stripes of other widths; batches of one are nearer than before, in units of the others."""
     encoder = train_image_encoder([stripes(0, period) for period in (3, 5, 8, 13)], steps=40)
@@ -196,6 +197,7 @@ def test_training_needs_something_to_train_on() -> None:
             train_image_encoder(images, steps)
 
 
+@pytest.mark.slow
 def test_batches_of_unseen_classes_know_their_data_set(published: Callable[[str], Path]) -> None:
     """Trained on the even classes; batches of odd ones are nearer to their own kind."""
     sets = []

@@ -168,6 +168,7 @@ def test_a_chip_that_ships() -> None:
 # -- together with everything else --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_targets(pairs: Space, made: AcceleratorEvaluator) -> None:
     told = vitruvius.sample(
         pairs, data="hardware", target="latency_cycles<=40k, area_um2<=2M", n=5, seed=0

@@ -39,6 +39,7 @@ def test_what_cannot_learn_is_at_chance(table: AnalogNASBench) -> None:
     assert best > 93
 
 
+@pytest.mark.slow
 def test_no_other_coding_agrees_as_well_with_nasbench201(
     published: Callable[[str], Path],
 ) -> None:

@@ -91,6 +91,7 @@ def told(result: SearchResult) -> list[tuple[tuple[int, ...], dict[str, float]]]
     return [(trial.proposal.row, trial.metrics) for trial in result.trials]
 
 
+@pytest.mark.slow
 def test_both_stages(pictures: RawImages, tmp_path: Path) -> None:
     whole = searched(pictures, tmp_path / "whole", 5)
     assert all(trial.status == "ok" for trial in whole.trials), [t.reason for t in whole.trials]

@@ -221,6 +221,7 @@ def test_published_counts(load_table: Callable[[str], dict[str, np.ndarray]]) ->
     assert len(set(cells)) == len(set(table["hash"].tolist()))
 
 
+@pytest.mark.slow
 def test_published_cells_are_distinct(
     load_table: Callable[[str], dict[str, np.ndarray]],
 ) -> None:
