@@ -135,6 +135,7 @@ def test_the_command_line_lists_them(run: Run) -> None:
     assert told == [["plug-labels"], [True] * 5, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["methods", "executors", "generators", "encoders", "datasets"])
 def test_errors_list_them(run: Run, family: str) -> None:
     ask = {

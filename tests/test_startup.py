@@ -52,9 +52,9 @@ def imported(*command: str) -> set[str]:
     [
         (("--help",), set()),
         (("spaces",), TORCH),
-        (("spaces", "nasbench201"), TORCH),
+        pytest.param(("spaces", "nasbench201"), TORCH, marks=pytest.mark.slow),
         (("evaluate", "nasbench201", CELL), TORCH),
-        (("draw", "nasbench201", CELL), TORCH),
+        pytest.param(("draw", "nasbench201", CELL), TORCH, marks=pytest.mark.slow),
         (("runs", "."), {"optuna"}),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

@@ -137,7 +137,11 @@ def sample(
     if predictor != AUTO:
         new_predictor(predictor, found)
     check_forms(guidance)
-    check_at_least(workers=(workers, 1), steps=(steps, 1), batch_size=(1 if batch_size is None else batch_size, 1))
+    check_at_least(
+        workers=(workers, 1),
+        steps=(steps, 1),
+        batch_size=(1 if batch_size is None else batch_size, 1),
+    )
     checked_executor(executor)
     resolve_device(device)
     sampler = Sampler(

@@ -51,6 +51,7 @@ def test_near_a_row_of_a_sparse_table_are_the_rows_most_like_it(sparse: Problem)
     assert changed[0] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
     ["params<=4.0M", "macs<=63M", "params<=4.1M, macs>=180M", "params=5M±0.001%", "depth<=50"],

@@ -5,6 +5,7 @@ from vitruvius.encoders.learned import NETWORKS, LearnedEncoder
 from vitruvius.spaces import space
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network",
     [pytest.param(name, marks=() if name == "gin" else pytest.mark.slow) for name in NETWORKS],

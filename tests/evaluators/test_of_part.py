@@ -98,6 +98,7 @@ def test_networks_and_chips_are_sampled_to_targets(table: Path) -> None:
         assert metrics["area_um2"] <= 700e3
 
 
+@pytest.mark.slow
 def test_networks_and_chips_are_searched(table: Path) -> None:
     product = pairs(f"{SMALL} x {CHIPS}")
     found = search(

@@ -59,6 +59,7 @@ def test_functions_and_classes_of_files_take_options(file: Path) -> None:
         referenced(CELLS, f"{file}:Trainer", "", {"epoch": 90})
 
 
+@pytest.mark.slow
 def test_another_process_imports_the_file_by_its_own_name(file: Path) -> None:
     """Processes that an evaluator starts can, too; what is pickled holds no code."""
     made = referenced(CELLS, f"{file}:evaluate", "ones")

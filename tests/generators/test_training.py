@@ -168,6 +168,7 @@ def test_loss_is_the_bound_by_hand(toy: Space) -> None:
     assert float(loss.detach()) == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.slow
 def test_uniform_process_learns(toy: Space) -> None:
     rows = toy.enumerate()
     rows = rows[(rows[:, 0] == rows[:, 1]) & (rows[:, 2] == 0)]

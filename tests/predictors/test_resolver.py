@@ -143,6 +143,7 @@ def test_the_choice_of_a_search_is_made_once_for_each_doubling(
     assert set(made) == {"gp", "average", "deep-kernel", "ensemble"}
 
 
+@pytest.mark.slow
 def test_the_choice_of_a_search_is_among_the_able(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "_best", lambda scores, rule: "+".join(scores))
     encode = FeatureSets(CELLS, ("one-hot",))

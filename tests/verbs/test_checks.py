@@ -74,9 +74,9 @@ def test_of_search(wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"target": "vald_perf>=0.5, latency<=1"},
+        pytest.param({"target": "vald_perf>=0.5, latency<=1"}, marks=pytest.mark.slow),
         pytest.param({"target": "valid_perf>=0.5, parms<=1"}, marks=pytest.mark.slow),
-        {"maximize": "accuracy"},
+        pytest.param({"maximize": "accuracy"}, marks=pytest.mark.slow),
         pytest.param({"maximize": "valid_perf", "minimize": "latency"}, marks=pytest.mark.slow),
         pytest.param({"minimize": "latncy"}, marks=pytest.mark.slow),
         pytest.param({"sources": ["citeser"]}, marks=pytest.mark.slow),

@@ -186,6 +186,7 @@ def test_a_mistake_gives_one_clear_message_and_exit_2(
     assert expected in err
 
 
+@pytest.mark.slow
 def test_a_run_that_is_there_is_not_continued_with_other_settings(run: Command) -> None:
     assert run(*CORA, "--maximize", "valid_perf", "--budget", 5, "--run", "a")[0] == 0
     code, _, err = run(*CORA, "--minimize", "latency", "--budget", 5, "--run", "a", "--seed", 2)

