@@ -9,6 +9,11 @@ Targets: four at once, from easy to hard, with 200 labels of accuracy and 50 pai
 counts is the share of them that meet all four by the table. Beside it stand networks sampled for
 their accuracy alone, each on any chip of all that meets the rest, and uniform pairs.
 
+Fronts: accuracy, latency and energy within an area, by the hypervolume of what 50, 200 and 500
+trainings found; latency and energy by their logarithm, from the median of uniform pairs to the best
+of them. Pairs are searched by Bayesian optimisation, NSGA-II or at random; or networks alone for
+their accuracy, each then on the chip with the least product of latency and energy.
+
 Analog: accuracy on analog in-memory hardware a month after programming (AnalogNAS-Bench), where it
 is searched for, and where digital accuracy is and the best is hoped for.
 """
@@ -28,8 +33,9 @@ import torch
 from _report import markdown, write
 
 from vitruvius import evaluator, sample, search, space
+from vitruvius.bo.measures import hypervolume
 from vitruvius.evaluators import Evaluator, parse_targets
-from vitruvius.spaces import ProductSpace
+from vitruvius.spaces import Architecture, ProductSpace
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 FILE, COLUMN = "nb201.npz", "c10_valid_e200"
@@ -41,6 +47,8 @@ HARDWARE = {
 }
 ACCURACY = {"easy": "accuracy>=88", "medium": "accuracy>=89", "hard": "accuracy>=89"}
 LABELS, ASKED, DRAWN = 200, 50, 200_000
+AREA = "area_um2<=4M"
+COUNTS = (50, 200, 500)
 MONTH, DIGITAL = "analog_drift_2592000", "baseline_accuracy"
 BUDGET = 60
 
@@ -86,6 +94,57 @@ def uniform(folder: Path, name: str, seed: int) -> dict[str, Any]:
     return {"hits": float(met.double().mean()), "cpu_seconds": None}
 
 
+@cache
+def scale(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """The median of uniform pairs, and the best of each score."""
+    pairs, told = parts(folder)
+    values = scores(told.values(pairs.sample(DRAWN, 0)))
+    return values.median(0).values, values.amax(0)
+
+
+def scores(told: dict[str, torch.Tensor]) -> torch.Tensor:
+    """More is better."""
+    costs = [-told[name].log10() for name in ("latency_cycles", "energy_nj")]
+    return torch.stack([told["accuracy"], *costs], 1)
+
+
+def fronts(folder: Path, name: str, seed: int) -> dict[str, Any]:
+    """Hypervolume by the number of trainings."""
+    pairs, told = parts(folder)
+    most = max(COUNTS)
+    if name == "in turn":
+        cells = pairs.parts["nasbench201"]
+        table = f"{folder / FILE}:accuracy={COLUMN}"
+        found = search(cells, evaluator=table, maximize="accuracy", budget=most, seed=seed)
+        rows = [_chip_for(folder, found.architecture(trial)) for trial in found.trials]
+    else:
+        found = search(
+            pairs, evaluator=told, maximize="accuracy", minimize="latency_cycles, energy_nj",
+            where=AREA, budget=most, method=name, seed=seed,
+        )  # fmt: skip
+        rows = [torch.tensor(found.architecture(trial).indices) for trial in found.trials]
+    values = told.values(torch.stack(rows))
+    met = parse_targets(AREA, told.metrics).satisfied(values)
+    low, high = scale(folder)
+    volumes = {}
+    for count in COUNTS:
+        own = ((scores(values) - low) / (high - low))[:count][met[:count]]
+        volumes[str(count)] = hypervolume(own, torch.zeros_like(low))
+    return {"volumes": volumes}
+
+
+def _chip_for(folder: Path, architecture: Architecture) -> torch.Tensor:
+    """The network on the chip within the area that has the least product."""
+    pairs, told = parts(folder)
+    chips = pairs.parts["accelerator"].enumerate()
+    row = torch.tensor([architecture.indices])
+    x = torch.cat([row.expand(len(chips), -1), chips], 1)
+    values = told.values(x)
+    product = values["latency_cycles"] * values["energy_nj"]
+    within = parse_targets(AREA, told.metrics).satisfied(values)
+    return x[torch.where(within, product.nan_to_num(torch.inf), torch.inf).argmin()]
+
+
 def analog(folder: Path, name: str, seed: int) -> dict[str, Any]:
     """Searches for one accuracy, and tells the other of what it chose."""
     cells = space("nasbench201")
@@ -95,12 +154,14 @@ def analog(folder: Path, name: str, seed: int) -> dict[str, Any]:
 
 
 WAYS = {"together": joint, "in turn": in_turn, "uniform": uniform}
+METHODS = ("bo", "nsga2", "random", "in turn")
+OTHERS = {"analog": analog, "fronts": fronts}
 
 
 def run(folder: Path, what: str, name: str, seed: int) -> dict[str, Any]:
     """One job."""
     torch.set_num_threads(1)
-    way = analog if what == "analog" else WAYS[what]
+    way = {**WAYS, **OTHERS}[what]
     return {"what": what, "name": name, "seed": seed, **way(folder, name, seed)}
 
 
@@ -115,6 +176,7 @@ def jobs(arguments: argparse.Namespace) -> list[tuple[str, str, int]]:
             for way in WAYS
             if way != "uniform" or not seed
         ]
+        found += [("fronts", way, seed) for seed in range(10) for way in METHODS]
     else:
         print(f"The targets are skipped: {FILE} is not in {arguments.data_folder}")
     found += [("analog", name, seed) for seed in range(10) for name in (MONTH, DIGITAL)]
@@ -143,7 +205,7 @@ def main() -> None:
                 file.write(json.dumps(each.result()) + "\n")
             print(each.result(), flush=True)
     rows = _read(arguments.kept)
-    text = "\n\n".join([_targets(rows), _analog(rows)])
+    text = "\n\n".join([_targets(rows), _fronts(rows), _analog(rows)])
     print(text)
     write(arguments.out, "codesign", {"runs": rows}, text)
 
@@ -162,6 +224,20 @@ def _targets(rows: list[dict[str, Any]]) -> str:
                     mean(spent) if spent else None,
                 ])  # fmt: skip
     heads = ["targets", "", "way", "seeds", "hit rate", "standard error", "CPU seconds"]
+    return markdown(heads, table)
+
+
+def _fronts(rows: list[dict[str, Any]]) -> str:
+    table = []
+    for way in METHODS:
+        own = [row["volumes"] for row in rows if (row["what"], row["name"]) == ("fronts", way)]
+        if own:
+            table.append([way, len(own)] + [
+                f(each[str(count)] for each in own) for count in COUNTS for f in (mean, _error)
+            ])  # fmt: skip
+    heads = ["way", "seeds"]
+    for count in COUNTS:
+        heads += [f"hypervolume at {count}", "standard error"]
     return markdown(heads, table)
 
 

@@ -48,7 +48,7 @@ WORKLOADS = {
     "W3": (("c10_valid_e200", "c10_valid_e200"), (4e5, 1e6, 4e9)),
 }
 METRICS = ("latency_cycles", "energy_nj", "area_um2")
-BUDGET = 60
+BUDGET = 40
 # Designs of a front for which all chips are looked at.
 LOOKED_AT = 4
 
@@ -123,11 +123,11 @@ def together(data: Path, workload: str, seed: int) -> list[dict[str, Any]]:
     looked_at = {round(i * (len(front) - 1) / (LOOKED_AT - 1)) for i in range(LOOKED_AT)}
     rows = []
     for number, trial in enumerate(front):
-        row = torch.tensor([pairs.architecture(trial.architecture).indices])
-        met = bool(targets.satisfied(hardware.values(row)))
-        own: dict[str, Any] = {**trial.metrics, "architecture": trial.architecture, "met": met}
+        made = found.architecture(trial)
+        met = bool(targets.satisfied(hardware.values(torch.tensor([made.indices]))))
+        own: dict[str, Any] = {**trial.metrics, "architecture": str(made), "met": met}
         if number in looked_at:
-            least = best_chip(hardware, trial.architecture, targets, "energy_nj")
+            least = best_chip(hardware, made, targets, "energy_nj")
             own["regret"] = trial.metrics["energy_nj"] / least.metrics["energy_nj"] - 1
             own["best"], own["scheduled"] = least.metrics, least.scheduled
         rows.append(own)
@@ -148,12 +148,11 @@ def in_turn(data: Path, workload: str, seed: int) -> list[dict[str, Any]]:
         seed=seed,
     )
     trial = found.best[0]
-    row = networks.architecture(trial.architecture).indices
-    chip = pairs.example[len(row) :]
-    told = best_chip(hardware, (*row, *chip))
+    made = found.architecture(trial)
+    told = best_chip(hardware, (*made.indices, *pairs.example[len(made.indices) :]))
     targets = parse_targets(within(workload), hardware.metrics)
     met = targets.satisfied(hardware.values(torch.tensor([told.row])))
-    return [{**trial.metrics, **told.metrics, "architecture": trial.architecture, "met": bool(met)}]
+    return [{**trial.metrics, **told.metrics, "architecture": str(made), "met": bool(met)}]
 
 
 WAYS = {"together": together, "in turn": in_turn}
