@@ -2,11 +2,17 @@
 
     python benchmarks/accelerator.py --out benchmarks/results
 
-Eyeriss: measured times of AlexNet's layers, four images at 200 MHz (Chen et al., ISSCC 2016).
+Eyeriss: measured times of AlexNet's layers, four images at 200 MHz (Chen et al., ISSCC 2016); and
+energy of the memory outside for sixteen images with a buffer of 128 KB, in multiply-adds (Chen et
+al., ISCA 2016, as nn_dataflow's tests have it).
 DOSA's tables: layers on Gemmini-like arrays, some ten random mappings of each with Timeloop and
 Accelergy, or on RTL, of which the best is compared; our mapper moves least from memory, so that
 what remains is the noise of theirs and another idea of the hierarchy. Ranks are compared over all
 pairs, and over chips for each layer with eight or more.
+
+MAESTRO's samples: layers of ResNet-50 and MobileNetV2, whose shapes follow from their counts.
+Additions of branches are left out. An element there has nine multipliers side by side, so that it
+takes a step for a whole kernel of 3 by 3, of as many cycles as the sum of its products needs.
 
 Schedules: pieces of two networks on two arrays of NASAIC, against every assignment in every order.
 """
@@ -14,6 +20,9 @@ Schedules: pieces of two networks on two arrays of NASAIC, against every assignm
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
+import re
 import time
 from pathlib import Path
 from statistics import mean, median
@@ -24,7 +33,7 @@ import torch
 from _report import markdown, write
 from scipy.stats import kendalltau, spearmanr
 
-from vitruvius.evaluators.hardware.cost_model import ChipBatch, LayerBatch, cost_of
+from vitruvius.evaluators.hardware.cost_model import ENERGIES, ChipBatch, LayerBatch, cost_of
 from vitruvius.evaluators.hardware.cost_model.layer_batch import PRODUCT
 from vitruvius.evaluators.hardware.scheduling import Workload, best_schedule, exact_schedule
 from vitruvius.spaces import Layer, space
@@ -32,9 +41,11 @@ from vitruvius.spaces.accelerator.nasaic import NASAIC
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 MEASURED_MS = (16.5, 39.2, 21.8, 16.0, 10.0)
+PUBLISHED_DRAM = (2.46e9, 2.27e9, 2.02e9, 1.57e9, 1.05e9)
 CHIP = ("arch_pe", "arch_meshX", "arch_mem2_entries", "arch_mem2_shared_bandwidth")
 PROBLEM = ("prob_C", "prob_K", "prob_P", "prob_Q", "prob_R", "prob_S", "prob_Hstride")
 ENOUGH = 8
+COUNTS = ("num_macs", "num_total_weight_pixels", "num_total_input_pixels")
 # Layers of two networks, and how many chips they are scheduled on.
 CASES = {(3, 3): 40, (5, 5): 40, (6, 6): 20, (7, 7): 4}
 FLOWS = ("weight-stationary", "output-stationary", "row-stationary")
@@ -63,11 +74,18 @@ ALEXNET = (
 def eyeriss() -> list[list[Any]]:
     """Time of every layer, by the model and on the chip."""
     told = cost_of(LayerBatch.of([ALEXNET], batch=4), ChipBatch.of([{}]))
+    square = ChipBatch.of([{"rows": 16, "columns": 16, "buffer_bytes": 128 * 1024}])
+    outside = cost_of(LayerBatch.of([ALEXNET], batch=16), square).dram_bytes[0, :, 0]
     rows = []
     for number, measured in enumerate(MEASURED_MS):
         model = float(told.cycles[0, number, 0]) / 200e3
         dram = float(told.dram_bytes[0, number, 0]) / 1e6
-        rows.append([f"conv{number + 1}", measured, model, model / measured, dram])
+        # Words of 16 bits.
+        energy = ENERGIES["eyeriss-ratio"].dram * float(outside[number]) / 2
+        rows.append([
+            f"conv{number + 1}", measured, model, model / measured, dram,
+            PUBLISHED_DRAM[number], energy, energy / PUBLISHED_DRAM[number],
+        ])  # fmt: skip
     return rows
 
 
@@ -97,6 +115,62 @@ def against(path: Path, column: str) -> list[Any]:
     ]
     found += [mean(within) if within else None, median(ours["cycles"] / best["cycles"])]
     return found
+
+
+def maestro(path: Path) -> list[list[Any]]:
+    """Ranks of layers by cycles, by steps, which are whole kernels there, and by energy."""
+    table = np.load(path)
+    found = []
+    for name, flow, elements, rows in (
+        ("kcp_ws", "weight-stationary", 256, 64),
+        ("kcp_ws", "weight-stationary", 1024, 64),
+        ("rs", "row-stationary", 256, 16),
+    ):
+        kept, layers = [], []
+        for row in np.flatnonzero((table["dataflow"] == name) & (table["numpes"] == elements)):
+            layer = _of_counts(
+                str(table["layer_number"][row]), *(int(table[key][row]) for key in COUNTS)
+            )
+            if layer is not None:
+                kept.append(row)
+                layers.append(layer)
+        chip = {"dataflow": flow, "rows": rows, "columns": elements // rows, "buffer_bytes": 2**30}
+        chip |= dict.fromkeys(("noc_bytes_per_cycle", "dram_bytes_per_cycle"), 2**20)
+        ours = cost_of(LayerBatch.of([layers]), ChipBatch.of([chip]), energy="maestro")
+        cycles, energy = ours.array_cycles[0, :, 0].numpy(), ours.energy_pj[0, :, 0].numpy()
+        steps = cycles / [math.prod(layer.kernel) for layer in layers]
+        theirs = table["runtime_cycles"][kept]
+        their_steps = theirs / table["compute_delay_avg"][kept]
+        row = [name, elements, len(kept)]
+        for own, other in (
+            (cycles, theirs),
+            (steps, their_steps),
+            (energy, table["activity_count_based_energy_nj"][kept]),
+        ):
+            row += [spearmanr(own, other).statistic, median(own / other)]
+        found.append(row)
+    return found
+
+
+def _of_counts(name: str, macs: int, weights: int, taken: int) -> Layer | None:
+    """The layer that has these counts, and a kernel and stride as its name lets expect."""
+    if "Residual" in name:
+        return None
+    side = math.isqrt(macs // weights)
+    third = name.rsplit("_", 1)[-1]
+    depthwise = name.startswith("Bottleneck") and third == "2"
+    kernels = {"CONV1": (7, 1)}.get(name, (3,) if third == "2" else (1,))
+    # The first of a stage of ResNet-50 takes every second place.
+    first = re.fullmatch(r"CONV[345]_1_1", name) is not None
+    for kernel, stride in itertools.product(kernels, (2, 1) if first or kernels[0] > 1 else (1, 2)):
+        for reach in ((side - 1) * stride + kernel, side * stride, side * stride + kernel - 1):
+            inputs, rest = divmod(taken, reach * reach)
+            outputs, over = divmod(weights, kernel * kernel * (1 if depthwise else max(inputs, 1)))
+            if not inputs or rest or over or (depthwise and outputs != inputs):
+                continue
+            groups = inputs if depthwise else 1
+            return convolution(outputs // groups, inputs // groups, side, kernel, stride, groups)
+    return None
 
 
 def _model(problems: np.ndarray, chips: list[dict[str, int]]) -> dict[str, np.ndarray]:
@@ -217,7 +291,19 @@ def main() -> None:
     parser.add_argument("--data-folder", type=Path, default=DATA)
     arguments = parser.parse_args()
     tables = {
-        "Eyeriss": (["layer", "measured, ms", "model, ms", "ratio", "DRAM, MB"], eyeriss()),
+        "Eyeriss": (
+            [
+                "layer",
+                "measured, ms",
+                "model, ms",
+                "ratio",
+                "DRAM, MB",
+                "DRAM energy, published",
+                "of the model",
+                "ratio",
+            ],
+            eyeriss(),
+        ),
         "speed": (["numbers", "layers on chips", "a CPU second"], speed()),
         "schedules": (
             ["objective", "layers", "cases", "mean ratio", "worst ratio", "exactly the best"],
@@ -237,6 +323,13 @@ def main() -> None:
         "Kendall tau of EDP", "tau of EDP over chips, mean of layers", "median ratio of cycles",
     ]  # fmt: skip
     tables["ranks"] = (columns, ranks)
+    if (path := arguments.data_folder / "accel_maestro_layers.npz").is_file():
+        heads = [
+            "MAESTRO's", "elements", "layers", "Spearman of cycles", "median ratio of them",
+            "Spearman of steps", "median ratio of steps", "Spearman of energy",
+            "median ratio of energy",
+        ]  # fmt: skip
+        tables["maestro"] = (heads, maestro(path))
     text = "\n".join(markdown(heads, rows) for heads, rows in tables.values() if rows)
     print(text)
     results = {

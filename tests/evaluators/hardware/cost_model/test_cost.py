@@ -90,6 +90,18 @@ def test_eyeriss() -> None:
     assert told.feasible.all()
 
 
+def test_energy_of_the_memory_outside() -> None:
+    """AlexNet, sixteen images, 128 KB (Chen et al., ISCA 2016): within 25 % for every layer."""
+    told = cost_of(
+        LayerBatch.of([ALEXNET], batch=16),
+        ChipBatch.of([{"rows": 16, "columns": 16, "buffer_bytes": 128 * 1024}]),
+    )
+    # Words of 16 bits at 200 multiply-adds each.
+    ratio = told.dram_bytes[0, :, 0] / 2 * 200 / 1e9 / torch.tensor([2.46, 2.27, 2.02, 1.57, 1.05])
+    assert ((ratio > 0.75) & (ratio < 1.25)).all()
+    assert ratio.mean() == pytest.approx(1, abs=0.05)
+
+
 def test_eyeriss_traffic() -> None:
     """Of the third layer by hand: in the buffer, all of an image's channels at once do not fit."""
     whole = 2 * (384 * 256 * 9 + 4 * 256 * 15 * 15 + 4 * 384 * 13 * 13)
