@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -247,7 +248,8 @@ def train(
         generator = train_generator(
             [source], out, steps=steps, process=process, seed=seed, device=device
         )
-    typer.echo(f"Saved to {out}. Sample with: vitruvius sample {space} --generator {out}")
+    command = shlex.join(["vitruvius", "sample", str(space), "--generator", str(out)])
+    typer.echo(f"Saved to {out}. Sample with: {command}")
     if generator.conditions:
         typer.echo(f"Conditions: {', '.join(generator.conditions)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,7 +136,8 @@ def transfer(
         _print(result)
     if out is not None:
         space = result.summary["space"]
-        say(f"Written to {out}. Sample with: vitruvius sample {space} --generator {out}")
+        command = shlex.join(["vitruvius", "sample", str(space), "--generator", str(out)])
+        say(f"Written to {out}. Sample with: {command}")
     if result.sampled.missed:
         say("None of these meets the target.", "yellow")
         raise typer.Exit(3)

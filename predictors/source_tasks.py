@@ -29,6 +29,8 @@ HYPERPARAMETERS = ((1.0, 0.3, 0.3), *product((0.25, 1.0, 4.0), (0.0, 0.3, 0.6), 
 FEWEST = 3
 # Architectures that tell how alike the rankings of two tasks are.
 REFERENCE = 1024
+# Of a product, where a table tells of all.
+DRAWN = 4096
 UNKNOWN = TaskDescription("probes", {})
 
 
@@ -165,6 +167,8 @@ def task_of(
 ) -> SourceTask:
     """Makes an earlier task of a whole table.
 
+    Of a table of one part of a product it takes 4,096 uniform rows of the product.
+
     Args:
         name: What reports call it.
         table: Its measurements; metrics with gaps are left out.
@@ -175,8 +179,8 @@ def task_of(
         >>> task_of("cora", NASBenchGraphTable("cora")).metrics
         ('valid_perf', 'test_perf', 'latency')
     """
-    rows = table.rows
-    assert rows is not None
+    rows = table.space.sample(DRAWN, 0) if table.rows is None else table.rows
+    rows = rows[table.has(rows)]
     values = {
         metric: column
         for metric, column in table.values(rows).items()
@@ -208,7 +212,7 @@ def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
     tasks = []
     for name in map(str.strip, names):
         table = evaluator(space, name)
-        if table.rows is None or not table.batched:
+        if not table.batched:
             raise UsageError(f"{name} is no table.", "Run a search on it, and start from its run.")
         tasks.append(task_of(name, table))
     return SourceTasks(tasks)

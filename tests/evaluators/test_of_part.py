@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from scipy.stats import kendalltau
 
 from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import evaluator
 from vitruvius.evaluators.function import FunctionEvaluator
 from vitruvius.evaluators.of_part import PartEvaluator
+from vitruvius.predictors.source_tasks import named_tasks
 from vitruvius.spaces import ProductSpace, space
 from vitruvius.verbs.sample import sample
 from vitruvius.verbs.search import search
@@ -47,6 +49,16 @@ def test_a_data_set_of_a_part_is_found_by_its_name() -> None:
     one = told.evaluate(x[0])
     assert one.architecture == product.architecture(x[0])
     assert one.metrics["analog_accuracy"] == float(alone["analog_accuracy"][0])
+
+
+def test_a_table_of_a_part_is_an_earlier_task(table: Path) -> None:
+    product = pairs(f"{SMALL} x {CHIPS}")
+    [task] = named_tasks(product, [f"{table}:accuracy=accuracy,part=nasbench201"]).tasks
+    assert task.metrics == ("accuracy",)
+    assert len(task.x) > 100
+    x = product.sample(300, 1)
+    told, threes = task.scores("accuracy", x), (x[:, :6] == 3).sum(1)
+    assert kendalltau(told, threes).statistic > 0.6
 
 
 @pytest.mark.slow
