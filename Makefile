@@ -15,7 +15,7 @@ test: $(VENV)/.installed
 
 # What takes longer than a few seconds: trainings, kills, real databases, whole documents.
 slow: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 # mypy reads $(VENV)/src when it is there (editable), else the installed package.
 lint: $(VENV)/.installed

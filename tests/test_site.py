@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+# One worker builds the site for all.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]
 ROOT = Path(__file__).parents[1]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 
@@ -32,7 +34,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "html"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_each_guide_is_a_page_with_its_heading(site: Path, guide: Path) -> None:
     heading = re.search(r"^# (.*)$", guide.read_text(encoding="utf-8"), re.M)
@@ -43,7 +44,6 @@ def test_each_guide_is_a_page_with_its_heading(site: Path, guide: Path) -> None:
     assert html.unescape(re.sub(r"<[^>]+>", "", title[1])) == heading[1].replace("`", "")
 
 
-@pytest.mark.slow
 def test_what_has_a_docstring_is_in_the_reference(site: Path) -> None:
     page = (site / "generated" / "vitruvius.verbs.search.html").read_text(encoding="utf-8")
     assert 'id="vitruvius.verbs.search.search"' in page
