@@ -339,6 +339,10 @@ def _parts_of(space: ProductSpace, config: EvaluatorConfig) -> list[str]:
 
 def _parted(text: str) -> tuple[str, str]:
     """What stands before options, and these; a path may have colons of its own."""
+    name, _, written = text.partition(":")
+    if name in MEASURES and "=" not in written.partition(",")[0]:
+        first = getattr(MEASURES.get(name), "first_option", "")
+        return name, f"{first}={written}" if first and written else written
     match = None if Path(text).exists() else _WITH_OPTIONS.fullmatch(text)
     return (match["source"], match["options"]) if match else (text, "")
 

@@ -1,0 +1,154 @@
+"""Proxies of a space's architectures, as an evaluator."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ...core.device import resolve_device
+from ...core.errors import UsageError
+from ...core.seeding import derive_seed, make_generator
+from ...core.torch_state import own_torch_state
+from ...spaces import ArchitectureLike, Space, Task
+from ..context import Context
+from ..evaluation import Evaluation
+from ..evaluator import Evaluator
+from ..metric import Metric
+from .probe import Batch, Probe, ProxyValue
+from .resolver import PROXIES, proxy
+
+__all__ = ["ProxyEvaluator", "proxies_of"]
+
+BATCHES = 2
+
+
+class ProxyEvaluator(Evaluator):
+    """Scores untrained networks by zero-cost proxies, each a metric by its name.
+
+    A proxy is computed of some batches of noise and random classes, on the canonical architecture,
+    so that operations that nothing depends on are left out. More is taken to be better, of all.
+
+    Written ``proxy:naswot+synflow,batch=32``.
+
+    Args:
+        space: The space.
+        names: Proxies, joined by ``+``; all by default.
+        task: What networks are built for; the space's own task by default.
+        batch: Examples in a batch.
+        seed: Of weights and batches, the same for all architectures.
+
+    Raises:
+        UnknownNameError: For a proxy that there is not.
+        UsageError: For a space without networks, or a batch of fewer than two.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201:width=4,cells=1")
+        >>> told = ProxyEvaluator(cells, names="synflow+naswot", batch=4)
+        >>> sorted(told.evaluate((3,) * 6).metrics)
+        ['naswot', 'synflow']
+    """
+
+    first_option = "names"
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        names: str = "",
+        task: Task | None = None,
+        batch: int = 64,
+        seed: int = 0,
+    ) -> None:
+        if not space.buildable:
+            raise UsageError(
+                f"{space.name} builds no networks, so that there are no proxies of them.",
+                "Give a space of networks.",
+            )
+        if batch < 2:
+            raise UsageError(f"`batch` must be at least 2, got {batch}.", "Give two or more.")
+        chosen = [name.strip() for name in names.split("+")] if names else PROXIES.names()
+        self._proxies = {name: proxy(name) for name in chosen}
+        infinite = (-math.inf, math.inf)
+        metrics = {name: Metric(name, "", "higher", infinite) for name in chosen}
+        super().__init__(space, metrics, task=task)
+        self.batch, self.seed = batch, seed
+
+    @own_torch_state()
+    def evaluate(
+        self,
+        architecture: ArchitectureLike,
+        fidelity: int | None = None,
+        seed: int = 0,
+        context: Context | None = None,
+    ) -> Evaluation:
+        start = time.perf_counter()
+        made = self.space.architecture(architecture)
+        probe = self.probe(made.canonical, context)
+        told: dict[str, float] = {}
+        reasons = []
+        for name, each in self._proxies.items():
+            try:
+                value = each(probe).value
+            except UsageError as error:
+                reasons.append(f"{name}: {error.message}")
+                continue
+            if math.isfinite(value):
+                told[name] = value
+            else:
+                reasons.append(f"{name}: nothing comes through the network")
+        status = "ok" if told else "failed"
+        seconds = time.perf_counter() - start
+        return Evaluation(
+            made, told, status, "" if told else "; ".join(reasons), fidelity, seed, seconds=seconds
+        )
+
+    def probe(self, architecture: ArchitectureLike, context: Context | None = None) -> Probe:
+        """Builds the network and makes the batches.
+
+        Args:
+            architecture: As for `evaluate`.
+            context: Says where to compute.
+        """
+        device = resolve_device((context or Context()).device)
+        made = self.space.architecture(architecture)
+        task = self.space.task_of(made.indices, self.task)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            space, own = self.space.network(made)
+            network = space.build(own, task).to(device)
+        batches = []
+        for number in range(BATCHES):
+            own_seed = derive_seed(self.seed, "batch", number)
+            inputs = space.example_inputs(task, self.batch, own_seed)
+            targets = torch.randint(task.classes, (self.batch,), generator=make_generator(own_seed))
+            batches.append(Batch(tuple(x.to(device) for x in inputs), targets.to(device)))
+        return Probe(network, batches)
+
+
+def proxies_of(
+    network: nn.Module, batches: Sequence[Batch], names: Sequence[str] = ()
+) -> dict[str, ProxyValue]:
+    """Computes proxies of any module.
+
+    Args:
+        network: Untrained; it is left as it is.
+        batches: One or more, of the same size; two at the least for ``zico``.
+        names: Of `PROXIES`; all by default.
+
+    Raises:
+        UnknownNameError: For a proxy that there is not.
+
+    Example:
+        >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+        >>> batch = Batch((torch.randn(6, 3, 2, 2),), torch.arange(6) % 3)
+        >>> told = proxies_of(network, [batch], ["snip"])["snip"]
+        >>> sorted(told.nodes), told.value > 0
+        (['1', '3'], True)
+    """
+    probe = Probe(network, batches)
+    return {name: proxy(name)(probe) for name in names or PROXIES.names()}

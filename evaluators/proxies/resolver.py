@@ -1,0 +1,44 @@
+"""Proxies by name."""
+
+from __future__ import annotations
+
+from ...core.registry import Registry
+from .probe import Proxy
+
+__all__ = ["PROXIES", "proxy"]
+
+PROXIES = Registry(
+    "proxy",
+    "vitruvius.proxies",
+    {
+        "grad_norm": "evaluators.proxies.gradients:GradNorm",
+        "l2_norm": "evaluators.proxies.gradients:L2Norm",
+        "plain": "evaluators.proxies.gradients:Plain",
+        "snip": "evaluators.proxies.gradients:Snip",
+        "grasp": "evaluators.proxies.gradients:Grasp",
+        "fisher": "evaluators.proxies.gradients:Fisher",
+        "synflow": "evaluators.proxies.synflow:Synflow",
+        "jacov": "evaluators.proxies.jacobian:Jacov",
+        "epe_nas": "evaluators.proxies.jacobian:EPENAS",
+        "naswot": "evaluators.proxies.activations:NASWOT",
+        "zico": "evaluators.proxies.zico:ZiCo",
+        "zen": "evaluators.proxies.zen:Zen",
+    },
+)
+
+
+def proxy(name: str) -> Proxy:
+    """Returns a proxy by name.
+
+    Args:
+        name: One of `PROXIES`.
+
+    Raises:
+        UnknownNameError: For another name.
+
+    Example:
+        >>> type(proxy("naswot")).__name__
+        'NASWOT'
+    """
+    made: Proxy = PROXIES.get(name)()
+    return made

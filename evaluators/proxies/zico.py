@@ -1,0 +1,29 @@
+"""ZiCo: how steady gradients are from batch to batch."""
+
+from __future__ import annotations
+
+import torch
+
+from .probe import Probe, ProxyValue, gradients, loss, weighted
+
+__all__ = ["ZiCo"]
+
+
+class ZiCo:
+    """Gradients' mean size over their deviation, by layer (Li et al., ZiCo, ICLR 2023)."""
+
+    batches = 2
+
+    def __call__(self, probe: Probe) -> ProxyValue:
+        network = probe.copy()
+        layers = weighted(network)
+        weights = [layer.weight for layer in layers.values()]
+        found = [gradients(loss(network, batch), weights) for batch in probe.batches]
+        nodes = {}
+        for name, own in zip(layers, zip(*found, strict=True), strict=True):
+            every = torch.stack(own)
+            deviation = every.std(0, unbiased=False)
+            moving = deviation > 0
+            if bool(moving.any()):
+                nodes[name] = float((every.abs().mean(0)[moving] / deviation[moving]).sum().log())
+        return ProxyValue(sum(nodes.values()), nodes)
