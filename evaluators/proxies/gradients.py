@@ -25,7 +25,7 @@ class _OfWeights(ABC):
             name: float(self.node(weight.detach(), gradient))
             for name, weight, gradient in zip(layers, weights, found, strict=True)
         }
-        return ProxyValue(sum(nodes.values()), nodes)
+        return ProxyValue.of(nodes)
 
     @abstractmethod
     def node(self, weight: Tensor, gradient: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class Grasp:
             name: -float((weight.detach() * own).sum())
             for name, weight, own in zip(layers, weights, second, strict=True)
         }
-        return ProxyValue(sum(nodes.values()), nodes)
+        return ProxyValue.of(nodes)
 
 
 class Fisher:
@@ -104,4 +104,4 @@ class Fisher:
             effect = (each.detach() * own).flatten(2).sum(2) if each.dim() > 2 else each * own
             told = float(effect.detach().pow(2).mean(0).sum() / 2)
             nodes[name] = nodes.get(name, 0.0) + told
-        return ProxyValue(sum(nodes.values()), nodes)
+        return ProxyValue.of(nodes)

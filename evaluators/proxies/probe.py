@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -42,6 +43,15 @@ class ProxyValue:
     value: float
     nodes: dict[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, nodes: dict[str, float]) -> ProxyValue:
+        """Makes the sum of nodes.
+
+        Args:
+            nodes: By the module's name.
+        """
+        return cls(math.fsum(nodes.values()), nodes)
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -61,6 +71,8 @@ class Probe:
         for module in network.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.train()
+            if hasattr(module, "inplace"):
+                module.inplace = False
         return network
 
     @property

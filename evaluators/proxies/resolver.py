@@ -23,6 +23,10 @@ PROXIES = Registry(
         "naswot": "evaluators.proxies.activations:NASWOT",
         "zico": "evaluators.proxies.zico:ZiCo",
         "zen": "evaluators.proxies.zen:Zen",
+        "expressivity": "evaluators.proxies.az_nas:Expressivity",
+        "progressivity": "evaluators.proxies.az_nas:Progressivity",
+        "trainability": "evaluators.proxies.az_nas:Trainability",
+        "vkdnw": "evaluators.proxies.vkdnw:VKDNW",
     },
 )
 

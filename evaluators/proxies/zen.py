@@ -54,7 +54,7 @@ class Zen:
             network(first + STEP * step, *others)
         apart = float((features[0] - features[-1]).abs().flatten(1).sum(1).mean())
         nodes["features"] = math.log(apart) if apart > 0 else -math.inf
-        return ProxyValue(sum(nodes.values()), nodes)
+        return ProxyValue.of(nodes)
 
 
 def _gaussian(network: nn.Module, generator: torch.Generator) -> None:

@@ -26,4 +26,4 @@ class ZiCo:
             moving = deviation > 0
             if bool(moving.any()):
                 nodes[name] = float((every.abs().mean(0)[moving] / deviation[moving]).sum().log())
-        return ProxyValue(sum(nodes.values()), nodes)
+        return ProxyValue.of(nodes)
