@@ -64,7 +64,7 @@ class Trainability:
         for name, (given, result) in passed.items():
             signs = torch.randint(2, result.shape, generator=generator) * 2.0 - 1
             own = signs.to(result)
-            [back] = gradients((result * own).sum(), [given], retain_graph=True)
+            [back] = gradients((result * own).sum(), [given], keep=True)
             stride = given.shape[-1] // result.shape[-1]
             if stride > 1:
                 back = nn.functional.pixel_unshuffle(back, stride)

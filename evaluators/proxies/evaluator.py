@@ -101,11 +101,11 @@ class ProxyEvaluator(Evaluator):
                 told[name] = value
             else:
                 reasons.append(f"{name}: nothing comes through the network")
-        status = "ok" if told else "failed"
         seconds = time.perf_counter() - start
-        return Evaluation(
-            made, told, status, "" if told else "; ".join(reasons), fidelity, seed, seconds=seconds
-        )
+        if not told:
+            reason = "; ".join(reasons)
+            return Evaluation(made, {}, "failed", reason, fidelity, seed, seconds)
+        return Evaluation(made, told, "ok", "", fidelity, seed, seconds)
 
     def probe(self, architecture: ArchitectureLike, context: Context | None = None) -> Probe:
         """Builds the network and makes the batches.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import UsageError
-from .probe import Probe, ProxyValue, gradients, hooked, loss, weighted
+from .probe import Probe, ProxyValue, gradients, hooked, loss, weights_of
 
 __all__ = ["Fisher", "GradNorm", "Grasp", "L2Norm", "Plain", "Snip"]
 
@@ -18,12 +18,11 @@ class _OfWeights(ABC):
 
     def __call__(self, probe: Probe) -> ProxyValue:
         network = probe.copy()
-        layers = weighted(network)
-        weights = [layer.weight for layer in layers.values()]
-        found = gradients(loss(network, probe.batches[0]), weights)
+        weights = weights_of(network)
+        found = gradients(loss(network, probe.batches[0]), weights.values())
         nodes = {
             name: float(self.node(weight.detach(), gradient))
-            for name, weight, gradient in zip(layers, weights, found, strict=True)
+            for (name, weight), gradient in zip(weights.items(), found, strict=True)
         }
         return ProxyValue.of(nodes)
 
@@ -65,20 +64,19 @@ class Grasp:
 
     def __call__(self, probe: Probe) -> ProxyValue:
         network = probe.copy()
-        layers = weighted(network)
-        weights = [layer.weight for layer in layers.values()]
-        first = gradients(loss(network, probe.batches[0]), weights, create_graph=True)
+        weights = weights_of(network)
+        first = gradients(loss(network, probe.batches[0]), weights.values(), again=True)
         flow = sum(((each.detach() * each).sum() for each in first), torch.zeros(()))
         try:
             # The Hessian times the gradient.
-            second = gradients(flow, weights)
+            second = gradients(flow, weights.values())
         except RuntimeError as error:
             raise UsageError(
                 f"The network cannot be differentiated twice: {error}.", "Take another proxy."
             ) from None
         nodes = {
             name: -float((weight.detach() * own).sum())
-            for name, weight, own in zip(layers, weights, second, strict=True)
+            for (name, weight), own in zip(weights.items(), second, strict=True)
         }
         return ProxyValue.of(nodes)
 
@@ -93,7 +91,8 @@ class Fisher:
         def keep(name: str, _: Tensor, result: Tensor) -> None:
             outputs.setdefault(name, []).append(result)
 
-        with hooked(weighted(network), keep):
+        layers = {name: network.get_submodule(name) for name in weights_of(network)}
+        with hooked(layers, keep):
             value = loss(network, probe.batches[0])
         every = [(name, each) for name, found in outputs.items() for each in found]
         nodes: dict[str, float] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...core.errors import UsageError
 
-__all__ = ["Batch", "Probe", "Proxy", "ProxyValue", "gradients", "hooked", "loss", "weighted"]
+__all__ = ["Batch", "Probe", "Proxy", "ProxyValue", "gradients", "hooked", "loss", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Probe:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.train()
             if hasattr(module, "inplace"):
-                module.inplace = False
+                module.inplace = False  # type: ignore[assignment]
         return network
 
     @property
@@ -114,14 +114,14 @@ def loss(network: nn.Module, batch: Batch) -> Float[Tensor, ""]:
     return nn.functional.cross_entropy(outputs, batch.targets)
 
 
-def weighted(network: nn.Module) -> dict[str, nn.Module]:
-    """Returns the layers with a matrix or kernel of weights, by their names.
+def weights_of(network: nn.Module) -> dict[str, nn.Parameter]:
+    """Returns the matrices and kernels of weights, by the names of their layers.
 
     Args:
         network: The network.
     """
     return {
-        name: module
+        name: weight
         for name, module in network.named_modules()
         if isinstance(weight := getattr(module, "weight", None), nn.Parameter) and weight.dim() > 1
     }
@@ -129,7 +129,7 @@ def weighted(network: nn.Module) -> dict[str, nn.Module]:
 
 @contextmanager
 def hooked(
-    modules: dict[str, nn.Module], hook: Callable[[str, Tensor, Tensor], Tensor | None]
+    modules: Mapping[str, nn.Module], hook: Callable[[str, Tensor, Tensor], Tensor | None]
 ) -> Iterator[None]:
     """Calls a hook with the name, the first input and the output of modules as they compute.
 
@@ -150,15 +150,22 @@ def hooked(
             handle.remove()
 
 
-def gradients(value: Tensor, of: Sequence[Tensor], **options: bool) -> list[Tensor]:
+def gradients(
+    value: Tensor, of: Iterable[Tensor], *, keep: bool = False, again: bool = False
+) -> list[Tensor]:
     """Returns gradients, zeros of what has no part in it.
 
     Args:
         value: One number.
         of: What it is differentiated by.
-        **options: As of `torch.autograd.grad`.
+        keep: Whether the graph is needed again.
+        again: Whether gradients are differentiated in turn.
     """
-    found = torch.autograd.grad(value, of, allow_unused=True, **options)
+    every = list(of)
+    found = torch.autograd.grad(
+        value, every, allow_unused=True, create_graph=again, retain_graph=keep or again
+    )
     return [
-        torch.zeros_like(each) if own is None else own for each, own in zip(of, found, strict=True)
+        torch.zeros_like(each) if own is None else own
+        for each, own in zip(every, found, strict=True)
     ]

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from .probe import Probe, ProxyValue, gradients, weighted
+from .probe import Probe, ProxyValue, gradients, weights_of
 
 __all__ = ["Synflow"]
 
@@ -26,8 +26,7 @@ class Synflow:
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.abs_()
-        layers = weighted(network)
-        weights = [layer.weight for layer in layers.values()]
+        weights = weights_of(network)
         # Whole numbers, such as the edges of a graph, are no data.
         ones = [
             torch.ones_like(each[:1] if each.dim() > 2 else each).double()
@@ -35,10 +34,10 @@ class Synflow:
             else each
             for each in probe.inputs
         ]
-        found = gradients(network(*ones).sum(), weights)
+        found = gradients(network(*ones).sum(), weights.values())
         nodes = {
             name: float((weight.detach() * own).abs().sum())
-            for name, weight, own in zip(layers, weights, found, strict=True)
+            for (name, weight), own in zip(weights.items(), found, strict=True)
         }
         whole = sum(nodes.values())
         return ProxyValue(math.log(whole) if whole > 0 else -math.inf, nodes)

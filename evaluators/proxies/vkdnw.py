@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from .probe import Probe, ProxyValue, weighted
+from .probe import Probe, ProxyValue, weights_of
 
 __all__ = ["VKDNW"]
 
@@ -22,7 +24,7 @@ class VKDNW:
 
     def __call__(self, probe: Probe) -> ProxyValue:
         network = probe.copy()
-        weights = [layer.weight for layer in weighted(network).values()]
+        weights = list(weights_of(network).values())
         # Nodes of a graph depend on each other.
         lone = len(probe.inputs) == 1
         inputs = (probe.inputs[0][:EXAMPLES],) if lone else probe.inputs
@@ -39,7 +41,7 @@ class VKDNW:
         return ProxyValue(len(weights) + told, {"entropy": told})
 
 
-def _jacobian(outputs: Tensor, weights: list[Tensor]) -> Tensor:
+def _jacobian(outputs: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """Of all outputs by some weights of each layer ``[B, C, P]``."""
     every = torch.eye(outputs.numel(), dtype=outputs.dtype, device=outputs.device)
     parts = []

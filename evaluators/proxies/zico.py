@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .probe import Probe, ProxyValue, gradients, loss, weighted
+from .probe import Probe, ProxyValue, gradients, loss, weights_of
 
 __all__ = ["ZiCo"]
 
@@ -12,15 +12,12 @@ __all__ = ["ZiCo"]
 class ZiCo:
     """Gradients' mean size over their deviation, by layer (Li et al., ZiCo, ICLR 2023)."""
 
-    batches = 2
-
     def __call__(self, probe: Probe) -> ProxyValue:
         network = probe.copy()
-        layers = weighted(network)
-        weights = [layer.weight for layer in layers.values()]
-        found = [gradients(loss(network, batch), weights) for batch in probe.batches]
+        weights = weights_of(network)
+        found = [gradients(loss(network, batch), weights.values()) for batch in probe.batches]
         nodes = {}
-        for name, own in zip(layers, zip(*found, strict=True), strict=True):
+        for name, own in zip(weights, zip(*found, strict=True), strict=True):
             every = torch.stack(own)
             deviation = every.std(0, unbiased=False)
             moving = deviation > 0
