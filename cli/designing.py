@@ -257,8 +257,18 @@ def train(
 @command()
 def evaluate(
     space: SpaceName,
-    architecture: Annotated[str, typer.Argument(help="In the space's native notation.")],
+    architecture: Annotated[
+        str | None, typer.Argument(help="In the space's native notation.")
+    ] = None,
     evaluators: Evaluators = None,
+    shape: Annotated[
+        str,
+        typer.Option(
+            "--input",
+            help="Shape of one example, 3x32x32: proxies of a module of your own, such as "
+            "my_net.py:Net in the place of the space.",
+        ),
+    ] = "",
     table: Tables = None,
     architecture_column: Column = "arch_str",
     metrics: Metrics = "",
@@ -289,6 +299,11 @@ def evaluate(
     output: Output = Format.table,
 ) -> None:
     """Count one architecture exactly, and look it up where data is given."""
+    if shape:
+        _print_proxies(space, shape, evaluators, output)
+        return
+    if architecture is None:
+        raise UsageError("Which architecture?", "Write one in the space's notation.")
     from ..evaluators import evaluator
     from ..spaces import space as find
 
@@ -343,6 +358,22 @@ def evaluate(
     print_table(("metric", "value", "source"), cells)
     if result.get("reason"):
         say(result["reason"], "yellow")
+
+
+def _print_proxies(module: str, shape: str, evaluators: list[str] | None, output: Format) -> None:
+    from ..verbs.module_proxies import module_proxies
+
+    with talk_to_stderr():
+        told = {
+            name: value
+            for text in evaluators or ["proxy"]
+            for name, value in module_proxies(module, shape, text).items()
+        }
+    if output is Format.json:
+        print_json({name: {"value": v.value, "nodes": v.nodes} for name, v in told.items()})
+        return
+    rows = [(name, quantity(each.value), str(len(each.nodes))) for name, each in told.items()]
+    print_table(("proxy", "value", "nodes"), rows)
 
 
 def _print_layers(told: OnChip, output: Format) -> None:

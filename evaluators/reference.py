@@ -32,7 +32,7 @@ from ..spaces import Space
 from .evaluator import Evaluator
 from .function import FunctionEvaluator
 
-__all__ = ["code_of_files", "is_reference", "pickled", "referenced"]
+__all__ = ["code_of_files", "found_by", "is_reference", "pickled", "referenced"]
 
 # Windows has no numbers of users.
 USER: Callable[[], object] = getattr(os, "getuid", getpass.getuser)
@@ -84,12 +84,7 @@ def referenced(
         >>> referenced(cells, "collections:Counter", "skip").metrics["skip"].better
         'higher'
     """
-    match = _REFERENCE.fullmatch(text)
-    assert match is not None
-    home = match["home"]
-    if home.endswith(".py"):
-        home = str(Path(home).resolve())
-    found = _attribute(home, match["name"])
+    home, name, found = found_by(text)
     if options and callable(found):
         check_options(text, options, found)
     if isinstance(found, type) and issubclass(found, Evaluator):
@@ -104,8 +99,34 @@ def referenced(
         return found
     if not callable(found):
         raise UsageError(f"{text} is a {type(found).__name__}.", "Name a function or an Evaluator.")
-    named = _Named(home, match["name"], found)
+    named = _Named(home, name, found)
     return FunctionEvaluator(space, partial(named, **options) if options else named, metrics)
+
+
+def found_by(text: str) -> tuple[str, str, Any]:
+    """Imports what a reference names.
+
+    Args:
+        text: ``file.py:name`` or ``package.module:name``.
+
+    Returns:
+        The file or module, the name, and what it is of.
+
+    Raises:
+        UsageError: Where it cannot be imported.
+        UnknownNameError: Where the file or module has no such name.
+
+    Example:
+        >>> found_by("collections:Counter")[1]
+        'Counter'
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is no reference.", "Give FILE.py:NAME or PACKAGE.MODULE:NAME.")
+    home = match["home"]
+    if home.endswith(".py"):
+        home = str(Path(home).resolve())
+    return home, match["name"], _attribute(home, match["name"])
 
 
 def pickled(evaluator: Evaluator) -> bytes:

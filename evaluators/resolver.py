@@ -205,7 +205,7 @@ def parse_evaluator(
         'analog'
     """
     text = str(text)
-    data, given_options = _parted(text)
+    data, given_options = parted(text)
     if data not in data_sets(space.name) and _is_raw(data):
         options = split_options(f":{given_options}")[1]
         there = Path(data).exists()
@@ -337,8 +337,16 @@ def _parts_of(space: ProductSpace, config: EvaluatorConfig) -> list[str]:
     ]
 
 
-def _parted(text: str) -> tuple[str, str]:
-    """What stands before options, and these; a path may have colons of its own."""
+def parted(text: str) -> tuple[str, str]:
+    """Parts a name from its options; a path may have colons of its own.
+
+    Args:
+        text: As for `evaluator`.
+
+    Example:
+        >>> parted("proxy:naswot,batch=8")
+        ('proxy', 'names=naswot,batch=8')
+    """
     name, _, written = text.partition(":")
     if name in MEASURES and "=" not in written.partition(",")[0]:
         first = getattr(MEASURES.get(name), "first_option", "")
@@ -355,7 +363,7 @@ def _is_raw(source: str) -> bool:
 
 def _is_measure(source: EvaluatorLike) -> bool:
     name = source.source if isinstance(source, EvaluatorConfig) else source
-    return isinstance(name, str) and _parted(name)[0] in MEASURES
+    return isinstance(name, str) and parted(name)[0] in MEASURES
 
 
 def _one(

@@ -1,0 +1,67 @@
+"""Proxies of modules of one's own, in Python and from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from torch import nn
+from typer.testing import CliRunner
+
+from vitruvius.cli import app
+from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.verbs.module_proxies import module_proxies
+
+FILE = """
+from torch import nn
+
+
+def net():
+    parts = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
+    return nn.Sequential(*parts)
+
+
+answer = 42
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "my_net.py"
+    path.write_text(FILE)
+    return path
+
+
+def test_of_a_file(file: Path) -> None:
+    told = module_proxies(f"{file}:net", "3x8x8", "proxy:snip+naswot,batch=4,seed=1")
+    assert list(told) == ["snip", "naswot"]
+    assert list(told["snip"].nodes) == ["0", "4"]
+    again = module_proxies(f"{file}:net", (3, 8, 8), "proxy:snip+naswot,batch=4,seed=1")
+    assert again == told
+    assert module_proxies(f"{file}:net", "3x8x8", "proxy:snip,batch=4")["snip"] != told["snip"]
+
+
+def test_from_the_command_line(file: Path) -> None:
+    command = ["evaluate", f"{file}:net", "--evaluator", "proxy:zen,batch=4", "--input", "3x8x8"]
+    told = CliRunner().invoke(app, [*command, "--format", "json"])
+    assert told.exit_code == 0, told.output
+    assert list(json.loads(told.stdout)["zen"]) == ["value", "nodes"]
+    assert "zen" in CliRunner().invoke(app, command).stdout
+
+
+def test_what_makes_no_sense(file: Path) -> None:
+    network = nn.Linear(3, 2)
+    for shape, evaluator, message in (
+        ("3by3", "proxy:snip", "'3by3' is no shape"),
+        ("4", "proxy:snip", "does not take"),
+        ("3", "latency", "tells nothing of a module"),
+        ("3", "proxy:snip,bath=3", "tells nothing of a module"),
+        ("3", "proxy:snip,batch=1", "tells nothing of a module"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            module_proxies(network, shape, evaluator)
+    with pytest.raises(UnknownNameError, match="proxy 'snipp'"):
+        module_proxies(network, "3", "proxy:snipp")
+    with pytest.raises(UsageError, match="is a int, not a module"):
+        module_proxies(f"{file}:answer", "3x8x8")
+    with pytest.raises(UnknownNameError, match="'nte'"):
+        module_proxies(f"{file}:nte", "3x8x8")
