@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..spaces import Space
 from ._hashing import A, C, mix, word_weights
+from .flow import Flow
 from .message_graph import MessageGraph
 
 __all__ = ["PathEncoding"]
@@ -50,6 +51,7 @@ class PathEncoding:
     def __init__(self, space: Space, limit: int = LIMIT, *, computed: bool = False) -> None:
         self.space, self.limit, self.computed = space, limit, computed
         self.graph = MessageGraph(space)
+        self.flow = Flow(space, self.graph)
         self._known = torch.zeros(0, dtype=torch.long)
         self._order = torch.zeros(0, dtype=torch.long)
 
@@ -94,14 +96,14 @@ class PathEncoding:
         words = features[..., : -self.graph.size].round().long()
         label, speaks = (words * word_weights(words.shape[-1])).sum(-1), words.any(-1)
         adjacent = edges.round().bool()
-        starts, ends, tree = self._ends
+        starts, ends, tree = self.flow.ends
         arrived: dict[int, Tensor] = {}
         finished = [mix(self._ids_of_whole(x))]
-        for m in self._topological:
+        for m in self.flow.order:
             parts = [
                 torch.where(adjacent[:, k, m, None], arrived[k], 0)
                 for k in arrived
-                if bool(self._possible[k, m])
+                if bool(self.flow.possible[k, m])
             ]
             if starts[m]:
                 parts.append(torch.full((len(x), 1), EMPTY))
@@ -117,10 +119,10 @@ class PathEncoding:
                 finished.append(torch.where(over[:, None], arrived[m], 0))
         return _compact(torch.cat(finished, 1))
 
-    @cached_property
+    @property
     def branches(self) -> bool:
         """Whether an architecture can have several paths."""
-        return bool((self._possible.sum(1) > 1).any())
+        return self.flow.branches
 
     @property
     def shortens(self) -> bool:
@@ -142,38 +144,6 @@ class PathEncoding:
     def _ids_of_whole(self, x: Int[Tensor, "B V"]) -> Int[Tensor, "B W"]:
         columns = self._whole.nonzero()[:, 0]
         return (columns + 1) * (1 << 32) + x[:, columns] + 1
-
-    @cached_property
-    def _topological(self) -> list[int]:
-        """Nodes of the message graph in topological order: an edge comes before its target."""
-        nodes = len(self.space.nodes)
-        keys = [(i, 1) for i in range(nodes)]
-        _, edges = self.graph(self._anything)
-        for m in range(nodes, self.graph.size):
-            keys.append((int(edges[0, m, :nodes].argmax()), 0))
-        return sorted(range(self.graph.size), key=keys.__getitem__)
-
-    @cached_property
-    def _anything(self) -> Float[Tensor, "1 V C"]:
-        mask = self.space.choice_mask.double()
-        return (mask / mask.sum(1, keepdim=True))[None]
-
-    @cached_property
-    def _possible(self) -> Bool[Tensor, "M M"]:
-        """Edges that some choice draws."""
-        return self.graph(self._anything)[1][0] > 0
-
-    @cached_property
-    def _ends(self) -> tuple[Bool[Tensor, " M"], Bool[Tensor, " M"], Bool[Tensor, " M"]]:
-        """Where paths start, where they end, and where they end if nothing follows."""
-        tree = torch.zeros(self.graph.size, dtype=torch.bool)
-        for variable in self.space.variables:
-            if variable.kind == "parent":
-                tree[[variable.place[0], *map(int, variable.choices)]] = True
-        starts, ends = torch.zeros_like(tree), torch.zeros_like(tree)
-        starts[list(self.space.inputs)] = True
-        ends[list(self.space.outputs)] = True
-        return starts, ends, tree
 
 
 def _compact(paths: Int[Tensor, "B P"]) -> Int[Tensor, "B Q"]:

@@ -19,13 +19,18 @@ ENCODERS = Registry(
         "weisfeiler-lehman": "encoders.shipped:weisfeiler_lehman",
         "counts": "encoders.shipped:counts",
         "depth": "encoders.shipped:depth",
+        "subset paths": "encoders.shipped:subset_paths",
         "gin": "encoders.shipped:gin",
         "attention": "encoders.shipped:attention",
         "transformer": "encoders.shipped:transformer",
     },
 )
-# Those that ship and need no training.
-PLAIN = tuple(name for name in ENCODERS.shipped if name not in ("gin", "attention", "transformer"))
+# Those that ship, need no training, and are compared unless others are named.
+PLAIN = tuple(
+    name
+    for name in ENCODERS.shipped
+    if name not in ("subset paths", "gin", "attention", "transformer")
+)
 
 
 def encoder_names() -> list[str]:
@@ -49,6 +54,7 @@ def encoder(name: str, space: Space, *, seed: int = 0) -> Encoder | None:
     ``weisfeiler-lehman``     counts of neighbourhoods (arXiv 2006.07556), of unit length
     ``counts``                logarithms of parameters and multiply-adds, which cost no label
     ``depth``                 logarithm of the number of layers on the longest path
+    ``subset paths``          paths and degrees where only some operations count (GRAF)
     ``gin``, ``attention``,   graph networks pre-trained by masked reconstruction; see
     ``transformer``           `LearnedEncoder`
     ========================  ==================================================================

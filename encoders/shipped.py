@@ -9,6 +9,7 @@ from .encoder import Encoder
 from .features import Counts, OneHot
 from .learned import LearnedEncoder
 from .path import PathEncoding
+from .subset_paths import SubsetPaths
 from .weisfeiler_lehman import WeisfeilerLehman
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "neighbours",
     "one_hot",
     "path",
+    "subset_paths",
     "transformer",
     "weisfeiler_lehman",
 ]
@@ -62,6 +64,12 @@ def depth(space: Space, *, seed: int = 0) -> Encoder | None:
     """Logarithm of the depth, where the space counts it."""
     names = _counted(space) & {"depth"}
     return Counts(space, names) if names else None
+
+
+def subset_paths(space: Space, *, seed: int = 0) -> Encoder | None:
+    """Paths and degrees of every set of operations, where there is more than one path."""
+    subsets = SubsetPaths(space)
+    return subsets if subsets.flow.branches else None
 
 
 def _learned(network: str, space: Space, *, seed: int = 0) -> Encoder:

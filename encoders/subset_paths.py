@@ -1,0 +1,104 @@
+"""Subset paths: what of a network is left where only some operations count (GRAF)."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ..spaces import Space
+from .flow import Flow
+from .message_graph import MessageGraph
+
+__all__ = ["SubsetPaths"]
+
+# Words of which all sets are looked at; of more, all sets of one and two.
+MOST = 5
+
+
+class SubsetPaths:
+    """Graph features of every set of operations (Kadlecová et al., GRAF, ICML 2024).
+
+    Of the words of the space (operations, sizes, …) all sets are taken, or all of one and two
+    where there are many. Where only those count, how many there are, the fewest and most on a path
+    from input to output, how many lead into the output and out of the input, and the mean that lead
+    into a word. They are free, and isomorphic architectures have equal ones.
+
+    Args:
+        space: The space.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> SubsetPaths(cells).fit(cells.sample(100, 0)).transform(cells.sample(3, 1)).shape
+        torch.Size([3, 90])
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.graph = MessageGraph(space)
+        self.flow = Flow(space, self.graph)
+        self._sets = torch.zeros(0, 0, dtype=torch.bool)
+
+    def fit(self, x: Int[Tensor, "B V"]) -> SubsetPaths:
+        """Takes the words that compute in some of these architectures.
+
+        Args:
+            x: Valid choice indices.
+        """
+        words, edges = self._graphs(x)
+        present = (words & edges.any(1)[..., None]).any(0).any(0)
+        found = present.nonzero()[:, 0].tolist()
+        sizes = range(1, len(found) + 1) if len(found) <= MOST else (1, 2)
+        sets = [some for size in sizes for some in itertools.combinations(found, size)]
+        self._sets = torch.zeros(len(sets), words.shape[-1], dtype=torch.bool)
+        for row, some in zip(self._sets, sets, strict=True):
+            row[list(some)] = True
+        return self
+
+    def transform(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
+        """Computes the features of every set.
+
+        Args:
+            x: Valid choice indices.
+        """
+        words, edges = self._graphs(x)
+        speaks = words.any(-1)
+        told = [self._of_set(words[..., some].any(-1), speaks, edges) for some in self._sets]
+        return torch.cat(told, 1) if told else torch.zeros(len(x), 0)
+
+    def _graphs(self, x: Int[Tensor, "B V"]) -> tuple[Bool[Tensor, "B M W"], Bool[Tensor, "B M M"]]:
+        one_hot = self.graph.one_hot(self.space.canonical(x))
+        whole = [v for v, variable in enumerate(self.space.variables) if not variable.place]
+        one_hot[:, whole] = 0.0
+        features, edges = self.graph(one_hot)
+        return features[..., : -self.graph.size].round().bool(), edges.round().bool()
+
+    def _of_set(
+        self, counts: Bool[Tensor, "B M"], speaks: Bool[Tensor, "B M"], edges: Bool[Tensor, "B M M"]
+    ) -> Float[Tensor, "B 6"]:
+        allowed = counts | ~speaks
+        edges = edges & allowed[:, :, None] & allowed[:, None, :]
+        step = counts.float()
+        starts, ends, _ = self.flow.ends
+        least = torch.where(starts, 0.0, torch.inf).expand(len(edges), -1).clone()
+        most = torch.where(starts, 0.0, -torch.inf).expand(len(edges), -1).clone()
+        for node in self.flow.order:
+            before = edges[:, :, node]
+            if not bool(before.any()):
+                continue
+            shorter = torch.where(before, least, torch.inf).amin(1) + step[:, node]
+            longer = torch.where(before, most, -torch.inf).amax(1) + step[:, node]
+            least[:, node] = torch.minimum(least[:, node], shorter)
+            most[:, node] = torch.maximum(most[:, node], longer)
+        within = edges.float()
+        words = counts & edges.any(1)
+        number = words.sum(1).float()
+        fewest = least[:, ends].amin(1).clamp(max=float(self.graph.size))
+        longest = most[:, ends].amax(1).clamp(min=-1.0)
+        into = within[:, :, ends].sum((1, 2))
+        out = within[:, starts].sum((1, 2))
+        mean = (within.sum(1) * words).sum(1) / number.clamp(min=1)
+        return torch.stack([number, fewest, longest, into, out, mean], 1)
