@@ -8,9 +8,10 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 PACKAGES = ("torch", "diffusers", "gpytorch", "lightgbm", "numpy", "nas-bench-graph")
@@ -48,6 +49,18 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def kept_rows(path: Path) -> list[dict[str, Any]]:
+    """What a file of JSON lines has, nothing where there is none."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [json.loads(line) for line in lines]
+
+
+def standard_error(values: Iterable[float]) -> float | None:
+    """Of the mean; none of fewer than two values."""
+    listed = list(values)
+    return stdev(listed) / len(listed) ** 0.5 if len(listed) > 1 else None
 
 
 def write(folder: Path, name: str, results: dict[str, Any], text: str) -> None:

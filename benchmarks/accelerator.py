@@ -52,9 +52,9 @@ FLOWS = ("weight-stationary", "output-stationary", "row-stationary")
 
 
 def convolution(
-    outputs: int, inputs: int, side: int, kernel: int, stride: int, groups: int
+    outputs: int, inputs: int, side: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> Layer:
-    """A layer of AlexNet; channels are those of a group."""
+    """Channels are those of a group."""
     taken = (side - 1) * stride + kernel
     return Layer(
         "convolution", (inputs * groups, taken, taken), (outputs * groups, side, side),

@@ -26,11 +26,11 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
-from _report import markdown, write
+from _report import kept_rows, markdown, standard_error, write
 
 from vitruvius import evaluator, sample, search, space
 from vitruvius.bo.measures import hypervolume
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--data-folder", type=Path, default=DATA)
     arguments = parser.parse_args()
-    done = {(row["what"], row["name"], row["seed"]) for row in _read(arguments.kept)}
+    done = {(row["what"], row["name"], row["seed"]) for row in kept_rows(arguments.kept)}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
         running = [
@@ -207,7 +207,7 @@ def main() -> None:
             with arguments.kept.open("a") as file:
                 file.write(json.dumps(each.result()) + "\n")
             print(each.result(), flush=True)
-    rows = _read(arguments.kept)
+    rows = kept_rows(arguments.kept)
     text = "\n\n".join([_targets(rows), _fronts(rows), _analog(rows)])
     print(text)
     write(arguments.out, "codesign", {"runs": rows}, text)
@@ -223,7 +223,7 @@ def _targets(rows: list[dict[str, Any]]) -> str:
                 spent = [row["cpu_seconds"] for row in own if row["cpu_seconds"]]
                 table.append([
                     name, f"{HARDWARE[name]}, {ACCURACY[name]}", way, len(own), mean(hits),
-                    stdev(hits) / len(hits) ** 0.5 if len(hits) > 1 else None,
+                    standard_error(hits),
                     mean(spent) if spent else None,
                 ])  # fmt: skip
     heads = ["targets", "", "way", "seeds", "hit rate", "standard error", "CPU seconds"]
@@ -238,7 +238,7 @@ def _fronts(rows: list[dict[str, Any]]) -> str:
             row: list[Any] = [way]
             for count in COUNTS:
                 values = [each[str(count)] for each in own if str(count) in each]
-                row += [len(values), mean(values) if values else None, _error(values)]
+                row += [len(values), mean(values) if values else None, standard_error(values)]
             table.append(row)
     heads = ["way"]
     for count in COUNTS:
@@ -252,23 +252,15 @@ def _analog(rows: list[dict[str, Any]]) -> str:
         own = [row for row in rows if (row["what"], row["name"]) == ("analog", name)]
         if own:
             table.append([name, len(own)] + [
-                f(row[key] for row in own) for key in (MONTH, DIGITAL) for f in (mean, _error)
+                f(row[key] for row in own)
+                for key in (MONTH, DIGITAL)
+                for f in (mean, standard_error)
             ])  # fmt: skip
     heads = [
         "searched for", "seeds", "analog, after a month, %", "standard error", "digital, %",
         "standard error of it",
     ]  # fmt: skip
     return markdown(heads, table)
-
-
-def _error(values: Any) -> float | None:
-    listed = list(values)
-    return stdev(listed) / len(listed) ** 0.5 if len(listed) > 1 else None
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines]
 
 
 if __name__ == "__main__":

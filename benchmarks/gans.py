@@ -23,10 +23,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
+from _report import kept_rows, markdown, standard_error, write
 from scipy.stats import spearmanr
 
 from vitruvius.core.seeding import derive_seed, make_generator
@@ -134,7 +135,7 @@ def main() -> None:
 
 
 def _run_missing(jobs: list[tuple[str, str, int]], arguments: argparse.Namespace) -> None:
-    kept = _read(arguments)
+    kept = kept_rows(arguments.trained)
     done = {(row["case"], row["what"], row["seed"]) for row in kept}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
@@ -283,12 +284,6 @@ def _data(name: str, folder: str) -> RawImages:
     return RawImages(raw.images, raw.labels, splits=splits)
 
 
-def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if not arguments.trained.is_file():
-        return []
-    return [json.loads(line) for line in arguments.trained.read_text().splitlines()]
-
-
 def _searched(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
     for name, case in CASES.items():
         own = [row for row in kept if row["case"] == name]
@@ -313,11 +308,12 @@ def _searched(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
             lower = [100 * (base - each) / base for each in told]
             yield [
                 name, what, len(runs), case.budget // METHODS[what][2], minutes, mean(told),
-                _error(told), mean(lower), _error(lower), params,
+                standard_error(told), mean(lower), standard_error(lower), params,
             ]  # fmt: skip
         params = mean(r["params"] for r in own if r["what"].startswith("pair"))
         yield [
-            name, "mean of random", len(drawn), 0, None, base, _error(drawn), 0.0, None, params
+            name, "mean of random", len(drawn), 0, None, base, standard_error(drawn), 0.0, None,
+            params,
         ]  # fmt: skip
 
 
@@ -363,22 +359,16 @@ def _transferred(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
         if row["what"] == "proposed"
     ]
     if len(drawn) > 1 and runs:
-        yield [TARGET, SOURCE, "proposed", len(runs) * PROPOSED, mean(runs), _error(runs)]
-        yield [TARGET, "", "random", len(drawn), mean(drawn), _error(drawn)]
+        yield [TARGET, SOURCE, "proposed", len(runs) * PROPOSED, mean(runs), standard_error(runs)]
+        yield [TARGET, "", "random", len(drawn), mean(drawn), standard_error(drawn)]
 
 
 def _spearman(pairs: list[tuple[float, float]]) -> float:
     return float(spearmanr(*zip(*pairs, strict=True)).statistic)
 
 
-def _error(values: list[float]) -> float | None:
-    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
-
-
 def _write(arguments: argparse.Namespace) -> None:
-    from _report import markdown, write
-
-    kept = _read(arguments)
+    kept = kept_rows(arguments.trained)
     tables = {
         "searches": (
             [

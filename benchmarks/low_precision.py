@@ -16,6 +16,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import torch
+from _report import kept_rows, markdown, write
 
 from vitruvius.core.seeding import derive_seed
 from vitruvius.evaluators.training import TrainingEvaluator
@@ -69,7 +70,7 @@ def _case(name: str, path: Path, arguments: argparse.Namespace) -> None:
     )
     front = sorted(found.best, key=lambda trial: found.metrics(trial)["model_bytes"])
     places = torch.linspace(0, len(front) - 1, min(SHOWN, len(front))).round().long().unique()
-    done = {(row["data"], row["network"], row["formats"]) for row in _read(arguments)}
+    done = {(row["data"], row["network"], row["formats"]) for row in kept_rows(arguments.kept)}
     few = TrainingEvaluator(space("lpgnas"), path, **RECIPE)
     full = TrainingEvaluator(space("autognn"), path, **RECIPE)
     for place in places.tolist():
@@ -109,17 +110,9 @@ def _tested(trainer: TrainingEvaluator, text: str) -> list[float]:
     return tests
 
 
-def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if not arguments.kept.is_file():
-        return []
-    return [json.loads(line) for line in arguments.kept.read_text().splitlines()]
-
-
 def _write(arguments: argparse.Namespace) -> None:
-    from _report import markdown, write
-
     columns = ["data", "network", "formats", "kB", "test accuracy, %", "deviation", "times smaller"]
-    kept = _read(arguments)
+    kept = kept_rows(arguments.kept)
     full = {(r["data"], r["network"]): r["bytes"] for r in kept if r["formats"] == "full precision"}
     cells = [
         [

@@ -24,11 +24,11 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
-from _report import markdown, write
+from _report import kept_rows, markdown, standard_error, write
 from torch import Tensor
 
 from vitruvius import evaluator, search, space
@@ -187,7 +187,7 @@ def main() -> None:
     if not arguments.data.is_file():
         print(f"Skipped: {arguments.data.name} is not there.")
         return
-    done = {(row["way"], row["workload"], row["seed"]) for row in _read(arguments.kept)}
+    done = {(row["way"], row["workload"], row["seed"]) for row in kept_rows(arguments.kept)}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.workers, mp_context=context) as pool:
         running = [
@@ -201,7 +201,7 @@ def main() -> None:
             with arguments.kept.open("a") as file:
                 file.write(json.dumps(each.result()) + "\n")
             print(each.result(), flush=True)
-    rows = _read(arguments.kept)
+    rows = kept_rows(arguments.kept)
     text = _table(rows)
     print(text)
     write(arguments.out, "nasaic", {"runs": rows}, text)
@@ -216,7 +216,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
                 regrets = [row["regret"] for row in own if "regret" in row]
                 table.append([
                     workload, way, len(own), mean(each["accuracy"] for each in own),
-                    _error([each["accuracy"] for each in own]),
+                    standard_error([each["accuracy"] for each in own]),
                     *(mean(each[name] for each in own) for name in METRICS),
                     mean(each["met"] for each in own),
                     mean(each.get("possible", True) is not None for each in own),
@@ -227,15 +227,6 @@ def _table(rows: list[dict[str, Any]]) -> str:
         "designs within the specifications", "that could be", "regret of the chip as searched",
     ]  # fmt: skip
     return markdown(heads, table)
-
-
-def _error(values: list[float]) -> float | None:
-    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines]
 
 
 if __name__ == "__main__":

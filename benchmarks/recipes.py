@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import kept_rows, markdown, write
 
 from vitruvius.core.seeding import derive_seed, make_generator
 from vitruvius.datasets import RawImages, Splits, load_raw
@@ -54,7 +55,7 @@ def main() -> None:
             print(f"skipped: {path.name} is not in {arguments.data_folder}")
     if images.is_file():
         trainer = TrainingEvaluator(space(JOINT), _few(images), **RECIPE)
-        done = {(row["order"], row["seed"]) for row in _read(arguments)}
+        done = {(row["order"], row["seed"]) for row in kept_rows(arguments.kept)}
         for seed in range(SEEDS):
             for order, run in (("together", _together), ("one after the other", _in_turn)):
                 if (order, seed) in done:
@@ -183,17 +184,9 @@ def _cheap_first(values: np.ndarray, cost: np.ndarray, draw: np.random.Generator
     return best[1]
 
 
-def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if not arguments.kept.is_file():
-        return []
-    return [json.loads(line) for line in arguments.kept.read_text().splitlines()]
-
-
 def _write(arguments: argparse.Namespace, on_table: list[list[Any]]) -> None:
-    from _report import markdown, write
-
     columns = ["order", "data", "cost", "runs", "accuracy, %", "standard error"]
-    kept = _read(arguments)
+    kept = kept_rows(arguments.kept)
     cells = []
     for order in ("together", "one after the other"):
         tests = [100 * mean(row["test"]) for row in kept if row["order"] == order]

@@ -19,10 +19,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import torch
+from _report import kept_rows, markdown, standard_error, write
 
 from vitruvius.bo.problem import Problem
 from vitruvius.core.seeding import derive_seed, make_generator
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--data-folder", type=Path, default=DATA)
     arguments = parser.parse_args()
-    done = {(row["case"], row["what"], row["seed"]) for row in _read(arguments)}
+    done = {(row["case"], row["what"], row["seed"]) for row in kept_rows(arguments.searched)}
     jobs = []
     for name in arguments.case or CASES:
         if not (arguments.data_folder / CASES[name].data).is_file():
@@ -184,12 +185,6 @@ def _evaluator(name: str, folder: str) -> TrainingEvaluator:
     return TrainingEvaluator(space(case.space), case.read(Path(folder) / case.data), **case.recipe)
 
 
-def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if not arguments.searched.is_file():
-        return []
-    return [json.loads(line) for line in arguments.searched.read_text().splitlines()]
-
-
 def _rows(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
     for name, case in CASES.items():
         own = [row for row in kept if row["case"] == name]
@@ -203,26 +198,20 @@ def _rows(kept: list[dict[str, Any]]) -> Iterator[list[Any]]:
                 continue
             gains = [100 * (test - base) / base for test in tests]
             # Both means are uncertain.
-            errors = [_error(gains), 100 * _error(drawn) / base]
+            errors = [standard_error(gains), 100 * standard_error(drawn) / base]
             error = sum(each**2 for each in errors if each is not None) ** 0.5
             trainings = case.budget if what in METHODS else 0
-            spread = _error(tests)
+            spread = standard_error(tests)
             yield [name, what, trainings, len(tests), mean(tests), spread, mean(gains), error]
-        yield [name, "mean of random", 0, len(drawn), base, _error(drawn), 0.0, None]
-
-
-def _error(values: list[float]) -> float | None:
-    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+        yield [name, "mean of random", 0, len(drawn), base, standard_error(drawn), 0.0, None]
 
 
 def _write(arguments: argparse.Namespace) -> None:
-    from _report import markdown, write
-
     columns = [
         "case", "what", "trainings", "runs", "test accuracy", "standard error",
         "relative improvement, %", "its standard error",
     ]  # fmt: skip
-    kept = _read(arguments)
+    kept = kept_rows(arguments.searched)
     rows = list(_rows(kept))
     results = [dict(zip(columns, row, strict=True)) for row in rows]
     write(arguments.out, "trained_search", {"rows": results, "runs": kept}, markdown(columns, rows))

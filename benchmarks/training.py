@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import kept_rows, markdown, write
 from scipy.stats import kendalltau, spearmanr
 from sklearn.preprocessing import normalize
 
@@ -140,7 +141,10 @@ def main() -> None:
 
 
 def _train_missing(name: str, arguments: argparse.Namespace) -> None:
-    case, done = CASES[name], {(r["case"], r["architecture"], r["seed"]) for r in _read(arguments)}
+    case, done = (
+        CASES[name],
+        {(r["case"], r["architecture"], r["seed"]) for r in kept_rows(arguments.trained)},
+    )
     seeds = range(min(case.seeds, arguments.seeds or case.seeds))
     jobs = [
         (name, str(architecture), seed)
@@ -215,20 +219,12 @@ def _drawn(case: Case) -> Iterator[Any]:
     yield from found.architectures(x)
 
 
-def _read(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if not arguments.trained.is_file():
-        return []
-    return [json.loads(line) for line in arguments.trained.read_text().splitlines()]
-
-
 def _write(arguments: argparse.Namespace) -> None:
-    from _report import markdown, write
-
     columns = [
         "benchmark", "architectures", "trainings of each", "epochs", "Spearman", "Kendall tau",
         "median difference, points", "median seconds a training", "device",
     ]  # fmt: skip
-    rows, kept = [], _read(arguments)
+    rows, kept = [], kept_rows(arguments.trained)
     for name, case in CASES.items():
         found = space(case.space)
         told: dict[str, list[dict[str, Any]]] = {}

@@ -21,24 +21,13 @@ from typing import Any
 
 import torch
 from _report import markdown, write
+from accelerator import convolution
 from scipy.stats import kendalltau
 
 from vitruvius.evaluators.hardware.cost_model import ChipBatch, Cost, LayerBatch, cost_of
 from vitruvius.evaluators.hardware.zigzag import ZigZag, ZigZagCost
 from vitruvius.evaluators.hardware.zigzag.translation import shapes_of
 from vitruvius.spaces import Layer
-
-
-def convolution(
-    outputs: int, inputs: int, side: int, kernel: int, stride: int = 1, groups: int = 1
-) -> Layer:
-    """Channels are those of a group."""
-    taken = (side - 1) * stride + kernel
-    return Layer(
-        "convolution", (inputs * groups, taken, taken), (outputs * groups, side, side),
-        (kernel, kernel), (stride, stride), (1, 1), groups,
-    )  # fmt: skip
-
 
 LAYERS = {
     "AlexNet conv1": convolution(96, 3, 55, 11, 4),

@@ -6,7 +6,7 @@ met the target, 130 interrupted.
 
 from __future__ import annotations
 
-from . import designing, exporting, searching, transferring
+from . import designing, evaluating, exporting, searching, transferring
 from ._app import app, main
 
-__all__ = ["app", "designing", "exporting", "main", "searching", "transferring"]
+__all__ = ["app", "designing", "evaluating", "exporting", "main", "searching", "transferring"]

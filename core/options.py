@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -92,24 +92,42 @@ def with_options(name: str, options: Mapping[str, Any]) -> str:
     return ":".join(filter(None, (name, ",".join(written))))
 
 
-def check_options(name: str, options: Iterable[str], factory: Callable[..., Any]) -> None:
-    """Checks that something takes the options that are given to it.
+# What an option may be, by the annotation of what takes it.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
+
+
+def check_options(name: str, options: Mapping[str, Any], factory: Callable[..., Any]) -> None:
+    """Checks that something takes the options that are given to it, and that numbers are numbers.
 
     Args:
         name: What it is called.
-        options: Names of the options.
+        options: By their names.
         factory: What takes them.
 
     Raises:
         UnknownNameError: For one that it does not take.
+        UsageError: For one that is no number, or neither true nor false, where it has to be.
 
     Example:
-        >>> check_options("int", ["base"], lambda base: None)
+        >>> check_options("int", {"base": 10}, lambda base: None)
     """
     known = inspect.signature(factory).parameters
     # What takes any names those it does not know itself.
-    if any(each.kind is each.VAR_KEYWORD for each in known.values()):
-        return
-    for option in options:
-        if option not in known:
+    any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
+    for option, value in options.items():
+        if option in known:
+            _check_kind(f"{option}={value} of {name}", value, known[option].annotation)
+        elif not any_name:
             raise UnknownNameError.of(f"option of {name}", option, known)
+
+
+def _check_kind(said: str, value: Any, annotation: Any) -> None:
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    kinds, wanted = _KINDS.get(text, ((), ""))
+    # Of numbers, true and false are none.
+    if kinds and (not isinstance(value, kinds) or isinstance(value, bool) != (text == "bool")):
+        raise UsageError(f"{said} is not {wanted}.", f"Give {wanted}.")

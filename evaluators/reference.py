@@ -32,7 +32,7 @@ from ..spaces import Space
 from .evaluator import Evaluator
 from .function import FunctionEvaluator
 
-__all__ = ["code_of_files", "found_by", "is_reference", "pickled", "referenced"]
+__all__ = ["code_of_files", "import_reference", "is_reference", "pickled", "referenced"]
 
 # Windows has no numbers of users.
 USER: Callable[[], object] = getattr(os, "getuid", getpass.getuser)
@@ -84,7 +84,7 @@ def referenced(
         >>> referenced(cells, "collections:Counter", "skip").metrics["skip"].better
         'higher'
     """
-    home, name, found = found_by(text)
+    home, name, found = import_reference(text)
     if options and callable(found):
         check_options(text, options, found)
     if isinstance(found, type) and issubclass(found, Evaluator):
@@ -103,7 +103,7 @@ def referenced(
     return FunctionEvaluator(space, partial(named, **options) if options else named, metrics)
 
 
-def found_by(text: str) -> tuple[str, str, Any]:
+def import_reference(text: str) -> tuple[str, str, Any]:
     """Imports what a reference names.
 
     Args:
@@ -117,7 +117,7 @@ def found_by(text: str) -> tuple[str, str, Any]:
         UnknownNameError: Where the file or module has no such name.
 
     Example:
-        >>> found_by("collections:Counter")[1]
+        >>> import_reference("collections:Counter")[1]
         'Counter'
     """
     match = _REFERENCE.fullmatch(text)

@@ -205,7 +205,7 @@ def parse_evaluator(
         'analog'
     """
     text = str(text)
-    data, given_options = parted(text)
+    data, given_options = split_source(text)
     if data not in data_sets(space.name) and _is_raw(data):
         options = split_options(f":{given_options}")[1]
         there = Path(data).exists()
@@ -337,14 +337,14 @@ def _parts_of(space: ProductSpace, config: EvaluatorConfig) -> list[str]:
     ]
 
 
-def parted(text: str) -> tuple[str, str]:
+def split_source(text: str) -> tuple[str, str]:
     """Parts a name from its options; a path may have colons of its own.
 
     Args:
         text: As for `evaluator`.
 
     Example:
-        >>> parted("proxy:naswot,batch=8")
+        >>> split_source("proxy:naswot,batch=8")
         ('proxy', 'names=naswot,batch=8')
     """
     name, _, written = text.partition(":")
@@ -363,7 +363,7 @@ def _is_raw(source: str) -> bool:
 
 def _is_measure(source: EvaluatorLike) -> bool:
     name = source.source if isinstance(source, EvaluatorConfig) else source
-    return isinstance(name, str) and parted(name)[0] in MEASURES
+    return isinstance(name, str) and split_source(name)[0] in MEASURES
 
 
 def _one(

@@ -179,8 +179,10 @@ def task_of(
         >>> task_of("cora", NASBenchGraphTable("cora")).metrics
         ('valid_perf', 'test_perf', 'latency')
     """
-    rows = table.space.sample(DRAWN, 0) if table.rows is None else table.rows
-    rows = rows[table.has(rows)]
+    rows = table.rows
+    if rows is None:
+        drawn = table.space.sample(DRAWN, 0)
+        rows = drawn[table.has(drawn)]
     values = {
         metric: column
         for metric, column in table.values(rows).items()
@@ -212,7 +214,7 @@ def named_tasks(space: Space, names: Sequence[str]) -> SourceTasks:
     tasks = []
     for name in map(str.strip, names):
         table = evaluator(space, name)
-        if not table.batched:
+        if not table.batched or all(metric.exact for metric in table.metrics.values()):
             raise UsageError(f"{name} is no table.", "Run a search on it, and start from its run.")
         tasks.append(task_of(name, table))
     return SourceTasks(tasks)

@@ -9,22 +9,24 @@ import torch
 from torch import nn
 
 from ..core.errors import UsageError
-from ..core.options import read_options
-from ..core.seeding import derive_seed, make_generator
+from ..core.seeding import make_generator
 from ..core.torch_state import own_torch_state
-from ..evaluators.proxies import Batch, ProxyValue, proxies_of
-from ..evaluators.reference import found_by
-from ..evaluators.resolver import parted
+from ..evaluators.proxies import ProxyValue, proxies_of
+from ..evaluators.proxies.probe import noise
+from ..evaluators.reference import import_reference
+from .checks import check_at_least
 
 __all__ = ["module_proxies"]
-
-BATCHES = 2
-KNOWN = ("names", "batch", "seed")
 
 
 @own_torch_state()
 def module_proxies(
-    module: str | nn.Module, shape: str | Sequence[int], evaluator: str = "proxy"
+    module: str | nn.Module,
+    shape: str | Sequence[int],
+    *,
+    names: str = "",
+    batch: int = 64,
+    seed: int = 0,
 ) -> dict[str, ProxyValue]:
     """Computes zero-cost proxies of any module, of noise and random classes.
 
@@ -32,42 +34,32 @@ def module_proxies(
         module: Untrained; or ``my_net.py:Net``, of which a class or function is called without
             arguments.
         shape: Of one example, ``"3x32x32"``.
-        evaluator: ``proxy``, or some and options: ``"proxy:naswot+snip,batch=32,seed=1"``.
+        names: Proxies, joined by ``+``; all by default.
+        batch: Examples in a batch.
+        seed: Of weights and batches.
 
     Raises:
-        UsageError: For what is no module or shape, or another evaluator or option.
+        UsageError: For what is no module or shape, or a batch of fewer than two.
         UnknownNameError: For a proxy or name that there is not.
 
     Example:
         >>> network = nn.Sequential(nn.Flatten(), nn.Linear(48, 8), nn.ReLU(), nn.Linear(8, 3))
-        >>> sorted(module_proxies(network, "3x4x4", "proxy:snip+naswot,batch=4"))
+        >>> sorted(module_proxies(network, "3x4x4", names="snip+naswot", batch=4))
         ['naswot', 'snip']
     """
-    name, written = parted(evaluator)
-    options = {"names": "", "batch": 64, "seed": 0, **read_options(name, written)}
-    if name != "proxy" or not set(options) <= set(KNOWN) or int(options["batch"]) < 2:
-        raise UsageError(
-            f"{evaluator!r} tells nothing of a module.",
-            "Use proxy, e.g. proxy:naswot+snip,batch=32 with a batch of 2 or more.",
-        )
+    check_at_least(batch=(batch, 2))
     sides = _sides(shape)
-    seed, batch = int(options["seed"]), int(options["batch"])
     torch.manual_seed(seed)
     network = _network(module)
-    batches: list[Batch] = []
-    for number in range(BATCHES):
-        generator = make_generator(derive_seed(seed, "batch", number))
-        inputs = torch.randn(batch, *sides, generator=generator)
-        if not batches:
-            classes = _classes(network, inputs)
-        targets = torch.randint(classes, (batch,), generator=generator)
-        batches.append(Batch((inputs,), targets))
-    chosen = [each.strip() for each in str(options["names"]).split("+") if each.strip()]
-    return proxies_of(network, batches, chosen)
+
+    def make(own_seed: int) -> tuple[torch.Tensor, ...]:
+        return (torch.randn(batch, *sides, generator=make_generator(own_seed)),)
+
+    return proxies_of(network, noise(make, _classes(network, *make(seed)), batch, seed), names)
 
 
 def _network(module: str | nn.Module) -> nn.Module:
-    found = found_by(module)[2] if isinstance(module, str) else module
+    found = import_reference(module)[2] if isinstance(module, str) else module
     made = found if isinstance(found, nn.Module) else found() if callable(found) else None
     if not isinstance(made, nn.Module):
         raise UsageError(

@@ -302,7 +302,6 @@ class AcceleratorEvaluator(Evaluator):
         cycles: list[Tensor] = []
         energies: list[Tensor] = []
         for name, lists in self._lists.items():
-            # Only where networks run side by side does the order of their layers matter.
             layers, at = lists.of(self._columns(x, name), self.batch)
             wanted = layers.kind.new_zeros(len(layers.kind) + 1, len(chips))
             pairs = torch.broadcast_tensors(at[:, :, None], place[:, None, :], there[:, None, :])

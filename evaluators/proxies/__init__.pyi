@@ -1,3 +1,3 @@
 from .evaluator import ProxyEvaluator as ProxyEvaluator, proxies_of as proxies_of
 from .probe import Batch as Batch, Probe as Probe, ProxyValue as ProxyValue
-from .resolver import PROXIES as PROXIES, proxy as proxy
+from .resolver import PROXIES as PROXIES, proxies as proxies, proxy as proxy

@@ -11,19 +11,16 @@ from torch import nn
 
 from ...core.device import resolve_device
 from ...core.errors import UsageError
-from ...core.seeding import derive_seed, make_generator
 from ...core.torch_state import own_torch_state
 from ...spaces import ArchitectureLike, Space, Task
 from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
 from ..metric import Metric
-from .probe import Batch, Probe, ProxyValue
-from .resolver import PROXIES, proxy
+from .probe import Batch, Probe, ProxyValue, noise
+from .resolver import proxies
 
 __all__ = ["ProxyEvaluator", "proxies_of"]
-
-BATCHES = 2
 
 
 class ProxyEvaluator(Evaluator):
@@ -71,10 +68,9 @@ class ProxyEvaluator(Evaluator):
             )
         if batch < 2:
             raise UsageError(f"`batch` must be at least 2, got {batch}.", "Give two or more.")
-        chosen = [name.strip() for name in names.split("+")] if names else PROXIES.names()
-        self._proxies = {name: proxy(name) for name in chosen}
+        self._proxies = proxies(names)
         infinite = (-math.inf, math.inf)
-        metrics = {name: Metric(name, "", "higher", infinite) for name in chosen}
+        metrics = {name: Metric(name, "", "higher", infinite) for name in self._proxies}
         super().__init__(space, metrics, task=task)
         self.batch, self.seed = batch, seed
 
@@ -121,24 +117,24 @@ class ProxyEvaluator(Evaluator):
             torch.manual_seed(self.seed)
             space, own = self.space.network(made)
             network = space.build(own, task).to(device)
-        batches = []
-        for number in range(BATCHES):
-            own_seed = derive_seed(self.seed, "batch", number)
-            inputs = space.example_inputs(task, self.batch, own_seed)
-            targets = torch.randint(task.classes, (self.batch,), generator=make_generator(own_seed))
-            batches.append(Batch(tuple(x.to(device) for x in inputs), targets.to(device)))
-        return Probe(network, batches)
+        batches = noise(
+            lambda own_seed: space.example_inputs(task, self.batch, own_seed),
+            task.classes,
+            self.batch,
+            self.seed,
+        )
+        return Probe(network, [each.to(device) for each in batches])
 
 
 def proxies_of(
-    network: nn.Module, batches: Sequence[Batch], names: Sequence[str] = ()
+    network: nn.Module, batches: Sequence[Batch], names: str = ""
 ) -> dict[str, ProxyValue]:
     """Computes proxies of any module.
 
     Args:
         network: Untrained; it is left as it is.
         batches: One or more, of the same size; two at the least for ``zico``.
-        names: Of `PROXIES`; all by default.
+        names: Proxies, joined by ``+``; all by default.
 
     Raises:
         UnknownNameError: For a proxy that there is not.
@@ -146,9 +142,9 @@ def proxies_of(
     Example:
         >>> network = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
         >>> batch = Batch((torch.randn(6, 3, 2, 2),), torch.arange(6) % 3)
-        >>> told = proxies_of(network, [batch], ["snip"])["snip"]
+        >>> told = proxies_of(network, [batch], "snip")["snip"]
         >>> sorted(told.nodes), told.value > 0
         (['1', '3'], True)
     """
     probe = Probe(network, batches)
-    return {name: proxy(name)(probe) for name in names or PROXIES.names()}
+    return {name: each(probe) for name, each in proxies(names).items()}

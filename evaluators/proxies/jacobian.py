@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .probe import Probe, ProxyValue, gradients
@@ -56,5 +56,5 @@ def _correlation(rows: Float[Tensor, "B D"]) -> Float[Tensor, "B B"]:
     return found.nan_to_num(0.0)
 
 
-def _likeness(rows: Float[Tensor, "B D"], which: Int[Tensor, " B"] | Tensor) -> float:
+def _likeness(rows: Float[Tensor, "B D"], which: Bool[Tensor, " B"]) -> float:
     return float((_correlation(rows[which]).abs() + SMALL).log().sum())

@@ -14,8 +14,22 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...core.errors import UsageError
+from ...core.seeding import derive_seed, make_generator
 
-__all__ = ["Batch", "Probe", "Proxy", "ProxyValue", "gradients", "hooked", "loss", "weights_of"]
+__all__ = [
+    "Batch",
+    "Probe",
+    "Proxy",
+    "ProxyValue",
+    "gradients",
+    "hooked",
+    "loss",
+    "noise",
+    "weights_of",
+]
+
+# Batches that gradients are compared over.
+BATCHES = 2
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,14 @@ class Batch:
 
     inputs: tuple[Tensor, ...]
     targets: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Moves the tensors.
+
+        Args:
+            device: Where to.
+        """
+        return Batch(tuple(each.to(device) for each in self.inputs), self.targets.to(device))
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,24 @@ class Proxy(Protocol):
         Args:
             probe: The network and batches.
         """
+
+
+def noise(
+    make: Callable[[int], tuple[Tensor, ...]], classes: int, batch: int, seed: int
+) -> list[Batch]:
+    """Makes as many batches of noise and random classes as proxies compare.
+
+    Args:
+        make: Makes inputs of a seed.
+        classes: How many there are.
+        batch: Examples of each.
+        seed: Of all.
+    """
+    seeds = [derive_seed(seed, "batch", number) for number in range(BATCHES)]
+    return [
+        Batch(make(own), torch.randint(classes, (batch,), generator=make_generator(own)))
+        for own in seeds
+    ]
 
 
 def loss(network: nn.Module, batch: Batch) -> Float[Tensor, ""]:

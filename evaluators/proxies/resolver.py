@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...core.registry import Registry
 from .probe import Proxy
 
-__all__ = ["PROXIES", "proxy"]
+__all__ = ["PROXIES", "proxies", "proxy"]
 
 PROXIES = Registry(
     "proxy",
@@ -46,3 +46,20 @@ def proxy(name: str) -> Proxy:
     """
     made: Proxy = PROXIES.get(name)()
     return made
+
+
+def proxies(names: str = "") -> dict[str, Proxy]:
+    """Returns proxies by their names.
+
+    Args:
+        names: Joined by ``+``; all by default.
+
+    Raises:
+        UnknownNameError: For a name that there is not.
+
+    Example:
+        >>> list(proxies("snip+naswot"))
+        ['snip', 'naswot']
+    """
+    chosen = [name.strip() for name in names.split("+")] if names else PROXIES.names()
+    return {name: proxy(name) for name in chosen}

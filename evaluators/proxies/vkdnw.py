@@ -33,7 +33,7 @@ class VKDNW:
         jacobian = _jacobian(outputs, weights)
         # Of diag(p) - p p', a square root: rows of sqrt(p) times what is above the mean.
         above = jacobian - torch.einsum("bc,bcp->bp", share, jacobian)[:, None]
-        rows = (share.sqrt()[..., None] * above).flatten(0, 1).double()
+        rows = (share.sqrt()[..., None] * above).flatten(0, 1).cpu().double()
         values = torch.linalg.eigvalsh(rows.T @ rows / len(outputs)).clamp(min=0)
         deciles = values.quantile(torch.linspace(0.1, 0.9, 9, dtype=torch.float64))
         entropy = torch.special.entr(deciles / deciles.sum()).sum()

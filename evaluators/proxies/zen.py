@@ -46,8 +46,7 @@ class Zen:
             nodes[name] = float(given.var(over).mean().sqrt().log())
 
         first, *others = probe.inputs
-        step = torch.randn(first.shape, generator=generator)
-        first = torch.randn(first.shape, generator=generator)
+        step, first = (torch.randn(first.shape, generator=generator).to(first) for _ in range(2))
         with torch.no_grad(), hooked(last, keep):
             with hooked(norms, deviation):
                 network(first, *others)

@@ -25,6 +25,25 @@ def test_what_is_no_option(text: str) -> None:
 def test_options_that_nothing_takes() -> None:
     def factory(population: int, *, tournament: int = 3) -> None: ...
 
-    check_options("evolution", ["population", "tournament"], factory)
+    check_options("evolution", {"population": 5, "tournament": 3}, factory)
     with pytest.raises(UnknownNameError, match=r"option of evolution 'popula'.*'population'"):
-        check_options("evolution", ["popula"], factory)
+        check_options("evolution", {"popula": 5}, factory)
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "wanted"),
+    [
+        ("count", "many", "a whole number"),
+        ("count", 2.5, "a whole number"),
+        ("count", True, "a whole number"),
+        ("rate", "fast", "a number"),
+        ("rate", False, "a number"),
+        ("fast", 1, "true or false"),
+    ],
+)
+def test_options_that_are_no_numbers(option: str, wrong: object, wanted: str) -> None:
+    def factory(count: int = 1, rate: float = 0.5, fast: bool = False, **_: object) -> None: ...
+
+    check_options("it", {"count": 2, "rate": 1, "fast": True, "other": "x"}, factory)
+    with pytest.raises(UsageError, match=rf"{option}={wrong} of it is not {wanted}"):
+        check_options("it", {option: wrong}, factory)

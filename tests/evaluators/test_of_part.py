@@ -59,6 +59,8 @@ def test_a_table_of_a_part_is_an_earlier_task(table: Path) -> None:
     x = product.sample(300, 1)
     told, threes = task.scores("accuracy", x), (x[:, :6] == 3).sum(1)
     assert kendalltau(told, threes).statistic > 0.6
+    with pytest.raises(UsageError, match="hardware is no table"):
+        named_tasks(product, ["hardware"])
 
 
 @pytest.mark.slow

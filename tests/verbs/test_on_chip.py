@@ -96,6 +96,14 @@ def test_the_best_of_the_choices_that_a_file_leaves_open(tmp_path: Path) -> None
         on_chip(cells, cells.example, "eyeriss.yaml", where="area_um2<=1k")
 
 
+@pytest.mark.parametrize("option", ["--where=area_um2<=1M", "--minimize=energy_nj", "--cluster=x"])
+def test_what_is_of_chips_needs_one(option: str) -> None:
+    cells = space(CELLS)
+    command = ["evaluate", CELLS, cells.to_string(cells.example), option]
+    with pytest.raises(UsageError, match="is of chips"):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+
+
 def test_which_chip_is_meant() -> None:
     cells, pairs = space(CELLS), space(f"{CELLS} x accelerator")
     with pytest.raises(UsageError, match="has no chip"):

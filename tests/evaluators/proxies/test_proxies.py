@@ -11,9 +11,16 @@ from torch import Tensor, nn
 
 from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators import evaluator
-from vitruvius.evaluators.proxies import PROXIES, Batch, Probe, ProxyEvaluator, proxy
-from vitruvius.evaluators.proxies.evaluator import proxies_of
+from vitruvius.evaluators.proxies import (
+    PROXIES,
+    Batch,
+    Probe,
+    ProxyEvaluator,
+    proxies_of,
+    proxy,
+)
 from vitruvius.spaces import space
+from vitruvius.testing import second_device
 
 SMALL = "nasbench201:width=4,cells=1"
 TABLE = Path(__file__).parents[4] / "shared" / "data" / "nb201_proxies.npz"
@@ -99,6 +106,40 @@ def test_likeness_of_answers() -> None:
     assert told("jacov", curved, batch) > told("jacov", network, batch)
 
 
+class Squares(nn.Module):
+    """Whose gradient by an input is twice the input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x**2
+
+
+def test_of_given_gradients() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(5, 12, generator=generator).double()
+    batch = Batch((x,), torch.tensor([0, 0, 0, 1, 1]))
+    values = torch.linalg.eigvalsh(torch.corrcoef(x)) + 1e-5
+    expected = -(values.log() + 1 / values).sum()
+    assert told("jacov", Squares(), batch) == pytest.approx(float(expected))
+    alike = [(torch.corrcoef(own).abs() + 1e-5).log().sum().abs() for own in (x[:3], x[3:])]
+    assert told("epe_nas", Squares(), batch) == pytest.approx(float(sum(alike)))
+
+
+def test_a_step_that_is_carried_on() -> None:
+    """Features are the inputs, and the mean size of a normal number is known."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4000, 2))
+    batch = Batch((torch.zeros(8, 4000),), torch.zeros(8).long())
+    expected = math.log(0.01 * 4000 * (2 / math.pi) ** 0.5)
+    assert told("zen", network, batch) == pytest.approx(expected, abs=0.02)
+
+
+def test_a_spectrum_of_one_number() -> None:
+    """Of one layer one weight is taken, whose eigenvalue is all deciles."""
+    network, batch = linear()
+    assert told("vkdnw", network, batch) == pytest.approx(1 + math.log(9))
+    deeper = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)).double()
+    assert 2 < told("vkdnw", deeper, batch) < 2 + math.log(9)
+
+
 def test_steady_gradients() -> None:
     network, batch = linear()
     _, other = linear(1)
@@ -110,22 +151,42 @@ def test_steady_gradients() -> None:
     assert told("zico", network, batch) == 0
 
 
+class Same(nn.Module):
+    """A block that passes on what comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inside(x)
+
+
 def test_a_gradient_that_is_passed_on_as_it_comes() -> None:
     """Of the identity the product is one of the signs with themselves."""
-
-    class Same(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inside = nn.Identity()
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.inside(x)
-
     network = nn.Sequential(nn.Conv2d(3, 2, 1), Same(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     x = torch.randn(8, 3, 16, 16)
     value = proxy("trainability")(Probe(network, [Batch((x,), torch.zeros(8).long())]))
     assert list(value.nodes) == ["1"]
     assert value.value == pytest.approx(0, abs=0.01)
+
+
+def test_entropy_of_independent_channels() -> None:
+    network = nn.Sequential(Same(), Same(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    batch = Batch((torch.zeros(16, 3, 16, 16),), torch.zeros(16).long())
+    assert told("expressivity", network, batch) == pytest.approx(2 * math.log(3), abs=0.01)
+    assert told("progressivity", network, batch) == pytest.approx(0)
+
+
+def test_on_another_device() -> None:
+    """What is drawn is moved to where the network is."""
+    cells = space(SMALL)
+    with second_device() as device:
+        made = ProxyEvaluator(cells, batch=4)
+        probe = made.probe(cells.example)
+        moved = Probe(probe.network.to(device), [each.to(device) for each in probe.batches])
+        for name in ("zen", "expressivity", "trainability", "snip", "naswot"):
+            assert math.isfinite(proxy(name)(moved).value)
 
 
 @pytest.mark.parametrize("name", PROXIES.names())
@@ -144,11 +205,11 @@ def test_any_network(name: str) -> None:
 def test_of_any_module() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
     batches = [Batch((torch.randn(6, 3, 2, 2),), torch.arange(6) % 3) for _ in range(2)]
-    found = proxies_of(network, batches, ["snip", "zico", "naswot"])
+    found = proxies_of(network, batches, "snip+zico+naswot")
     assert sorted(found["snip"].nodes) == ["1", "3"]
     assert found["snip"].value == pytest.approx(sum(found["snip"].nodes.values()))
     with pytest.raises(UnknownNameError, match="proxy 'snipp'"):
-        proxies_of(network, batches, ["snipp"])
+        proxies_of(network, batches, "snipp")
 
 
 def test_evaluator() -> None:
