@@ -92,16 +92,17 @@ def with_options(name: str, options: Mapping[str, Any]) -> str:
     return ":".join(filter(None, (name, ",".join(written))))
 
 
-# What an option may be, by the annotation of what takes it.
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
+# What an option may be, how it is said, and an example, by the annotation of what takes it.
+_KINDS: dict[str, tuple[tuple[type, ...], str, str]] = {
+    "int": ((int,), "a whole number", "32"),
+    "float": ((int, float), "a number", "0.5"),
+    "bool": ((bool,), "true or false", "true"),
+    "str": ((str,), "text", "'…'"),
 }
 
 
 def check_options(name: str, options: Mapping[str, Any], factory: Callable[..., Any]) -> None:
-    """Checks that something takes the options that are given to it, and that numbers are numbers.
+    """Checks that something takes the options that are given to it, and that they are of its kinds.
 
     Args:
         name: What it is called.
@@ -110,7 +111,7 @@ def check_options(name: str, options: Mapping[str, Any], factory: Callable[..., 
 
     Raises:
         UnknownNameError: For one that it does not take.
-        UsageError: For one that is no number, or neither true nor false, where it has to be.
+        UsageError: For one that is of another kind than a number, truth value or text has to be.
 
     Example:
         >>> check_options("int", {"base": 10}, lambda base: None)
@@ -120,14 +121,19 @@ def check_options(name: str, options: Mapping[str, Any], factory: Callable[..., 
     any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
     for option, value in options.items():
         if option in known:
-            _check_kind(f"{option}={value} of {name}", value, known[option].annotation)
+            _check_kind(name, option, value, known[option].annotation)
         elif not any_name:
             raise UnknownNameError.of(f"option of {name}", option, known)
 
 
-def _check_kind(said: str, value: Any, annotation: Any) -> None:
-    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    kinds, wanted = _KINDS.get(text, ((), ""))
+def _check_kind(name: str, option: str, value: Any, annotation: Any) -> None:
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    kind = text.removesuffix(" | None")
+    if kind not in _KINDS or (value is None and kind != text):
+        return
+    types, wanted, example = _KINDS[kind]
     # Of numbers, true and false are none.
-    if kinds and (not isinstance(value, kinds) or isinstance(value, bool) != (text == "bool")):
-        raise UsageError(f"{said} is not {wanted}.", f"Give {wanted}.")
+    if not isinstance(value, types) or isinstance(value, bool) != (kind == "bool"):
+        raise UsageError(
+            f"`{option}` of {name} is {wanted}, got {value!r}.", f"Write {option}={example}."
+        )

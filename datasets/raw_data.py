@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,6 @@ SAVED = (".pt", ".pth")
 # Where options begin: after a colon, a key and what it is set to. So no drive and no name of a data
 # set (`pyg:Cora`) is taken for them.
 OPTIONS = re.compile(r":(?=[A-Za-z_]\w*=)")
-
-# What options are; a member of a package may have others.
-KINDS: dict[str, type] = {
-    **dict.fromkeys(("resolution", "split"), int),
-    **dict.fromkeys(("regression", "skip_corrupt"), bool),
-    **dict.fromkeys(("config", "features", "image", "label", "root"), str),
-}
-SAID = {int: "a whole number", bool: "true or false", str: "text"}
-EXAMPLES = {int: "32", bool: "true", str: "'…'"}
 
 
 def is_raw(path: str | Path) -> bool:
@@ -122,7 +113,6 @@ def load_raw(path: str | Path, **options: Any) -> RawData:
     name = Path(source).name if named is None else source
     reader = named or _reader(Path(source))
     check_options(name, options, reader)
-    _check_kinds(name, options)
     try:
         raw: RawData = reader(**options)
     except UsageError as error:
@@ -158,16 +148,6 @@ def _parted(path: str | Path) -> tuple[str, dict[str, Any]]:
     there = [place for place in places if Path(text[:place]).exists()]
     place = there[-1] if there else places[0]
     return text[:place], read_options(text[:place], text[place + 1 :])
-
-
-def _check_kinds(name: str, options: Mapping[str, Any]) -> None:
-    for option, value in options.items():
-        kind = KINDS.get(option)
-        if kind is not None and value is not None and type(value) is not kind:
-            raise UsageError(
-                f"`{option}` of {name} is {SAID[kind]}, got {value!r}.",
-                f"Write {option}={EXAMPLES[kind]}.",
-            )
 
 
 def _named(source: str) -> Callable[..., RawData] | None:

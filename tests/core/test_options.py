@@ -39,11 +39,17 @@ def test_options_that_nothing_takes() -> None:
         ("rate", "fast", "a number"),
         ("rate", False, "a number"),
         ("fast", 1, "true or false"),
+        ("said", 2, "text"),
+        ("count", None, "a whole number"),
+        ("most", "all", "a whole number"),
     ],
 )
-def test_options_that_are_no_numbers(option: str, wrong: object, wanted: str) -> None:
-    def factory(count: int = 1, rate: float = 0.5, fast: bool = False, **_: object) -> None: ...
+def test_options_of_another_kind(option: str, wrong: object, wanted: str) -> None:
+    def factory(
+        count: int, rate: float, fast: bool, said: str, most: int | None = None, **_: object
+    ) -> None: ...
 
-    check_options("it", {"count": 2, "rate": 1, "fast": True, "other": "x"}, factory)
-    with pytest.raises(UsageError, match=rf"{option}={wrong} of it is not {wanted}"):
+    right = {"count": 2, "rate": 1, "fast": True, "said": "x", "most": None, "other": 1}
+    check_options("it", right, factory)
+    with pytest.raises(UsageError, match=f"`{option}` of it is {wanted}, got {wrong!r}"):
         check_options("it", {option: wrong}, factory)

@@ -27,7 +27,7 @@ def test_options_given_in_python_have_a_text() -> None:
 def test_mistaken_options_are_named() -> None:
     with pytest.raises(UnknownNameError, match=r"option of nasbench201.*Did you mean 'width'"):
         space("nasbench201:widht=8")
-    with pytest.raises(UsageError, match="wrong type"):
+    with pytest.raises(UsageError, match="`width` of nasbench201 is a whole number, got 'wide'"):
         space("nasbench201:width=wide")
 
 

@@ -72,7 +72,7 @@ def test_what_makes_no_sense(file: Path) -> None:
     [
         ("latency", "'latency' tells nothing of a module"),
         ("proxy:snip,bath=3", "option of proxy 'bath'"),
-        ("proxy:snip,batch=many", "batch=many of proxy is not a whole number"),
+        ("proxy:snip,batch=many", "`batch` of proxy is a whole number, got 'many'"),
     ],
 )
 def test_mistakes_on_the_command_line(file: Path, evaluator: str, message: str) -> None:
