@@ -17,10 +17,10 @@ import torch
 from _report import markdown, write
 from _search_cases import Case, cases, problem_of
 
+from vitruvius.core.normal_scores import NormalScores
 from vitruvius.core.seeding import derive_seed, make_generator
 from vitruvius.encoders.feature_sets import fitting_sets
 from vitruvius.predictors.gaussian_process import GaussianProcess
-from vitruvius.predictors.predictor import NormalScores
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 LABELS = 1500

@@ -25,6 +25,7 @@ from _report import markdown, write
 from scipy.stats import kendalltau
 
 from vitruvius import evaluator, space
+from vitruvius.core.normal_scores import NormalScores
 from vitruvius.core.seeding import derive_seed
 from vitruvius.encoders.ascent import ascend
 from vitruvius.encoders.autoencoder import decode
@@ -32,7 +33,6 @@ from vitruvius.encoders.autoencoding import Labelled, new_autoencoder, train_aut
 from vitruvius.encoders.latent_head import LatentHead
 from vitruvius.generators.recipe import hold_out_split
 from vitruvius.predictors import fit_predictor
-from vitruvius.predictors.predictor import NormalScores
 
 # Optimiser steps at which decoding is exact.
 STEPS = {"nasbench201": 1000, "nas-bench-graph": 1000, "nasbench101": 1500, "mobilenetv3": 4000}

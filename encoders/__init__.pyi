@@ -19,4 +19,5 @@ from .tasks.image_task import (
 )
 from .tasks.probes import describe_probes as describe_probes, probe_design as probe_design
 from .tasks.task_description import TaskDescription as TaskDescription, distances as distances
+from .view import View as View, views_of as views_of
 from .weisfeiler_lehman import WeisfeilerLehman as WeisfeilerLehman

@@ -14,6 +14,7 @@ from ..core.errors import UsageError
 from ..spaces import Space
 from .encoder import Encoder
 from .resolver import PLAIN, encoder
+from .view import View
 
 __all__ = ["FEATURE_SETS", "FeatureSets", "Features", "feature_sets_of", "fitting_sets"]
 
@@ -33,11 +34,13 @@ class Features:
         x: Choice indices.
         features: One matrix an encoder.
         told: What earlier tasks say of each metric, one column a task.
+        trend: What a mean function is linear in, one column a view; None where there is no view.
     """
 
     x: Int[Tensor, "B V"]
     features: tuple[Float[Tensor, "B _"], ...]
     told: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
+    trend: Float[Tensor, "B T"] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -47,6 +50,7 @@ class Features:
             self.x[index],
             tuple(each[index] for each in self.features),
             {metric: scores[index] for metric, scores in self.told.items()},
+            None if self.trend is None else self.trend[index],
         )
 
     def double(self) -> Features:
@@ -60,10 +64,14 @@ class Features:
             other: Encoded alike.
         """
         pairs = zip(self.features, other.features, strict=True)
+        trend = self.trend
+        if trend is not None and other.trend is not None:
+            trend = torch.cat([trend, other.trend])
         return Features(
             torch.cat([self.x, other.x]),
             tuple(torch.cat(pair) for pair in pairs),
             {name: torch.cat([scores, other.told[name]]) for name, scores in self.told.items()},
+            trend,
         )
 
 
@@ -76,6 +84,7 @@ class FeatureSets:
     Args:
         space: The space.
         names: Which encoders, of `encoder_names`; by default all that need no training.
+        views: What evaluators tell, after those.
 
     Raises:
         UnknownNameError: For another name.
@@ -88,7 +97,10 @@ class FeatureSets:
         [torch.Size([3, 30]), torch.Size([3, 1])]
     """
 
-    def __init__(self, space: Space, names: tuple[str, ...] = FEATURE_SETS) -> None:
+    def __init__(
+        self, space: Space, names: tuple[str, ...] = FEATURE_SETS, views: tuple[View, ...] = ()
+    ) -> None:
+        self.views = views
         made = {name: encoder(name, space) for name in names}
         self.space = space
         self._unfitted = {name: there for name, there in made.items() if there is not None}
@@ -110,12 +122,19 @@ class FeatureSets:
             x: Valid choice indices.
 
         Returns:
-            One matrix an encoder; the mean squared distance of two uniform draws is 1 in each.
+            One matrix an encoder or view; the mean squared distance of two uniform draws is 1 in
+            each.
         """
         pairs = zip(self._encoders.values(), self._centre_and_scale, strict=True)
-        return Features(
-            x, tuple((each.transform(x) - centre) / scale for each, (centre, scale) in pairs)
+        features = [(each.transform(x) - centre) / scale for each, (centre, scale) in pairs]
+        if not self.views:
+            return Features(x, tuple(features))
+        seen = [view(x) for view in self.views]
+        trend = torch.stack(
+            [view.trend(each) for view, each in zip(self.views, seen, strict=True)], 1
         )
+        features += [each / (2 * each.shape[1]) ** 0.5 for each in seen]
+        return Features(x, tuple(features), trend=trend)
 
     @cached_property
     def _reference(self) -> Int[Tensor, "R V"]:
@@ -152,12 +171,15 @@ def fitting_sets(space: Space) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16)
-def feature_sets_of(space: Space, names: tuple[str, ...]) -> FeatureSets:
+def feature_sets_of(
+    space: Space, names: tuple[str, ...], views: tuple[View, ...] = ()
+) -> FeatureSets:
     """Returns the feature sets of a space, fitted once however many ask.
 
     Args:
         space: The space.
         names: As for `FeatureSets`.
+        views: As for `FeatureSets`.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -165,4 +187,4 @@ def feature_sets_of(space: Space, names: tuple[str, ...]) -> FeatureSets:
         >>> feature_sets_of(cells, ("path",)) is feature_sets_of(cells, ("path",))
         True
     """
-    return FeatureSets(space, names)
+    return FeatureSets(space, names, views)

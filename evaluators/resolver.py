@@ -348,7 +348,7 @@ def split_source(text: str) -> tuple[str, str]:
         ('proxy', 'names=naswot,batch=8')
     """
     name, _, written = text.partition(":")
-    if name in MEASURES and "=" not in written.partition(",")[0]:
+    if name in MEASURES and "=" not in re.split("[,;]", written)[0]:
         first = getattr(MEASURES.get(name), "first_option", "")
         return name, f"{first}={written}" if first and written else written
     match = None if Path(text).exists() else _WITH_OPTIONS.fullmatch(text)

@@ -35,8 +35,10 @@ BLOCK, ROWS, COLUMNS = 2**16, 32, 256
 SCALE_DEVIATION = 1.0
 # Variance of the noise as a share of the signal's.
 NOISE = (1e-3, 0.3)
-# Mean and variance of the constant.
+# Mean and variance of the constant in the mean function.
 CONSTANT = (0.0, 0.25)
+# The same of the slope of what a view says.
+SLOPE = (0.0, 0.25)
 JITTER, JOINT_JITTER = 1e-8, 1e-6
 
 
@@ -105,7 +107,8 @@ class AveragedGP:
     is averaged over, not chosen, while labels are few. Several tasks (fidelities of one metric)
     share the kernel, times a correlation that is averaged over too (Bonilla et al., NIPS 2007).
     The mean function is linear in basis functions with Gaussian weights (Rasmussen & Williams,
-    2006, section 2.7), whose most probable values are plugged in; here it is a constant.
+    2006, section 2.7), whose most probable values are plugged in: a constant, and the
+    trend of every view.
 
     Values shall be about standard normal, such as normal scores by rank.
 
@@ -144,6 +147,7 @@ class AveragedGP:
         self.data = data
         self.task = torch.zeros(len(data), dtype=torch.long) if task is None else task
         self.z = z.double()
+        self._trends = 0 if data.trend is None else data.trend.shape[1]
         basis = self._basis(data)
         few: Tensor | slice = slice(None)
         if len(data) > FEW:
@@ -249,11 +253,12 @@ class AveragedGP:
     @property
     def _weight_prior(self) -> Sequence[tuple[float, float]]:
         """Mean and variance of the weight of each basis function."""
-        return (CONSTANT,)
+        return (CONSTANT, *[SLOPE] * self._trends)
 
     def _basis(self, data: Features) -> Float[Tensor, "P D"]:
         """What the mean function is linear in."""
-        return torch.ones(len(data), 1, dtype=torch.float64)
+        constant = torch.ones(len(data), 1, dtype=torch.float64)
+        return constant if data.trend is None else torch.cat([constant, data.trend.double()], 1)
 
     def _project(
         self, data: Features, task: int

@@ -98,6 +98,6 @@ class Boosting(Predictor):
     def _matrix(self, x: Int[Tensor, "B V"]) -> np.ndarray:
         """What trees split: always these features, for kernels compare by others."""
         array: np.ndarray = torch.cat(
-            feature_sets_of(self.space, self._features)(x).features, 1
+            feature_sets_of(self.space, self._features, self.views)(x).features, 1
         ).numpy()
         return array

@@ -70,6 +70,8 @@ class Mixture(Predictor):
 
     def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
         members = self._new_members(len(data))
+        for member in members:
+            member.views = self.views
         if self._sources is not None:
             members = tuple(warm_started(member, self._sources) for member in members)
         self.members = members

@@ -5,17 +5,19 @@ The same names are for labels at once (`fit_predictor`) and for the surrogates o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..core.errors import UnknownNameError
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
+from ..encoders.view import View, views_of
 from ..spaces import Space
 from .average import Average, averaged
 from .averaged_gp import NUM_SAMPLES
@@ -102,16 +104,22 @@ def predictors_that(capability: str) -> list[str]:
 
 
 def new_predictor(
-    name: str, space: Space, *, seed: int = 0, num_samples: int | None = None
+    name: str,
+    space: Space,
+    *,
+    seed: int = 0,
+    num_samples: int | None = None,
+    views: Sequence[View] = (),
 ) -> Predictor:
     """Returns the unfitted predictor of a name.
 
     Args:
         name: One of `predictor_names` but ``auto``; options may follow, as in
-            ``"ridge:features=path+counts"``.
+            ``"ridge:features=path+counts"``, and views, as in ``"gp:views=[proxy:naswot+snip]"``.
         space: The space.
         seed: Seed of the fit.
         num_samples: Most hyper-parameter samples, for those that average over them.
+        views: What evaluators tell of architectures, before those of the name.
 
     Raises:
         UnknownNameError: For another name, or an option that it does not have.
@@ -124,12 +132,15 @@ def new_predictor(
     """
     name, options = split_options(name)
     kind: type[Predictor] = PREDICTORS.get(name)
+    views = (*views, *views_of(space, options.pop("views", ())))
     check_options(name, options, kind)
     if "features" in options:
         options["features"] = tuple(part.strip() for part in str(options["features"]).split("+"))
     if kind.averages and num_samples is not None:
         options.setdefault("num_samples", num_samples)
-    return kind(space, seed=seed, **options)
+    made = kind(space, seed=seed, **options)
+    made.views = tuple(views)
+    return made
 
 
 def fit_predictor(
@@ -158,12 +169,17 @@ def fit_predictor(
         >>> fit_predictor("lightgbm", cells, x, cells.statistics(x)["params"]).name
         'lightgbm'
     """
-    if name == AUTO:
+    chosen, options = split_options(name)
+    views: tuple[View, ...] = ()
+    if chosen == AUTO:
+        views = views_of(space, options.pop("views", ()))
+        if options:
+            raise UnknownNameError.of("option of auto", next(iter(options)), ["views"])
         name = _AT_ONCE.default
         if len(x) >= _AT_ONCE.fewest:
-            scores = cross_validate(space, x, values, seed=seed)
+            scores = cross_validate(space, x, values, views=views, seed=seed)
             name = _best(scores, _AT_ONCE)
-    return new_predictor(name, space, seed=seed).fit(x, values)
+    return new_predictor(name, space, seed=seed, views=views).fit(x, values)
 
 
 def cross_validate(
@@ -174,6 +190,7 @@ def cross_validate(
     names: tuple[str, ...] = _AT_ONCE.names,
     folds: int = _AT_ONCE.folds,
     num_samples: int | None = None,
+    views: Sequence[View] = (),
     seed: int = 0,
 ) -> Mapping[str, float]:
     """Measures predictors by the Kendall tau (b) of their held-out predictions.
@@ -185,6 +202,7 @@ def cross_validate(
         names: Of the predictors; by default those that ``auto`` chooses among.
         folds: Number of folds.
         num_samples: As for `new_predictor`.
+        views: As for `new_predictor`.
         seed: Seed of folds and fits.
 
     Returns:
@@ -218,7 +236,7 @@ def cross_validate(
                 parts = [fitted[member].posterior(x[held]) for member in members]
                 mean = mixture(parts).moments()[0]
             else:
-                made = new_predictor(name, space, seed=seed, num_samples=num_samples)
+                made = new_predictor(name, space, seed=seed, num_samples=num_samples, views=views)
                 fitted[name] = made.fit(x[~held], values[~held])
                 mean = fitted[name].predict_scores(x[held])[0]
             tau = kendalltau(mean.numpy(), values[held].numpy()).statistic

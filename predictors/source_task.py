@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ..core.distinct import first_of_each
 from ..core.errors import UsageError
+from ..core.normal_scores import NormalScores
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import fitting_sets
 from ..encoders.tasks.task_description import TaskDescription
 from ..spaces import Space
 from .gaussian_process import GaussianProcess
-from .predictor import NormalScores
 
 __all__ = ["SourceTask"]
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..core.errors import UsageError
 from ..encoders.feature_sets import Features, FeatureSets
 from ..encoders.tasks.task_description import TaskDescription, describe_task, distances
+from ..encoders.view import View
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import evaluator
 from ..spaces import Space
@@ -243,6 +244,11 @@ class TaskFeatures:
     ) -> None:
         self._feature_sets, self._tasks = feature_sets, tasks
         self._metrics = [metric for metric in metrics if tasks.having(metric)]
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Those of the feature sets."""
+        return self._feature_sets.views
 
     @property
     def names(self) -> dict[str, tuple[str, ...]]:

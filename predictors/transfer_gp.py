@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
-from .averaged_gp import CONSTANT, NUM_SAMPLES, AveragedGP
+from .averaged_gp import NUM_SAMPLES, AveragedGP
 
 __all__ = ["Sources", "TransferGP"]
 
@@ -118,8 +118,9 @@ class TransferGP(AveragedGP):
         Args:
             data: Architectures.
         """
-        slopes = self._weight[self._parts, 1:].mean(0)
-        return self._basis(data)[:, 1:] @ slopes
+        own = 1 + self._trends
+        slopes = self._weight[self._parts, own:].mean(0)
+        return self._basis(data)[:, own:] @ slopes
 
     def _embed(self, data: Features) -> Features:
         """Adds what the believed sources say, so scaled that two draws are at distance 1."""
@@ -131,13 +132,14 @@ class TransferGP(AveragedGP):
 
     @property
     def _weight_prior(self) -> Sequence[tuple[float, float]]:
-        return (CONSTANT, SLOPE) if bool(self._believed[-1]) else (CONSTANT,)
+        given = super()._weight_prior
+        return (*given, SLOPE) if bool(self._believed[-1]) else given
 
     def _basis(self, data: Features) -> Float[Tensor, "P D"]:
-        constant = super()._basis(data)
+        given = super()._basis(data)
         if not bool(self._believed[-1]):
-            return constant
-        return torch.cat([constant, self.sources.scores(data)[:, -1:].double() - self._centre], 1)
+            return given
+        return torch.cat([given, self.sources.scores(data)[:, -1:].double() - self._centre], 1)
 
 
 def _misranked(

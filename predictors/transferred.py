@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..core.errors import UsageError
+from ..core.normal_scores import NormalScores
 from ..core.seeding import derive_seed
 from ..encoders.feature_sets import Features, feature_sets_of, fitting_sets
 from .posterior import Posterior
-from .predictor import NormalScores, Predictor
+from .predictor import Predictor
 from .source_tasks import SourceTasks, TaskFeatures
 from .transfer_gp import TransferGP
 

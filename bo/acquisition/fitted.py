@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ...core.normal_scores import NormalScores
 from ...encoders.feature_sets import Features, FeatureSets
 from ...predictors.averaged_gp import NUM_SAMPLES
 from ...predictors.gaussian_process import GaussianProcess
 from ...predictors.posterior import Posterior
-from ...predictors.predictor import NormalScores, Predictor
+from ...predictors.predictor import Predictor
 from ...predictors.residual_transfer import warm_started
 from ...predictors.resolver import AUTO, Choice, new_predictor
 from ...predictors.source_tasks import TaskFeatures
@@ -116,7 +117,9 @@ class FittedAcquisition:
                 if lower is not None and len(lower.x):
                     low = lower.values[name] * sign
                     z = torch.cat([z, NormalScores(low)(low)])
-                model = new_predictor(kind, space, seed=seed, num_samples=num_samples)
+                model = new_predictor(
+                    kind, space, seed=seed, num_samples=num_samples, views=encode.views
+                )
                 if warm_start and isinstance(encode, TaskFeatures) and name in encode.names:
                     model = warm_started(model, _signed(encode.sources(name), sign))
                 self._models[name] = model.fit_scores(data, z, task)

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...core.normal_scores import NormalScores
 from ...core.seeding import derive_seed, make_generator
 from ...encoders import PathEncoding, one_hot
-from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..ranking import merit
 from ..trial import History, Proposal

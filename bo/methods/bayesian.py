@@ -15,6 +15,7 @@ from torch import Tensor
 from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed
 from ...encoders.feature_sets import Features, FeatureSets, feature_sets_of, fitting_sets
+from ...encoders.view import View, views_of
 from ...generators.generator import Generator
 from ...generators.resolver import generator_for
 from ...predictors.resolver import Choice, predictors_that
@@ -35,6 +36,8 @@ _SAY = logging.getLogger(__name__)
 # Observations before which a surrogate says nothing, and before which none can tell which earlier
 # tasks to believe.
 FEWEST, AGREED = 2, 3
+# Candidates that are viewed where each view takes a computation.
+VIEWED = 64
 FULL, LOWER = "full", "lower-first"
 
 
@@ -47,7 +50,9 @@ class BayesianOptimization:
        can be counted is counted.
     2. Candidates are the whole space where that is small enough; otherwise what the graph-diffusion
        generator proposes under guidance by the acquisition value, and mutations of the best so far.
-    3. All are valued by their marginal posterior, in chunks; the best 512 by the joint posterior
+    3. Where views take a computation each, such as proxies, surrogates that do without choose the
+       64 that are viewed.
+    4. All are valued by their marginal posterior, in chunks; the best 512 by the joint posterior
        with what is pending, where anything is (or the acquisition function looks at noise).
 
     Args:
@@ -60,6 +65,8 @@ class BayesianOptimization:
         features: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``; by
             default choices, counts, and paths; counts of neighbourhoods instead of paths where the
             space lets the wiring be chosen.
+        views: Evaluators of cheap metrics that kernels compare, too, and whose trend is in the mean
+            function: as text, such as ``proxy:naswot+synflow``, or `View` objects.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.
         sources: Where candidates come from in large spaces, of ``diffusion``, ``mutation``,
             ``uniform``, joined by ``+``.
@@ -97,6 +104,7 @@ class BayesianOptimization:
         surrogate: str = "gp",
         acquisition: str = AUTO,
         features: str = AUTO,
+        views: str | Sequence[str | View] = (),
         generator: str | Generator = "auto",
         sources: str = "diffusion+mutation",
         pool: int = 1000,
@@ -114,19 +122,20 @@ class BayesianOptimization:
             )
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
-        self.generator, self.pool, self.features = generator, pool, features
+        self.generator, self.pool = generator, pool
+        self.features, self.views = features, views
         self.tasks = tasks if isinstance(tasks, SourceTasks) else SourceTasks(tasks)
         self.sources = tuple(part.strip() for part in sources.split("+"))
         self._last: _Prepared | None = None
-        # The fits to the last history, with and without earlier tasks.
-        self._fits: dict[bool, tuple[object, FittedAcquisition]] = {}
+        # The fits to the last history, with and without earlier tasks and views.
+        self._fits: dict[tuple[bool, bool], tuple[object, FittedAcquisition]] = {}
 
     def propose(self, history: History, seed: int) -> Proposal | None:
         if len(history.ok) < (AGREED if self.tasks else FEWEST):
             return self._agreed(history, seed) or fresh_uniform(history, seed)
-        ignores_sources = len(history) > AGREED and len(history) % 2 == 0
-        fitted = self.fitted(history, warm_start=not ignores_sources)
+        warm_start = len(history) <= AGREED or len(history) % 2 == 1
         prepared = self._prepared(history.problem)
+        fitted = self.fitted(history, warm_start=warm_start, viewed=not prepared.costly)
         if prepared.whole is not None:
             self._say_what_has_no_effect()
             candidates, hashes = prepared.whole, prepared.hashes
@@ -138,6 +147,13 @@ class BayesianOptimization:
         if bool(known.all()):
             return fresh_uniform(history, seed)
         value = fitted(candidates, seed, known)
+        if prepared.costly:
+            viewed = value.argsort(descending=True, stable=True)[:VIEWED]
+            viewed = viewed[value[viewed] > -math.inf]
+            candidates, hashes = prepared.encode(candidates.x[viewed]), hashes[viewed]
+            sources = [sources[i] for i in viewed.tolist()]
+            fitted = self.fitted(history, warm_start=warm_start)
+            value = fitted(candidates, seed)
         best = int(value.argmax())
         proposal = Proposal(tuple(candidates.x[best].tolist()), sources[best])
         lower = self._lower(history.problem)
@@ -153,7 +169,9 @@ class BayesianOptimization:
         best = int(index[cheap.argmax()])
         return Proposal(tuple(candidates.x[best].tolist()), sources[best], lower)
 
-    def fitted(self, history: History, *, warm_start: bool = True) -> FittedAcquisition:
+    def fitted(
+        self, history: History, *, warm_start: bool = True, viewed: bool = True
+    ) -> FittedAcquisition:
         """Fits surrogates to a history, ready to predict and to value any architecture.
 
         Where only what is pending differs from the history before, nothing is fitted again.
@@ -161,6 +179,7 @@ class BayesianOptimization:
         Args:
             history: At least two trials measured in full.
             warm_start: Whether earlier tasks have a say.
+            viewed: Whether views have.
         """
         problem, prepared = history.problem, self._prepared(history.problem)
         warm_start = warm_start and bool(self.tasks)
@@ -172,7 +191,7 @@ class BayesianOptimization:
             self.tasks,
             [trial for trial in history.trials if trial.status == "ok"],
         )
-        before = self._fits.get(warm_start)
+        before = self._fits.get((warm_start, viewed))
         if before is not None and before[0] == key:
             return before[1].with_pending(history.pending)
         function = acquisition(self.acquisition, objectives=len(problem.objectives))
@@ -183,7 +202,7 @@ class BayesianOptimization:
             )
         made = FittedAcquisition(
             history,
-            prepared.encode,
+            prepared.encode if viewed else prepared.plain,
             function,
             surrogate=self.surrogate,
             choice=prepared.choice,
@@ -192,7 +211,7 @@ class BayesianOptimization:
             warm_start=warm_start,
             seed=derive_seed(0, "surrogate", len(history.ok)),
         )
-        self._fits[warm_start] = key, made
+        self._fits[warm_start, viewed] = key, made
         return made
 
     def score(self, history: History, x: Int[Tensor, "P V"], seed: int) -> Scores:
@@ -248,19 +267,27 @@ class BayesianOptimization:
             names = tuple(part.strip() for part in self.features.split("+"))
             if self.features == AUTO:
                 names = fitting_sets(problem.space)
-            plain = feature_sets_of(problem.space, names)
-            asked = TaskFeatures(plain, self.tasks, problem.learned) if self.tasks else plain
+            views = views_of(problem.space, self.views)
+            if last is not None and last.problem.space is problem.space:
+                views = last.encode.views
+            encode, plain = (
+                TaskFeatures(sets, self.tasks, problem.learned) if self.tasks else sets
+                for sets in (
+                    feature_sets_of(problem.space, names, views),
+                    feature_sets_of(problem.space, names),
+                )
+            )
             capability = "learns_fidelities" if self._lower(problem) is not None else None
             choice = Choice(problem.space, capability)
             if last is not None and last.problem.space is problem.space:
                 choice = last.choice
-            last = self._last = _Prepared(problem, asked, choice)
+            last = self._last = _Prepared(problem, encode, plain, choice)
         return last
 
     def _candidates(
         self, history: History, fitted: FittedAcquisition, seed: int
     ) -> tuple[Features, Sequence[str]]:
-        encode = self._prepared(history.problem).encode
+        encode = self._prepared(history.problem).first
 
         def value(x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
             return fitted.marginal(encode(x), seed)
@@ -282,15 +309,22 @@ class _Prepared:
     """What is computed once for a problem."""
 
     def __init__(
-        self, problem: Problem, encode: FeatureSets | TaskFeatures, choice: Choice
+        self,
+        problem: Problem,
+        encode: FeatureSets | TaskFeatures,
+        plain: FeatureSets | TaskFeatures,
+        choice: Choice,
     ) -> None:
-        self.problem, self.encode, self.choice = problem, encode, choice
+        self.problem, self.encode, self.plain, self.choice = problem, encode, plain, choice
+        self.costly = any(view.costly for view in encode.views)
+        # What is asked of all candidates.
+        self.first = plain if self.costly else encode
 
     @cached_property
     def whole(self) -> Features | None:
         """All that can be proposed, where that is few enough."""
         x = self.problem.whole()
-        return None if x is None else self.encode(x[self.problem.possible(x)])
+        return None if x is None else self.first(x[self.problem.possible(x)])
 
     @cached_property
     def hashes(self) -> Int[Tensor, " A"]:

@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...core.gaussian_process import FLAT, Conditioned, condition, factorise
+from ...core.normal_scores import NormalScores
 from ...encoders import WeisfeilerLehman
-from ...predictors.predictor import NormalScores
 from ..ranking import merit
 from ..trial import History, Proposal
 from .neighbourhood import candidates, fresh_uniform

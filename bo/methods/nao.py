@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...core.normal_scores import NormalScores
 from ...core.seeding import derive_seed
 from ...encoders.ascent import ascend
 from ...encoders.autoencoder import Autoencoder
 from ...encoders.autoencoding import Labelled, pretrained, train_autoencoder
 from ...encoders.latent_head import LatentHead
-from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..ranking import merit
 from ..trial import History, Proposal

@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from ...core.device import resolve_device
 from ...core.errors import UsageError
+from ...core.seeding import derive_seed, make_generator
 from ...core.torch_state import own_torch_state
+from ...datasets import RawData
 from ...spaces import ArchitectureLike, Space, Task
 from ..context import Context
 from ..evaluation import Evaluation
 from ..evaluator import Evaluator
 from ..metric import Metric
-from .probe import Batch, Probe, ProxyValue, noise
+from ..training.evaluator import TrainingEvaluator
+from ..training.examples import Batch
+from .probe import BATCHES, Probe, ProxyValue, noise
 from .resolver import proxies
 
 __all__ = ["ProxyEvaluator", "proxies_of"]
@@ -26,10 +31,11 @@ __all__ = ["ProxyEvaluator", "proxies_of"]
 class ProxyEvaluator(Evaluator):
     """Scores untrained networks by zero-cost proxies, each a metric by its name.
 
-    A proxy is computed of some batches of noise and random classes, on the canonical architecture,
-    so that operations that nothing depends on are left out. More is taken to be better, of all.
+    A proxy is computed of some batches, of data or of noise and random classes, on the canonical
+    architecture, so that operations that nothing depends on are left out. More is taken to be
+    better, of all.
 
-    Written ``proxy:naswot+synflow,batch=32``.
+    Written ``proxy:naswot+synflow,batch=32,data=./photos``.
 
     Args:
         space: The space.
@@ -37,10 +43,13 @@ class ProxyEvaluator(Evaluator):
         task: What networks are built for; the space's own task by default.
         batch: Examples in a batch.
         seed: Of weights and batches, the same for all architectures.
+        data: Raw data, or the path or name of some, whose training part batches are of; networks
+            are then built for its task. Noise by default.
 
     Raises:
         UnknownNameError: For a proxy that there is not.
-        UsageError: For a space without networks, or a batch of fewer than two.
+        UsageError: For a space without networks, a batch of fewer than two, or both data and a
+            task.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -60,6 +69,7 @@ class ProxyEvaluator(Evaluator):
         task: Task | None = None,
         batch: int = 64,
         seed: int = 0,
+        data: RawData | str | Path | None = None,
     ) -> None:
         if not space.buildable:
             raise UsageError(
@@ -71,6 +81,12 @@ class ProxyEvaluator(Evaluator):
         self._proxies = proxies(names)
         infinite = (-math.inf, math.inf)
         metrics = {name: Metric(name, "", "higher", infinite) for name in self._proxies}
+        self._trainer = None
+        if data is not None:
+            if task is not None:
+                raise UsageError("`data` says what networks are built for.", "Give no `task`.")
+            self._trainer = TrainingEvaluator(space, data)
+            space, task = self._trainer.space, self._trainer.task
         super().__init__(space, metrics, task=task)
         self.batch, self.seed = batch, seed
 
@@ -117,6 +133,8 @@ class ProxyEvaluator(Evaluator):
             torch.manual_seed(self.seed)
             space, own = self.space.network(made)
             network = space.build(own, task).to(device)
+        if self._trainer is not None:
+            return Probe(network, _drawn(self._trainer, task, self.batch, self.seed, device))
         batches = noise(
             lambda own_seed: space.example_inputs(task, self.batch, own_seed),
             task.classes,
@@ -124,6 +142,19 @@ class ProxyEvaluator(Evaluator):
             self.seed,
         )
         return Probe(network, [each.to(device) for each in batches])
+
+
+def _drawn(
+    trainer: TrainingEvaluator, task: Task, batch: int, seed: int, device: torch.device
+) -> list[Batch]:
+    """Batches of the training part, as they are."""
+    examples = trainer.examples(task, None, device)
+    made = []
+    for number in range(BATCHES):
+        generator = make_generator(derive_seed(seed, "batch", number))
+        chosen = examples.order(generator, batch)[0]
+        made.append(examples.take(chosen, (), generator))
+    return made
 
 
 def proxies_of(

@@ -42,12 +42,13 @@ class EPENAS:
 
 
 def _rows(probe: Probe) -> Float[Tensor, "B D"]:
-    """The gradient of all outputs together by each input."""
+    """The gradient of all outputs together by each input that has a target."""
     network = probe.copy()
     first, *others = probe.inputs
     first = first.clone().requires_grad_()
     [found] = gradients(network(first, *others).sum(), [first])
-    return found.flatten(1)
+    rows = probe.batches[0].rows
+    return (found if rows is None else found[rows]).flatten(1)
 
 
 def _correlation(rows: Float[Tensor, "B D"]) -> Float[Tensor, "B B"]:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from ...core.errors import UsageError
 from ...core.seeding import derive_seed, make_generator
+from ..training.examples import Batch
 
 __all__ = [
+    "BATCHES",
     "Batch",
     "Probe",
     "Proxy",
@@ -30,27 +32,6 @@ __all__ = [
 
 # Batches that gradients are compared over.
 BATCHES = 2
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Examples and what is true of them.
-
-    Args:
-        inputs: What the network takes.
-        targets: Classes ``[B]``, or values ``[B, D]`` of a regression.
-    """
-
-    inputs: tuple[Tensor, ...]
-    targets: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """Moves the tensors.
-
-        Args:
-            device: Where to.
-        """
-        return Batch(tuple(each.to(device) for each in self.inputs), self.targets.to(device))
 
 
 @dataclass(frozen=True)
@@ -143,7 +124,7 @@ def loss(network: nn.Module, batch: Batch) -> Float[Tensor, ""]:
     Raises:
         UsageError: For a network that tells neither.
     """
-    outputs = network(*batch.inputs)
+    outputs, _ = batch.outputs(network)
     if outputs.dim() != 2:
         raise UsageError(
             f"The network gives {list(outputs.shape)}, neither classes nor values of examples.",

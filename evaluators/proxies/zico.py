@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ...core.errors import UsageError
 from .probe import Probe, ProxyValue, gradients, loss, weights_of
 
 __all__ = ["ZiCo"]
@@ -23,4 +24,6 @@ class ZiCo:
             moving = deviation > 0
             if bool(moving.any()):
                 nodes[name] = float((every.abs().mean(0)[moving] / deviation[moving]).sum().log())
+        if not nodes:
+            raise UsageError("Gradients are the same in all batches.", "Give several batches.")
         return ProxyValue.of(nodes)

@@ -55,6 +55,16 @@ class Batch:
     rows: Int[Tensor, " B"] | None = None
     graph: Int[Tensor, " N"] | None = None
 
+    def to(self, device: torch.device) -> Batch:
+        """Moves the tensors.
+
+        Args:
+            device: Where to.
+        """
+        inputs = tuple(each.to(device) for each in self.inputs)
+        others = (each if each is None else each.to(device) for each in (self.rows, self.graph))
+        return Batch(inputs, self.targets.to(device), *others)
+
     def outputs(self, network: torch.nn.Module) -> tuple[Tensor, Tensor | None]:
         """Calls a network; returns its outputs, and those of an auxiliary head where it has one.
 

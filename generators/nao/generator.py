@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ...core.distinct import first_of_each
 from ...core.errors import CheckpointError, UnknownNameError, UsageError
+from ...core.normal_scores import NormalScores
 from ...core.seeding import Seed, generators_for
 from ...core.torch_state import own_torch_state
 from ...encoders.ascent import Worth, ascend
 from ...encoders.autoencoder import decode
 from ...encoders.latent_head import LatentHead
 from ...encoders.schema import Schema
-from ...predictors.predictor import NormalScores
 from ...spaces import Space
 from ..generator import Proposals, batch_for, check_counts
 from ..guidance import Gradient, Guidance, Resampling, systematic

@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.stats import spearmanr
 
 from vitruvius.core.gaussian_process import condition, factorise
+from vitruvius.core.normal_scores import NormalScores
 from vitruvius.encoders.feature_sets import Features, FeatureSets
 from vitruvius.evaluators import NASBenchGraphTable
 from vitruvius.predictors.averaged_gp import (
@@ -20,7 +21,6 @@ from vitruvius.predictors.averaged_gp import (
     _equal_weights,
     posterior_draws,
 )
-from vitruvius.predictors.predictor import NormalScores
 from vitruvius.spaces import space
 
 SPACES = ["nasbench201", "nasbench101", "nas-bench-graph", "toy_recipe.yaml"]

@@ -3,9 +3,9 @@ import torch
 from scipy.stats import kendalltau
 
 from vitruvius.core.errors import UsageError
+from vitruvius.core.normal_scores import NormalScores
 from vitruvius.encoders.feature_sets import Features, FeatureSets
 from vitruvius.predictors import DeepKernel, GaussianProcess, GraphNetwork, Ridge
-from vitruvius.predictors.predictor import NormalScores
 from vitruvius.predictors.residual_transfer import ResidualTransfer, warm_started
 from vitruvius.predictors.transfer_gp import Sources
 from vitruvius.spaces import space

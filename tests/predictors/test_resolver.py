@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy.stats import kendalltau
+from torch import Tensor
 
 from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.encoders import View
 from vitruvius.encoders.feature_sets import FeatureSets
+from vitruvius.evaluators import Evaluation, Evaluator, Metric
 from vitruvius.predictors import (
     Predictor,
     Ridge,
@@ -94,7 +98,7 @@ def test_options_follow_the_name() -> None:
     assert not torch.equal(few, whole)
     with pytest.raises(UnknownNameError, match="features"):
         fit_predictor("ridge:featuers=path", CELLS, x, values)
-    with pytest.raises(UnknownNameError, match="views"):
+    with pytest.raises(UnknownNameError, match="data set of nasbench201 .path"):
         fit_predictor("gp:views=path", CELLS, x, values)
     with pytest.raises(UnknownNameError, match="weisfeiler-lehman"):
         fit_predictor("ridge:features=wl", CELLS, x, values)
@@ -150,3 +154,42 @@ def test_the_choice_of_a_search_is_among_the_able(monkeypatch: pytest.MonkeyPatc
     x = CELLS.sample(20, 0)
     choice = Choice(CELLS, "learns_fidelities")
     assert choice(encode(x), CELLS.statistics(x)["params"]) == "gp+deep-kernel"
+
+
+@pytest.mark.parametrize("name", ["gp", "ridge", "lightgbm", "average", "auto"])
+def test_views_are_compared(name: str) -> None:
+    """What only a view tells is learned from few labels."""
+    cells = space("nasbench201")
+    x = cells.sample(160, 0)
+    hidden = torch.randn(1 << 20, generator=torch.Generator().manual_seed(0)).double()
+
+    class Hidden(Evaluator):
+        batched = True
+
+        def evaluate(self, architecture, fidelity=None, seed=0, context=None) -> Evaluation:
+            raise NotImplementedError
+
+        def values(self, x: Tensor, fidelity: int | None = None) -> dict[str, Tensor]:
+            return {"hidden": hidden[self.space.hashes(x) % len(hidden)]}
+
+    view = View(Hidden(cells, {"hidden": Metric("hidden", "", "higher")}))
+    values = view.evaluator.values(x)["hidden"]
+    plain = fit_predictor(name, cells, x[:60], values[:60])
+    if name == "auto":
+        made = fit_predictor("auto:views=[]", cells, x[:60], values[:60])
+        assert made.name == plain.name
+        return
+    seen = new_predictor(name, cells, views=(view,)).fit(x[:60], values[:60])
+    tau = [
+        kendalltau(each.predict(x[60:])[0].numpy(), values[60:].numpy()).statistic
+        for each in (plain, seen)
+    ]
+    assert tau[0] < 0.3 < 0.5 < tau[1]
+
+
+def test_views_of_a_name() -> None:
+    cells = space("nasbench201:width=4,cells=1")
+    made = new_predictor("gp:views=[proxy:naswot+snip;batch=4]", cells)
+    assert [view.names for view in made.views] == [("naswot", "snip")]
+    with pytest.raises(UnknownNameError, match="option of auto"):
+        fit_predictor("auto:members=2", cells, cells.sample(5, 0), torch.arange(5.0))

@@ -4,9 +4,9 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
+from vitruvius.core.normal_scores import NormalScores
 from vitruvius.encoders.feature_sets import Features, FeatureSets, feature_sets_of
 from vitruvius.predictors.averaged_gp import AveragedGP
-from vitruvius.predictors.predictor import NormalScores
 from vitruvius.predictors.transfer_gp import Sources, TransferGP, _misranked
 from vitruvius.spaces import space
 

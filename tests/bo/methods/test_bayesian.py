@@ -10,10 +10,11 @@ from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Trial
 from vitruvius.core.errors import UnknownNameError, UsageError
-from vitruvius.evaluators import NASBenchGraphTable
+from vitruvius.encoders import View
+from vitruvius.evaluators import Evaluator, Metric, NASBenchGraphTable
 from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.predictors.resolver import AUTO
-from vitruvius.spaces import space
+from vitruvius.spaces import Space, space
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 from vitruvius.testing import MethodContract
 from vitruvius.testing.methods import landscape, quality_and_cost, search
@@ -183,3 +184,30 @@ def test_acquisition_for_another_number_of_objectives(name: str, wanted: dict[st
     problem = Problem(space("toy_recipe.yaml"), quality_and_cost(), **wanted)
     with pytest.raises(UsageError, match="is not for"):
         search(BayesianOptimization(acquisition=name), problem, 6)
+
+
+class Counted(Evaluator):
+    """A cheap metric that is the same as what counts; remembers what it was asked."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__(space, {"cheap": Metric("cheap", "", "higher")})
+        self.asked: list[tuple[int, ...]] = []
+
+    def evaluate(self, architecture, fidelity=None, seed=0, context=None) -> Evaluation:
+        made = self.space.architecture(architecture)
+        self.asked.append(made.canonical)
+        return Evaluation(made, {"cheap": landscape(made.canonical)["quality"]})
+
+
+@pytest.mark.parametrize("name", ["toy_recipe.yaml", "mobilenetv3"])
+def test_costly_views_are_asked_of_few(name: str) -> None:
+    problem = Problem(space(name), quality_and_cost(), maximize="quality")
+    told = Counted(problem.space)
+    method = BayesianOptimization(views=[View(told)], pool=64, sources="mutation+uniform")
+    history = search(method, problem, 8)
+    assert len(told.asked) == len(set(told.asked)) <= 48 + 8 + 4 * 64
+    again = BayesianOptimization(views=[View(Counted(problem.space))], pool=64,
+        sources="mutation+uniform")  # fmt: skip
+    assert [t.proposal.row for t in search(again, problem, 8).trials] == [
+        t.proposal.row for t in history.trials
+    ]

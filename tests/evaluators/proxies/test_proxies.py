@@ -10,6 +10,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.datasets import RawGraph, Splits
 from vitruvius.evaluators import evaluator
 from vitruvius.evaluators.proxies import (
     PROXIES,
@@ -147,8 +148,8 @@ def test_steady_gradients() -> None:
     mean, deviation = (first.abs() + second.abs()) / 2, (first - second).abs() / 2
     expected = (mean / deviation).sum().log()
     assert told("zico", network, batch, other) == pytest.approx(float(expected))
-    # Without a second batch nothing deviates.
-    assert told("zico", network, batch) == 0
+    with pytest.raises(UsageError, match="the same in all batches"):
+        told("zico", network, batch)
 
 
 class Same(nn.Module):
@@ -226,6 +227,36 @@ def test_evaluator() -> None:
     assert made.evaluate(one.architecture).metrics == one.metrics
     other = evaluator(cells, "proxy:synflow,batch=4,seed=1").evaluate(one.architecture)
     assert other.metrics["synflow"] != one.metrics["synflow"]
+
+
+def test_of_real_data() -> None:
+    made = evaluator(space(SMALL), "proxy:zico+snip,batch=32,data=digits")
+    assert isinstance(made, ProxyEvaluator)
+    assert made.task == made.space.task
+    first, second = made.probe(made.space.example).batches
+    [images] = first.inputs
+    assert images.shape == (32, 1, 8, 8)
+    # Images of the training part are of mean 0 and deviation 1.
+    assert abs(float(images.mean())) < 0.2
+    assert not torch.equal(first.targets, second.targets)
+    assert sorted(made.evaluate(made.space.example).metrics) == ["snip", "zico"]
+    with pytest.raises(UsageError, match="says what networks are built for"):
+        ProxyEvaluator(space(SMALL), data="digits", task=space(SMALL).task)
+
+
+def test_of_nodes() -> None:
+    """Only nodes of the training part have targets."""
+    features = torch.eye(12)
+    edges = torch.stack([torch.arange(11), torch.arange(1, 12)])
+    splits = Splits(torch.tensor([3, 4, 5, 6]), torch.tensor([7, 8]), torch.tensor([9]))
+    graph = RawGraph.of_arrays(edges, features, torch.arange(12) % 2, splits=splits)
+    made = ProxyEvaluator(space("autognn"), names="epe_nas+zico+snip", data=graph)
+    probe = made.probe(made.space.example)
+    assert probe.batches[0].rows.tolist() == [3, 4, 5, 6]
+    value = proxy("epe_nas")(probe)
+    assert sorted(value.nodes) == ["0", "1"]
+    # All batches are the whole graph.
+    assert sorted(made.evaluate(made.space.example).metrics) == ["epe_nas", "snip"]
 
 
 def test_what_cannot_be_told() -> None:

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, strategies as st
 from scipy.special import ndtri
 
-from vitruvius.predictors.predictor import NormalScores
+from vitruvius.core.normal_scores import NormalScores
 
 numbers = st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=30)
 
