@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 
@@ -113,6 +113,7 @@ class Problem:
         self.constraints = parse_targets(where, self.metrics) if where else Targets()
         used = dict.fromkeys([*wanted, *self.constraints.names])
         self.learned = tuple(name for name in used if not self.metrics[name].exact)
+        self._allows: Callable[[Int[Tensor, "B V"]], Bool[Tensor, " B"]] | None = None
         self._pool: Int[Tensor, "P V"] | None = None
         self._listed: Int[Tensor, "A V"] | None = None
 
@@ -160,6 +161,16 @@ class Problem:
         narrowed = copy(self)
         narrowed._pool = self.space.canonical(pool)
         narrowed._listed = None
+        return narrowed
+
+    def allowing(self, allows: Callable[[Int[Tensor, "B V"]], Bool[Tensor, " B"]]) -> Problem:
+        """Returns the same problem where some architectures cannot be proposed.
+
+        Args:
+            allows: Tells which valid rows still can.
+        """
+        narrowed = copy(self)
+        narrowed._allows, narrowed._listed = allows, None
         return narrowed
 
     @property
@@ -221,6 +232,8 @@ class Problem:
             known = self.evaluator.has(x)
         if self._pool is not None:
             known &= torch.isin(self.space.hashes(x), self.space.hashes(self._pool))
+        if self._allows is not None and len(x):
+            known &= self._allows(x)
         exact = self.exact_constraints
         return known & exact.satisfied(self.exact(x)) if exact and len(x) else known
 

@@ -22,8 +22,8 @@ __all__ = ["FEATURE_SETS", "FeatureSets", "Features", "feature_sets_of", "fittin
 REFERENCE = 2048
 FEATURE_SETS = PLAIN
 # Where wiring is fixed, choices say what is next to what; where it is chosen, they do not.
-FIXED_WIRING = ("one-hot", "path", "computed path", "counts", "depth")
-CHOSEN_WIRING = ("one-hot", "neighbours", "counts", "depth")
+FIXED_WIRING = ("one-hot", "path", "computed path", "subset paths", "counts", "depth")
+CHOSEN_WIRING = ("one-hot", "neighbours", "subset paths", "counts", "depth")
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def fitting_sets(space: Space) -> tuple[str, ...]:
     Example:
         >>> from vitruvius.spaces import space
         >>> fitting_sets(space("nasbench101"))
-        ('one-hot', 'neighbours', 'counts', 'depth')
+        ('one-hot', 'neighbours', 'subset paths', 'counts', 'depth')
     """
     chosen = any(variable.kind in ("edge", "parent") for variable in space.variables)
     return CHOSEN_WIRING if chosen else FIXED_WIRING

@@ -26,11 +26,7 @@ ENCODERS = Registry(
     },
 )
 # Those that ship, need no training, and are compared unless others are named.
-PLAIN = tuple(
-    name
-    for name in ENCODERS.shipped
-    if name not in ("subset paths", "gin", "attention", "transformer")
-)
+PLAIN = tuple(name for name in ENCODERS.shipped if name not in ("gin", "attention", "transformer"))
 
 
 def encoder_names() -> list[str]:

@@ -14,17 +14,17 @@ from .message_graph import MessageGraph
 
 __all__ = ["SubsetPaths"]
 
-# Words of which all sets are looked at; of more, all sets of one and two.
-MOST = 5
+# Words of which all sets are looked at; of more, sets of one and two, then of one alone.
+MOST, PAIRED = 5, 10
 
 
 class SubsetPaths:
     """Graph features of every set of operations (Kadlecová et al., GRAF, ICML 2024).
 
-    Of the words of the space (operations, sizes, …) all sets are taken, or all of one and two
-    where there are many. Where only those count, how many there are, the fewest and most on a path
-    from input to output, how many lead into the output and out of the input, and the mean that lead
-    into a word. They are free, and isomorphic architectures have equal ones.
+    Of the words of the space (operations, sizes, …) all sets are taken, or those of one and two,
+    or of one, where there are many. Where only those count, how many there are, the fewest and
+    most on a path from input to output, how many lead into the output and out of the input, and
+    the mean that lead into a word. They are free, and isomorphic architectures have equal ones.
 
     Args:
         space: The space.
@@ -51,7 +51,8 @@ class SubsetPaths:
         words, edges = self._graphs(x)
         present = (words & edges.any(1)[..., None]).any(0).any(0)
         found = present.nonzero()[:, 0].tolist()
-        sizes = range(1, len(found) + 1) if len(found) <= MOST else (1, 2)
+        largest = len(found) if len(found) <= MOST else 2 if len(found) <= PAIRED else 1
+        sizes = range(1, largest + 1)
         sets = [some for size in sizes for some in itertools.combinations(found, size)]
         self._sets = torch.zeros(len(sets), words.shape[-1], dtype=torch.bool)
         for row, some in zip(self._sets, sets, strict=True):

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..core.errors import UsageError
 from ..core.normal_scores import NormalScores
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import evaluator
@@ -34,6 +35,9 @@ class View:
     Attributes:
         costly: Whether each architecture takes a computation.
 
+    Raises:
+        UsageError: For one whose metrics nobody knows the names of.
+
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201:width=4,cells=1")
@@ -46,6 +50,11 @@ class View:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         self.names = tuple(evaluator.metrics)
+        if not self.names:
+            raise UsageError(
+                "A view needs metrics with names, and this evaluator has none.",
+                "Give an Evaluator with `metrics`, a table, or proxies.",
+            )
         self.costly = not evaluator.batched
         self._told: dict[int, list[float]] = {}
 

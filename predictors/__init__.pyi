@@ -1,5 +1,7 @@
 from .average import Average as Average
 from .boosting import Boosting as Boosting
+from .comparator import Comparator as Comparator
+from .conformal import Conformal as Conformal
 from .deep_kernel import DeepKernel as DeepKernel
 from .ensemble import Ensemble as Ensemble
 from .gaussian_process import GaussianProcess as GaussianProcess
@@ -10,6 +12,7 @@ from .mixture import Mixture as Mixture
 from .nao import NAO as NAO, SemiNAS as SemiNAS
 from .posterior import Posterior as Posterior
 from .predictor import Predictor as Predictor
+from .pretrained import Pretrained as Pretrained
 from .resolver import (
     cross_validate as cross_validate,
     fit_predictor as fit_predictor,

@@ -13,6 +13,7 @@ from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from ..encoders.message_graph import MessageGraph
 from ..spaces import Space
+from .losses import loss as named_loss, squared
 from .posterior import Posterior, log_interval
 from .predictor import NOISE, Predictor
 
@@ -38,6 +39,12 @@ class GraphNetwork(Predictor):
         width: Channels of a node.
         layers: Message-passing layers.
         steps: Optimiser steps.
+        loss: What is made small: ``squared`` errors, or of the order of labels ``pairwise``,
+            ``kendall`` or ``list`` (see `vitruvius.predictors.losses`); scores are then brought to
+            the scale of the labels by a line.
+
+    Raises:
+        UnknownNameError: For another loss.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -61,8 +68,10 @@ class GraphNetwork(Predictor):
         width: int = 32,
         layers: int = 2,
         steps: int = 150,
+        loss: str = "squared",
     ) -> None:
         super().__init__(space, seed=seed)
+        self._loss = named_loss(loss)
         self.members, self.width, self.layers, self.steps = members, width, layers, steps
         self.graph = MessageGraph(space)
 
@@ -70,6 +79,7 @@ class GraphNetwork(Predictor):
         x, z = data.x, z.float()
         generator = make_generator(derive_seed(self.seed, "graph network"))
         self._initialise(generator)
+        self._line = torch.ones(self.members, 1), torch.zeros(self.members, 1)
         clean = self.graph.one_hot(self.space.canonical(x))
         mask = self.space.choice_mask.float()
         uniform = (mask / mask.sum(1, keepdim=True)).expand_as(clean)
@@ -81,17 +91,27 @@ class GraphNetwork(Predictor):
             share = torch.rand(len(x), 1, generator=generator)
             share *= torch.rand(len(x), 1, generator=generator) < 0.5
             blur = torch.rand(clean.shape[:2], generator=generator) < share
-            error = (self._score(torch.where(blur[..., None], uniform, clean)) - z).square()
+            scores = self._score(torch.where(blur[..., None], uniform, clean))
             # Blurred rows say less; they count in proportion to what is left of them.
-            loss = (bootstrap * error * (1 - share[:, 0])).mean()
+            loss = self._loss(scores, z, bootstrap * (1 - share[:, 0]))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         with torch.no_grad():
+            self._rescale(self._score(clean), z)
             residual = (self._score(clean) - z).square()
             # Labels a member hardly saw are its held-out ones.
             unseen = bootstrap < 0.3
             self._noise = max(NOISE, float(residual[unseen].mean())) if unseen.any() else 1.0
+
+    def _rescale(self, scores: Float[Tensor, "E B"], z: Float[Tensor, " B"]) -> None:
+        """Brings scores that were learned by their order to the scale of the labels."""
+        if self._loss is squared:
+            return
+        centred = scores - scores.mean(1, keepdim=True)
+        spread = centred.square().sum(1).clamp(min=1e-9)
+        slope = ((centred * (z - z.mean())).sum(1) / spread).clamp(min=0.0)
+        self._line = slope[:, None], z.mean() - slope[:, None] * scores.mean(1, keepdim=True)
 
     @torch.no_grad()
     def _posterior(self, data: Features, joint: bool) -> Posterior:
@@ -166,4 +186,5 @@ class GraphNetwork(Predictor):
             h = h + torch.relu(message + bias)
         pooled = torch.cat([h.mean(2), h.amax(2)], -1)
         hidden = torch.relu(torch.einsum("ebd,edf->ebf", pooled, self._head))
-        return torch.einsum("ebf,efo->eb", hidden, self._out)
+        slope, start = self._line
+        return start + slope * torch.einsum("ebf,efo->eb", hidden, self._out)

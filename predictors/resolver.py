@@ -50,6 +50,9 @@ PREDICTORS = Registry(
         "latent": "predictors.latent:Latent",
         "nao": "predictors.nao:NAO",
         "seminas": "predictors.nao:SemiNAS",
+        "comparator": "predictors.comparator:Comparator",
+        "pretrained": "predictors.pretrained:Pretrained",
+        "conformal": "predictors.conformal:Conformal",
     },
 )
 
@@ -83,7 +86,7 @@ def predictor_names() -> list[str]:
     Example:
         >>> predictor_names()[:6]
         ['auto', 'gp', 'ridge', 'lightgbm', 'gnn', 'average']
-        >>> predictor_names()[6:]
+        >>> predictor_names()[6:11]
         ['ensemble', 'deep-kernel', 'latent', 'nao', 'seminas']
     """
     return [AUTO, *PREDICTORS.names()]

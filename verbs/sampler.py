@@ -28,6 +28,7 @@ from ..predictors.goal import Goal
 from ..predictors.resolver import AUTO, fit_predictor
 from ..spaces import Space
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
+from .proxy_ranking import RANKED, ProxyRanking
 from .sample_result import Sample, SampleResult
 from .small_spaces import unlabelled, whole_space
 
@@ -106,6 +107,11 @@ class Sampler:
             self.labels = finished_labels(space, labels_from, {m: measured[m] for m in learnt})
         wanted = labels
         self._finished = 0
+        self._ranking: ProxyRanking | None = None
+        self._ranked: list[str] = []
+        ranked = [m for m in learnt if measured[m].better == "higher"]
+        if labels == 0 and labels_from is None and ranked and space.buildable:
+            self._ranking, self._ranked = ProxyRanking(space, self.task, seed=seed), ranked
         if wanted is None:
             wanted = 0 if labels_from is not None else _labels_by_default(data)
             if learnt and data is not None and data.finished and data.rows is not None:
@@ -169,6 +175,7 @@ class Sampler:
         steering = steer(self.goal, generator, guidance, units=units, seed=seed)
         known = torch.cat([self.labels.x, self._exclude])
         left = unlabelled(self.space, known)
+        wanted = n if self._ranking is None else max(n, RANKED)
         if left < n and len(self.labels):
             pool = whole_space(self.labels, self.goal, self.targets, self._exclude)
         else:
@@ -176,14 +183,16 @@ class Sampler:
                 self.goal,
                 generator,
                 steering,
-                n,
+                wanted,
                 exclude=known,
                 steps=steps,
                 batch_size=batch_size,
                 seed=seed,
             )
         feasible = self.goal.feasible(pool.x)
-        x = pool.x[feasible][:n] if bool(feasible.any()) else pool.x[:n]
+        x = pool.x[feasible][:wanted] if bool(feasible.any()) else pool.x[:n]
+        if self._ranking is not None:
+            x = x[self._ranking(x)][:n]
         samples = self.describe(x)
         new = ~torch.isin(self.space.hashes(x), self.space.hashes(self.labels.x))
         told = [
@@ -209,7 +218,8 @@ class Sampler:
             "task": str(self.task),
             "hit_rate": sum(told) / len(told) if told else None,
             "base_rate": self._base_rate(),
-            "predictor": {m: model.name for m, model in self.goal.predictors.items()},
+            "predictor": {m: model.name for m, model in self.goal.predictors.items()}
+            | ({} if self._ranking is None else dict.fromkeys(self._ranked, "proxies")),
             "cpu_seconds": clock.cpu(),
             "wall_seconds": clock.wall(),
             "seed": seed,
@@ -337,6 +347,13 @@ class Sampler:
                 "sorted. To train one: vitruvius train SPACE --out FOLDER"
             )
         blind = set(self.targets.names) - set(self.goal.targets.names)
+        if blind and self._ranking is not None:
+            told = " and ".join(sorted(self._ranked))
+            notes.append(
+                f"No labels were spent: what may be best in {told} was chosen from {RANKED} by "
+                "zero-cost proxies, which rank the best ones hardly better than chance."
+            )
+            blind -= set(self._ranked)
         if blind:
             notes.append(
                 f"No labels were spent, so {', '.join(sorted(blind))} guided nothing; "

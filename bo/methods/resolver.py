@@ -30,6 +30,9 @@ METHODS = Registry(
         "boosting": "bo.methods.boosting:BoostingSearch",
         "gp-wl": "bo.methods.gp_wl:WeisfeilerLehmanSearch",
         "nao": "bo.methods.nao:NAOSearch",
+        "robot": "bo.methods.robot:RoBoT",
+        "ctnas": "bo.methods.ctnas:CTNAS",
+        "pruned": "bo.methods.pruned:Pruned",
         "design": "bo.methods.design:Design",
     },
 )

@@ -1,0 +1,142 @@
+"""A graph network that has learned what can be counted before it sees a label (FBNetV3)."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from functools import lru_cache
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..core.seeding import derive_seed, make_generator
+from ..encoders.feature_sets import Features
+from ..encoders.features import statistics
+from ..encoders.graph_encoder import GraphEncoder
+from ..spaces import Space
+from .posterior import Posterior
+from .predictor import NOISE, Predictor
+
+__all__ = ["Pretrained"]
+
+SIZE, WIDTH = 32, 64
+# Architectures that are counted, steps over them, how many at a time, and the learning rate.
+COUNTED, COUNTING, BATCH, RATE = 4096, 400, 256, 5e-3
+CHUNK = 4096
+
+
+class Pretrained(Predictor):
+    """Predicts from an embedding that was trained on counts (Dai et al., FBNetV3, CVPR 2021).
+
+    A graph network first learns to tell parameters, MACs and depth of random architectures, which
+    cost nothing. On the labels a head is then fitted, alone at first, and then with the rest, by
+    Huber's loss. Some of them, each with a bootstrap of its own, are averaged. In a space that
+    counts nothing it starts from nothing.
+
+    Args:
+        space: The space.
+        seed: Seed of every random draw.
+        members: Networks in the ensemble.
+        frozen: Steps of the head alone.
+        steps: Steps in all.
+        pretrain: Whether counts are learned first.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> x = cells.sample(30, 0)
+        >>> made = Pretrained(cells, steps=5).fit(x, cells.statistics(x)["params"])
+        >>> made.predict(x)[0].shape
+        torch.Size([30])
+    """
+
+    name: ClassVar[str] = "pretrained"
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        seed: int = 0,
+        members: int = 4,
+        frozen: int = 50,
+        steps: int = 200,
+        pretrain: bool = True,
+    ) -> None:
+        super().__init__(space, seed=seed)
+        self.members, self.frozen, self.steps = members, frozen, steps
+        self.pretrain = pretrain
+
+    def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
+        z = z.float()
+        generator = make_generator(derive_seed(self.seed, "pretrained"))
+        bootstrap = torch.zeros(self.members, len(z)).exponential_(generator=generator)
+        self._networks = [self._trained(data.x, z, member, weight)
+            for member, weight in enumerate(bootstrap)]  # fmt: skip
+        with torch.no_grad():
+            votes = torch.stack([network(data.x)[:, 0] for network in self._networks])
+        unseen = bootstrap < 0.3
+        residual = (votes - z).square()[unseen]
+        self._noise = max(NOISE, float(residual.mean())) if len(residual) else 1.0
+
+    @torch.no_grad()
+    def _posterior(self, data: Features, joint: bool) -> Posterior:
+        votes = torch.stack(
+            [
+                torch.cat([network(chunk)[:, 0] for chunk in data.x.split(CHUNK)])
+                for network in self._networks
+            ]
+        )
+        deviation = (votes.var(0, unbiased=False) + self._noise).sqrt()
+        return Posterior.gaussian(votes.mean(0), deviation, joint=joint)
+
+    def _trained(
+        self,
+        x: Int[Tensor, "n V"],
+        z: Float[Tensor, " n"],
+        member: int,
+        weight: Float[Tensor, " n"],
+    ) -> nn.Sequential:
+        start = _counting(self.space, self.seed) if self.pretrain else None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.seed, "head", member))
+            body = GraphEncoder(self.space, size=SIZE) if start is None else deepcopy(start)
+            network = nn.Sequential(body, nn.ReLU(), nn.Linear(SIZE, WIDTH), nn.ReLU())
+            network.append(nn.Linear(WIDTH, 1))
+        frozen = self.frozen if start is not None else 0
+        optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
+        for step in range(self.steps):
+            body.requires_grad_(step >= frozen)
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+            error = nn.functional.huber_loss(network(x)[:, 0], z, reduction="none")
+            optimizer.zero_grad()
+            (weight * error).mean().backward()
+            optimizer.step()
+        return network.eval()
+
+
+@lru_cache(maxsize=16)
+def _counting(space: Space, seed: int) -> GraphEncoder | None:
+    """A body that tells the counts of a space, trained once for a seed."""
+    x = space.sample(COUNTED, derive_seed(seed, "counted"))
+    counts = statistics(space, space.canonical(x))
+    if not counts.shape[1]:
+        return None
+    target = (counts - counts.mean(0)) / counts.std(0).clamp(min=1e-6)
+    generator = make_generator(derive_seed(seed, "counting"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "counting"))
+        body = GraphEncoder(space, size=SIZE)
+        network = nn.Sequential(body, nn.ReLU(), nn.Linear(SIZE, target.shape[1]))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE)
+    for step in range(COUNTING):
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / COUNTING))
+        pick = torch.randint(len(x), (BATCH,), generator=generator)
+        error = (network(x[pick]) - target[pick]).square().mean()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    return body
