@@ -23,8 +23,9 @@ __all__ = ["Comparator"]
 PAIRS, SIZE, RATE, CHUNK = 2048, 32, 5e-3, 2048
 # Share of a member's labels that it does not see, by which errors are told.
 UNSEEN = 0.2
-# Architectures without labels that pairs are guessed of, and the share that is believed.
-GUESSED, BELIEVED = 256, 0.5
+# Architectures without labels that pairs are guessed of, the share that is believed, and how far
+# from even chances have to be.
+GUESSED, BELIEVED, SURE = 256, 0.5, 0.1
 # Chances closer to certain than this say no more.
 LEAST = 0.01
 
@@ -129,7 +130,7 @@ class Comparator(Predictor):
             # What is alike is as often better as worse.
             target = 0.5 + 0.5 * (z[first] - z[second]).sign()
             loss = F.binary_cross_entropy_with_logits(logit, target)
-            if guessed is not None:
+            if guessed is not None and len(guessed[0]):
                 i, j, better = guessed
                 pick = torch.randint(len(i), (PAIRS // 2,), generator=generator)
                 logit = network.logit(network.embed(others)[i[pick]], embedded[j[pick]])
@@ -182,6 +183,7 @@ def _sure(
 ) -> tuple[Int[Tensor, " K"], Int[Tensor, " K"], Float[Tensor, " K"]]:
     """The pairs of unlabelled and labelled ones that it is surest of, and how they end."""
     chance = network.chance(network.embed(others), network.embed(x))
-    sure: Bool[Tensor, "G n"] = (chance - 0.5).abs() >= (chance - 0.5).abs().quantile(1 - BELIEVED)
+    margin = (chance - 0.5).abs()
+    sure: Bool[Tensor, "G n"] = margin >= max(SURE, float(margin.quantile(1 - BELIEVED)))
     i, j = sure.nonzero().T
     return i, j, (chance[sure] > 0.5).float()
