@@ -3,9 +3,9 @@
     python benchmarks/designs.py --out benchmarks/results
 
 A folder of images, a graph and series are given some minutes each. What `design` found was trained
-on the training and validation part together, here with three seeds; so are five random architectures within
-the same limits, with a seed each, and all are measured on the test part. The exported folder is
-asked for its own test accuracy, by its own script.
+on the training and validation part together, here with three seeds; so are five random
+architectures within the same limits, with a seed each, and all are measured on the test part. The
+exported folder is asked for its own test accuracy, by its own script.
 """
 
 from __future__ import annotations

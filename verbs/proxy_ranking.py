@@ -37,7 +37,7 @@ class ProxyRanking:
         tensor([0, 1, 2, 3])
     """
 
-    def __init__(self, space: Space, task: Task, *, seed: int = 0, batch: int = 64) -> None:
+    def __init__(self, space: Space, task: Task, *, seed: int = 0, batch: int = 32) -> None:
         self.space, self.task, self.seed, self.batch = space, task, seed, batch
 
     def __call__(self, x: Int[Tensor, "B V"]) -> Int[Tensor, " B"]:
