@@ -130,15 +130,12 @@ def _walk(
             found.append(_Leaf(node["leaf_value"], features, low, high, passing))
         return
     feature, threshold = node["split_feature"], node["threshold"]
-    low, high, passing = way.get(feature, (-np.inf, np.inf, 1.0))
+    least, most, share = way.get(feature, (-np.inf, np.inf, 1.0))
     whole = _count(node)
     for side in ("left_child", "right_child"):
-        child = node[side]
-        share = _count(child) / whole
-        bounds = (
-            (low, min(high, threshold)) if side == "left_child" else (max(low, threshold), high)
-        )
-        _walk(child, {**way, feature: (*bounds, passing * share)}, found)
+        child, left = node[side], side == "left_child"
+        bounds = (least, min(most, threshold)) if left else (max(least, threshold), most)
+        _walk(child, {**way, feature: (*bounds, share * _count(child) / whole)}, found)
 
 
 def _count(node: Mapping[str, Any]) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.device import resolve_device
 from ..core.errors import UsageError
+from ..core.options import split_options
 from ..core.torch_state import own_torch_state
 from ..evaluators.resolver import (
     EvaluatorLike,
@@ -87,7 +88,8 @@ def sample(
         generator: ``auto``, ``uniform``, a shipped name, a folder, or a generator.
         guidance: ``auto``, ``none``, or some of ``classifier-free``, ``gradient`` and
             ``resampling`` joined by ``+``.
-        predictor: ``auto``, ``gp``, ``lightgbm``, ``gnn``, ``average``, ``nao`` or ``seminas``.
+        predictor: One of `vitruvius.predictors.predictor_names`, options included, such as
+            ``"gp:views=[proxies.csv]"``.
         steps: Reverse steps of the diffusion.
         seed: Seed of everything random; the same seed gives the same result.
         task: What architectures are built and counted for, as for `vitruvius.search`.
@@ -134,7 +136,7 @@ def sample(
     # A mistake must not cost labels.
     if isinstance(generator, str):
         generator_for(found, generator)
-    if predictor != AUTO:
+    if split_options(predictor)[0] != AUTO:
         new_predictor(predictor, found)
     check_forms(guidance)
     check_at_least(

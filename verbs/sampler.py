@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Int
@@ -13,8 +12,10 @@ from torch import Tensor
 
 from ..core.device import resolve_device
 from ..core.errors import UsageError
+from ..core.options import split_options
 from ..core.seeding import derive_seed
 from ..core.torch_state import own_torch_state
+from ..encoders.view import views_of
 from ..evaluators.evaluator import Evaluator
 from ..evaluators.function import metrics_named
 from ..evaluators.names import check_names
@@ -31,9 +32,6 @@ from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
 from .proxy_ranking import RANKED, ProxyRanking
 from .sample_result import Sample, SampleResult
 from .small_spaces import unlabelled, whole_space
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Clock", "Sampler"]
 
@@ -88,6 +86,12 @@ class Sampler:
     ) -> None:
         if labels is not None and labels < 0:
             raise UsageError(f"`labels` must not be negative, got {labels}.", "0 spends none.")
+        views = views_of(space, split_options(predictor)[1].get("views", ()))
+        if any(view.costly for view in views):
+            raise UsageError(
+                "Sampling predicts thousands of architectures, and each view takes a computation.",
+                "Give a table of what it tells, search with it, or rank by proxies: `labels` 0.",
+            )
         self.space, self.data, self.seed = space, data, seed
         self.task = space.task if data is None else data.task
         if data is not None:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from vitruvius.core.errors import UsageError
 from vitruvius.evaluators import Evaluation, Evaluator, Metric
 from vitruvius.evaluators.proxies import rank_sum
 from vitruvius.spaces import Space, space
@@ -58,3 +59,8 @@ def test_without_networks_nothing_is_ranked() -> None:
     recipes = space("toy_recipe.yaml")
     made = Sampler(recipes, data=Unknown(recipes), target="accuracy>=90", labels=0)
     assert made.sample(2).summary["predictor"] == {}
+
+
+def test_views_that_are_computed_are_for_searches() -> None:
+    with pytest.raises(UsageError, match="each view takes a computation"):
+        Sampler(CELLS, data=Unknown(CELLS), target="accuracy>=9", predictor="gp:views=[proxy:snip]")
