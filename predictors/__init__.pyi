@@ -8,6 +8,7 @@ from .gaussian_process import GaussianProcess as GaussianProcess
 from .goal import Goal as Goal
 from .graph_network import GraphNetwork as GraphNetwork
 from .latent import Latent as Latent
+from .mixer import Mixer as Mixer
 from .mixture import Mixture as Mixture
 from .nao import NAO as NAO, SemiNAS as SemiNAS
 from .posterior import Posterior as Posterior

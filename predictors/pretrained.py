@@ -1,4 +1,4 @@
-"""A graph network that has learned what can be counted before it sees a label (FBNetV3)."""
+"""A graph network that has learned what is free before it sees a label (FBNetV3, GCN fit)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from ..encoders.features import statistics
 from ..encoders.graph_encoder import GraphEncoder
+from ..encoders.view import View
 from ..spaces import Space
 from .posterior import Posterior
 from .predictor import NOISE, Predictor
@@ -31,9 +32,10 @@ class Pretrained(Predictor):
     """Predicts from an embedding that was trained on counts (Dai et al., FBNetV3, CVPR 2021).
 
     A graph network first learns to tell parameters, MACs and depth of random architectures, which
-    cost nothing. On the labels a head is then fitted, alone at first, and then with the rest, by
-    Huber's loss. Some of them, each with a bootstrap of its own, are averaged. In a space that
-    counts nothing it starts from nothing.
+    cost nothing, and what views tell that are looked up, such as scores of weight sharing. On the
+    labels a head is then fitted, alone at first, and then with the rest, by
+    Huber's loss. Some of them, each with a bootstrap of its own, are averaged. Where nothing is
+    free it starts from nothing.
 
     Args:
         space: The space.
@@ -41,7 +43,7 @@ class Pretrained(Predictor):
         members: Networks in the ensemble.
         frozen: Steps of the head alone.
         steps: Steps in all.
-        pretrain: Whether counts are learned first.
+        pretrain: Whether what is free is learned first.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -98,7 +100,8 @@ class Pretrained(Predictor):
         member: int,
         weight: Float[Tensor, " n"],
     ) -> nn.Sequential:
-        start = _counting(self.space, self.seed) if self.pretrain else None
+        free = tuple(view for view in self.views if not view.costly)
+        start = _counting(self.space, free, self.seed) if self.pretrain else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.seed, "head", member))
             body = GraphEncoder(self.space, size=SIZE) if start is None else deepcopy(start)
@@ -118,10 +121,10 @@ class Pretrained(Predictor):
 
 
 @lru_cache(maxsize=16)
-def _counting(space: Space, seed: int) -> GraphEncoder | None:
-    """A body that tells the counts of a space, trained once for a seed."""
+def _counting(space: Space, views: tuple[View, ...], seed: int) -> GraphEncoder | None:
+    """A body that tells the counts of a space and what views see, trained once for a seed."""
     x = space.sample(COUNTED, derive_seed(seed, "counted"))
-    counts = statistics(space, space.canonical(x))
+    counts = torch.cat([statistics(space, space.canonical(x)), *(view(x) for view in views)], 1)
     if not counts.shape[1]:
         return None
     target = (counts - counts.mean(0)) / counts.std(0).clamp(min=1e-6)

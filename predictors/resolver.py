@@ -52,6 +52,7 @@ PREDICTORS = Registry(
         "seminas": "predictors.nao:SemiNAS",
         "comparator": "predictors.comparator:Comparator",
         "pretrained": "predictors.pretrained:Pretrained",
+        "mixer": "predictors.mixer:Mixer",
         "conformal": "predictors.conformal:Conformal",
     },
 )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -43,6 +44,8 @@ class ProxyEvaluator(Evaluator):
         task: What networks are built for; the space's own task by default.
         batch: Examples in a batch.
         seed: Of weights and batches, the same for all architectures.
+        nodes: Where above 0, each proxy is told layer by layer, as so many metrics ``snip.0``,
+            ``snip.1``, …: signed logarithms, stretched to that many from the first to the last.
         data: Raw data, or the path or name of some, whose training part batches are of; networks
             are then built for its task. Noise by default.
 
@@ -69,6 +72,7 @@ class ProxyEvaluator(Evaluator):
         task: Task | None = None,
         batch: int = 64,
         seed: int = 0,
+        nodes: int = 0,
         data: RawData | str | Path | None = None,
     ) -> None:
         if not space.buildable:
@@ -78,9 +82,16 @@ class ProxyEvaluator(Evaluator):
             )
         if batch < 2:
             raise UsageError(f"`batch` must be at least 2, got {batch}.", "Give two or more.")
-        self._proxies = proxies(names)
+        if nodes < 0:
+            raise UsageError(f"`nodes` must not be negative, got {nodes}.", "0 tells the sums.")
+        self._proxies, self.nodes = proxies(names), nodes
         infinite = (-math.inf, math.inf)
-        metrics = {name: Metric(name, "", "higher", infinite) for name in self._proxies}
+        told = [
+            each
+            for name in self._proxies
+            for each in ([f"{name}.{node}" for node in range(nodes)] if nodes else [name])
+        ]
+        metrics = {name: Metric(name, "", "higher", infinite) for name in told}
         self._trainer = None
         if data is not None:
             if task is not None:
@@ -105,11 +116,16 @@ class ProxyEvaluator(Evaluator):
         reasons = []
         for name, each in self._proxies.items():
             try:
-                value = each(probe).value
+                found = each(probe)
             except UsageError as error:
                 reasons.append(f"{name}: {error.message}")
                 continue
-            if math.isfinite(value):
+            value = found.value
+            if self.nodes and found.nodes:
+                told |= _by_node(name, list(found.nodes.values()), self.nodes)
+            elif self.nodes:
+                reasons.append(f"{name}: it is of the whole network, not of layers")
+            elif math.isfinite(value):
                 told[name] = value
             else:
                 reasons.append(f"{name}: nothing comes through the network")
@@ -142,6 +158,15 @@ class ProxyEvaluator(Evaluator):
             self.seed,
         )
         return Probe(network, [each.to(device) for each in batches])
+
+
+def _by_node(name: str, values: list[float], nodes: int) -> dict[str, float]:
+    """Metrics of so many nodes, whatever the number of layers."""
+    array = np.nan_to_num(np.array(values))
+    scaled = np.sign(array) * np.log1p(np.abs(array))
+    places = np.linspace(0, len(scaled) - 1, nodes)
+    stretched = np.interp(places, np.arange(len(scaled)), scaled)
+    return {f"{name}.{node}": float(value) for node, value in enumerate(stretched)}
 
 
 def _drawn(

@@ -229,6 +229,19 @@ def test_evaluator() -> None:
     assert other.metrics["synflow"] != one.metrics["synflow"]
 
 
+def test_layer_by_layer() -> None:
+    cells = space(SMALL)
+    made = evaluator(cells, "proxy:l2_norm+jacov,batch=4,nodes=5")
+    told = made.evaluate(cells.example).metrics
+    # The correlation of inputs is of the whole network.
+    assert list(told) == [f"l2_norm.{node}" for node in range(5)]
+    values = list(proxy("l2_norm")(made.probe(cells.example)).nodes.values())
+    assert told["l2_norm.0"] == pytest.approx(math.log1p(values[0]))
+    assert told["l2_norm.4"] == pytest.approx(math.log1p(values[-1]))
+    with pytest.raises(UsageError, match="`nodes` must not be negative"):
+        evaluator(cells, "proxy:nodes=-1")
+
+
 def test_of_real_data() -> None:
     made = evaluator(space(SMALL), "proxy:zico+snip,batch=32,data=digits")
     assert isinstance(made, ProxyEvaluator)
