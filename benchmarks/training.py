@@ -102,7 +102,8 @@ CASES = {
     ),
     "cs": Case(
         GRAPHS, "graph_coauthor_cs.npz", 20, 1, graph_truth("cs"), "test",
-        {**GRAPH, "epochs": 100, "lr": 0.5, "dropout": 0.6}, {"hidden": 128, "head_layers": 0, "stem_layers": 1},
+        {**GRAPH, "epochs": 100, "lr": 0.5, "dropout": 0.6},
+        {"hidden": 128, "head_layers": 0, "stem_layers": 1},
     ),
     "nasbench201": Case(
         "nasbench201", "cifar10_10k.npz", 25, 1, cell_truth, "val",

@@ -105,7 +105,7 @@ def test_sample_spends_no_more_labels_than_allowed_and_returns_none_of_them(run:
 
 def test_without_labels_a_measured_target_is_reported_but_guides_nothing(run: Run) -> None:
     code, out, err = run(
-        "sample", "nas-bench-graph", "--data", "cora", "--target", "valid_perf>=0.5",
+        "sample", "nas-bench-graph", "--data", "cora", "--target", "latency<=5ms",
         "--labels", 0, "--format", "json",
     )  # fmt: skip
     result = json.loads(out)

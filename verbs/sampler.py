@@ -27,7 +27,7 @@ from ..generators.resolver import generator_for
 from ..generators.steering import reference_set, steer
 from ..predictors.goal import Goal
 from ..predictors.resolver import AUTO, fit_predictor
-from ..spaces import Space
+from ..spaces import ImageTask, Space
 from .labels import FEWEST, Labelling, Labels, finished_labels, spend_labels
 from .proxy_ranking import RANKED, ProxyRanking
 from .sample_result import Sample, SampleResult
@@ -114,7 +114,8 @@ class Sampler:
         self._ranking: ProxyRanking | None = None
         self._ranked: list[str] = []
         ranked = [m for m in learnt if measured[m].better == "higher"]
-        if labels == 0 and labels_from is None and ranked and space.buildable:
+        images = space.buildable and isinstance(self.task, ImageTask)
+        if labels == 0 and labels_from is None and ranked and images:
             self._ranking, self._ranked = ProxyRanking(space, self.task, seed=seed), ranked
         if wanted is None:
             wanted = 0 if labels_from is not None else _labels_by_default(data)

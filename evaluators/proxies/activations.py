@@ -22,10 +22,13 @@ class NASWOT:
     """
 
     def __call__(self, probe: Probe) -> ProxyValue:
-        network = probe.copy()
+        network, examples = probe.copy(), len(probe.inputs[0])
         found: dict[str, Tensor] = {}
 
         def add(name: str, given: Tensor, _: Tensor) -> None:
+            # Some activations are of weights, not of examples.
+            if len(given) != examples:
+                return
             codes = (given.detach() > 0).flatten(1).double()
             kernel = codes @ codes.T + (1 - codes) @ (1 - codes).T
             found[name] = found.get(name, torch.zeros_like(kernel)) + kernel

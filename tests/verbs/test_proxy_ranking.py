@@ -55,10 +55,12 @@ def test_no_label_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "joules guided nothing" in blind
 
 
-def test_without_networks_nothing_is_ranked() -> None:
-    recipes = space("toy_recipe.yaml")
-    made = Sampler(recipes, data=Unknown(recipes), target="accuracy>=90", labels=0)
-    assert made.sample(2).summary["predictor"] == {}
+@pytest.mark.parametrize("name", ["toy_recipe.yaml", "autognn"])
+def test_only_networks_of_images_are_ranked(name: str) -> None:
+    """Of graph networks these proxies tell nothing."""
+    other = space(name)
+    made = Sampler(other, data=Unknown(other), target="accuracy>=90", labels=0)
+    assert made.sample(2, generator="uniform").summary["predictor"] == {}
 
 
 def test_views_that_are_computed_are_for_searches() -> None:

@@ -93,6 +93,9 @@ def test_codes_of_activations() -> None:
     kernel = torch.tensor([[3.0, 2.0, 2.0], [2.0, 3.0, 1.0], [2.0, 1.0, 3.0]])
     value = told("naswot", network, Batch((x,), torch.tensor([0, 1, 2])))
     assert value == pytest.approx(float(kernel.logdet()))
+    # An activation of something else than the examples says nothing of them.
+    other = nn.Sequential(nn.Identity(), nn.ReLU(), nn.Flatten(0), nn.ReLU())
+    assert told("naswot", other, Batch((x,), torch.tensor([0, 1, 2]))) == value
     with pytest.raises(UsageError, match="no activations that are modules"):
         told("naswot", nn.Linear(3, 2), Batch((x,), torch.tensor([0, 1, 0])))
 
