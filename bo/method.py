@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .trial import History, Proposal
 
-__all__ = ["Method", "ReportingMethod", "Scores", "ScoringMethod"]
+__all__ = ["KeepingMethod", "Method", "ReportingMethod", "Scores", "ScoringMethod"]
 
 
 @runtime_checkable
@@ -80,4 +81,16 @@ class ReportingMethod(Protocol):
 
         Args:
             history: All trials.
+        """
+
+
+@runtime_checkable
+class KeepingMethod(Protocol):
+    """A method that keeps what is costly, and would come out the same again, beside the run."""
+
+    def keep_in(self, folder: Path) -> None:
+        """Takes what is kept there, and keeps more.
+
+        Args:
+            folder: Of the run.
         """

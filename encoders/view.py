@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
@@ -15,8 +17,10 @@ from ..evaluators.evaluator import Evaluator
 from ..evaluators.resolver import evaluator
 from ..spaces import Space
 
-__all__ = ["View", "views_of"]
+__all__ = ["KEPT", "View", "views_of"]
 
+# Name of the file that a run keeps views in.
+KEPT = "views.jsonl"
 # Architectures that scores are taken by: of what is looked up, and of what is computed.
 LOOKED_UP, COMPUTED = 2048, 48
 # Farthest score: of few architectures nobody knows the tails.
@@ -57,6 +61,25 @@ class View:
             )
         self.costly = not evaluator.batched
         self._told: dict[int, list[float]] = {}
+        self._file: Path | None = None
+
+    def keep_in(self, file: Path) -> None:
+        """Keeps what is computed in a file of JSON lines, and takes what is there.
+
+        Args:
+            file: Views of several names may share it, and processes may write to it together.
+        """
+        self._file, space = file, self.evaluator.space
+        for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # cut off by an interruption
+            if entry["names"] == list(self.names):
+                row = torch.tensor([space.architecture(entry["architecture"]).indices])
+                self._told[int(space.hashes(row))] = [
+                    torch.nan if value is None else value for value in entry["values"]
+                ]
 
     def __call__(self, x: Int[Tensor, "B V"]) -> Float[Tensor, "B D"]:
         """Returns the normal scores of every metric.
@@ -107,18 +130,29 @@ class View:
         keys = self.evaluator.space.hashes(x).tolist()
         for key, row in zip(keys, x.tolist(), strict=True):
             if key not in self._told:
-                told = self.evaluator.evaluate(tuple(row)).metrics
-                self._told[key] = [told.get(name, torch.nan) for name in self.names]
+                self._told[key] = self._computed(tuple(row))
         rows = torch.tensor([self._told[key] for key in keys], dtype=torch.float64)
         return rows.reshape(len(x), len(self.names))
 
+    def _computed(self, row: tuple[int, ...]) -> list[float]:
+        found = self.evaluator.evaluate(row)
+        values = [found.metrics.get(name) for name in self.names]
+        if self._file is not None:
+            entry = {"names": self.names, "architecture": str(found.architecture), "values": values}
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        return [torch.nan if value is None else value for value in values]
 
-def views_of(space: Space, sources: str | Iterable[str | View]) -> tuple[View, ...]:
+
+def views_of(
+    space: Space, sources: str | Iterable[str | View], file: Path | None = None
+) -> tuple[View, ...]:
     """Makes views.
 
     Args:
         space: The space.
         sources: Evaluators as text, such as ``proxy:naswot+synflow``, or views.
+        file: Where they keep what they compute.
 
     Raises:
         UnknownNameError: For an evaluator, proxy or metric that there is not.
@@ -129,6 +163,10 @@ def views_of(space: Space, sources: str | Iterable[str | View]) -> tuple[View, .
         [('snip',)]
     """
     listed = [sources] if isinstance(sources, str) else sources
-    return tuple(
+    views = tuple(
         each if isinstance(each, View) else View(evaluator(space, each)) for each in listed
     )
+    for view in views:
+        if view.costly and file is not None:
+            view.keep_in(file)
+    return views

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from ...core.errors import UnknownNameError, UsageError
 from ...core.seeding import derive_seed
 from ...encoders.feature_sets import Features, FeatureSets, feature_sets_of, fitting_sets
-from ...encoders.view import View, views_of
+from ...encoders.view import KEPT, View, views_of
 from ...generators.generator import Generator
 from ...generators.resolver import generator_for
 from ...predictors.resolver import Choice, predictors_that
@@ -127,8 +128,17 @@ class BayesianOptimization:
         self.tasks = tasks if isinstance(tasks, SourceTasks) else SourceTasks(tasks)
         self.sources = tuple(part.strip() for part in sources.split("+"))
         self._last: _Prepared | None = None
+        self._file: Path | None = None
         # The fits to the last history, with and without earlier tasks and views.
         self._fits: dict[tuple[bool, bool], tuple[object, FittedAcquisition]] = {}
+
+    def keep_in(self, folder: Path) -> None:
+        """Keeps what views compute.
+
+        Args:
+            folder: Of the run.
+        """
+        self._file = folder / KEPT
 
     def propose(self, history: History, seed: int) -> Proposal | None:
         if len(history.ok) < (AGREED if self.tasks else FEWEST):
@@ -267,7 +277,7 @@ class BayesianOptimization:
             names = tuple(part.strip() for part in self.features.split("+"))
             if self.features == AUTO:
                 names = fitting_sets(problem.space)
-            views = views_of(problem.space, self.views)
+            views = views_of(problem.space, self.views, self._file)
             if last is not None and last.problem.space is problem.space:
                 views = last.encode.views
             encode, plain = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from ...core.errors import UsageError
 from ...core.normal_scores import NormalScores
 from ...core.seeding import derive_seed
-from ...encoders.view import View, views_of
+from ...encoders.view import KEPT, View, views_of
 from ..draws import draw_possible
 from ..problem import Problem
 from ..ranking import merit
@@ -69,7 +70,16 @@ class RoBoT:
         if not views:
             raise UsageError("RoBoT needs proxies.", "Give some, e.g. views=[proxy:naswot+snip].")
         self.views, self.rounds, self.pool, self.beta = views, rounds, pool, beta
+        self._file: Path | None = None
         self._last: tuple[Problem, Tensor, Tensor, Tensor] | None = None
+
+    def keep_in(self, folder: Path) -> None:
+        """Keeps what views compute.
+
+        Args:
+            folder: Of the run.
+        """
+        self._file = folder / KEPT
 
     def propose(self, history: History, seed: int) -> Proposal | None:
         problem = history.problem
@@ -103,7 +113,7 @@ class RoBoT:
         """What may be proposed, its hashes, and its proxies between 0 and 1."""
         last = self._last
         if last is None or last[0] is not problem:
-            views = views_of(problem.space, self.views)
+            views = views_of(problem.space, self.views, self._file)
             x = problem.whole()
             if x is None or (any(view.costly for view in views) and len(x) > self.pool):
                 x = draw_possible(problem, self.pool, derive_seed(0, "robot"))

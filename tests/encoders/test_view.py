@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -73,3 +75,21 @@ def test_views_by_text() -> None:
     assert (one.names, two.names) == (("naswot", "snip"), ("sum", "even"))
     with pytest.raises(UnknownNameError, match="proxy 'nope'"):
         views_of(CELLS, "proxy:nope")
+
+
+def test_what_was_computed_is_kept(tmp_path: Path) -> None:
+    file, x = tmp_path / "views.jsonl", CELLS.sample(9, 2)
+    first, told = View(Sum(CELLS)), Sum(CELLS)
+    first.keep_in(file)
+    scores = first(x)
+    with file.open("a") as kept:
+        kept.write('{"names": ["sum", "ev')  # cut off
+    again = View(told)
+    again.keep_in(file)
+    assert torch.equal(again(x), scores)
+    assert told.asked == 0
+    # Other metrics are another view's.
+    other = View(Sum(CELLS))
+    other.names = ("sum",)
+    other.keep_in(file)
+    assert other._told == {}

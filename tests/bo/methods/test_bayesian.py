@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -211,3 +212,15 @@ def test_costly_views_are_asked_of_few(name: str) -> None:
     assert [t.proposal.row for t in search(again, problem, 8).trials] == [
         t.proposal.row for t in history.trials
     ]
+
+
+def test_views_are_kept_with_the_run(tmp_path: Path) -> None:
+    problem = Problem(space("toy_recipe.yaml"), quality_and_cost(), maximize="quality")
+    asked = []
+    for _ in range(2):
+        told = Counted(problem.space)
+        method = BayesianOptimization(views=[View(told)])
+        method.keep_in(tmp_path)
+        search(method, problem, 6)
+        asked.append(len(told.asked))
+    assert asked[0] > asked[1] == 0
