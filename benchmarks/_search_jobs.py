@@ -26,11 +26,13 @@ from vitruvius.core.seeding import derive_seed
 from vitruvius.evaluators.evaluation import Evaluation
 
 # Bump a method's number when what it proposes has changed; its jobs then run anew.
-VERSIONS = {"bo": 3, "transfer": 6}
+VERSIONS = {"bo": 4, "transfer": 6}
 # Draws before constraints, of which the first that are possible are the initial design.
 DRAWS = 400
 # Slow ones get fewer seeds.
-SLOW, SLOW_SEEDS = ("bananas", "boosting", "gp-wl", "nao"), 20
+SLOW, SLOW_SEEDS = ("bananas", "boosting", "ctnas", "gp-wl", "nao", "pruned"), 20
+# What stands for the data folder in a method's text.
+FOLDER = "DATA"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def run(job: Job) -> dict[str, Any]:
         searcher: Method = from_earlier(job.case, job.method, job.folder, job.seed)
         proposals = []
     else:
-        searcher = method(job.method)
+        searcher = method(job.method.replace(f"{FOLDER}/", f"{job.folder.resolve()}/"))
         proposals = [Proposal(tuple(row), "initial") for row in initial(problem, job.seed).tolist()]
     trials: list[Trial] = []
     measured: list[dict[str, float]] = []

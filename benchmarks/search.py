@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 
 from _report import write
-from _search_cases import cases
+from _search_cases import Case, cases
 from _search_jobs import Job, done, run_all, seeds_of
 from _search_tables import joined, plot, summary, table_of
 
@@ -36,6 +36,12 @@ METHODS = (
     "bo:surrogate=average",
     "bo",
 )
+# Those that look at zero-cost proxies, or choose by pairs or within a pruned space, where the public
+# table has proxies.
+PROXIES = "DATA/nb201_proxies.npz"
+SEEING = (
+    f"bo:views=[{PROXIES}]", f"robot:views=[{PROXIES}]", "ctnas", "pruned:method=boosting;first=20",
+)  # fmt: skip
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
@@ -61,7 +67,7 @@ def main() -> None:
     jobs = [
         Job(case.name, method, seed, arguments.data_folder)
         for case in wanted
-        for method in arguments.methods or (FRONT_METHODS if case.kind == "front" else METHODS)
+        for method in arguments.methods or _methods(case)
         for seed in range(seeds_of(method, arguments.seeds, case.seeds))
     ]
     path = arguments.out / "search-jobs.jsonl"
@@ -79,6 +85,12 @@ def main() -> None:
             rows = joined(rows, json.loads(before.read_text()))
         write(arguments.out, f"search-{case.name}", rows, table_of(case, rows))
         plot(case, rows, arguments.out / f"search-{case.name}.svg")
+
+
+def _methods(case: Case) -> tuple[str, ...]:
+    if case.kind == "front":
+        return FRONT_METHODS
+    return (*METHODS, *SEEING) if case.name in ("nb201-c10", "nb201-c100") else METHODS
 
 
 if __name__ == "__main__":
