@@ -36,7 +36,7 @@ METHODS = (
     "bo:surrogate=average",
     "bo",
 )
-# Those that look at zero-cost proxies, or choose by pairs or within a pruned space, where the public
+# Those that look at zero-cost proxies, choose by pairs, or search a pruned space: where the public
 # table has proxies.
 PROXIES = "DATA/nb201_proxies.npz"
 SEEING = (
