@@ -102,7 +102,7 @@ CASES = {
     ),
     "cs": Case(
         GRAPHS, "graph_coauthor_cs.npz", 20, 1, graph_truth("cs"), "test",
-        {**GRAPH, "epochs": 40, "lr": 0.5, "dropout": 0.6},
+        {**GRAPH, "epochs": 100, "lr": 0.5, "dropout": 0.6},
         {"hidden": 128, "head_layers": 0, "stem_layers": 1},
     ),
     "nasbench201": Case(
