@@ -26,7 +26,7 @@ class TestContract(PredictorContract):
         "lightgbm:members=2",
         *(
             pytest.param(each, marks=pytest.mark.slow)
-            for each in ("gp", "gnn", "deep-kernel", "average", "comparator", "pretrained", "nao")
+            for each in ("gp", "gnn", "deep-kernel", "average", "comparator", "pretrained")
         ),
     ],
 )
