@@ -37,8 +37,8 @@ _SAY = logging.getLogger(__name__)
 # Observations before which a surrogate says nothing, and before which none can tell which earlier
 # tasks to believe.
 FEWEST, AGREED = 2, 3
-# Candidates that are viewed where each view takes a computation.
-VIEWED = 64
+# Candidates that are viewed where views take a computation, and the surrogate that chooses them.
+VIEWED, FIRST = 64, "gp"
 FULL, LOWER = "full", "lower-first"
 
 
@@ -51,8 +51,8 @@ class BayesianOptimization:
        can be counted is counted.
     2. Candidates are the whole space where that is small enough; otherwise what the graph-diffusion
        generator proposes under guidance by the acquisition value, and mutations of the best so far.
-    3. Where views take a computation each, such as proxies, surrogates that do without choose the
-       64 that are viewed.
+    3. Where views take a computation each, such as proxies, a Gaussian process that does without
+       chooses the 64 that are viewed.
     4. All are valued by their marginal posterior, in chunks; the best 512 by the joint posterior
        with what is pending, where anything is (or the acquisition function looks at noise).
 
@@ -214,7 +214,7 @@ class BayesianOptimization:
             history,
             prepared.encode if viewed else prepared.plain,
             function,
-            surrogate=self.surrogate,
+            surrogate=self.surrogate if viewed else FIRST,
             choice=prepared.choice,
             fidelity=self._lower(problem),
             per_second=self.per_second,

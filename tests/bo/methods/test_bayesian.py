@@ -200,15 +200,24 @@ class Counted(Evaluator):
         return Evaluation(made, {"cheap": landscape(made.canonical)["quality"]})
 
 
-@pytest.mark.parametrize("name", ["toy_recipe.yaml", "mobilenetv3"])
-def test_costly_views_are_asked_of_few(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "surrogate"),
+    [("toy_recipe.yaml", "gp"), ("mobilenetv3", "gp"), ("toy_recipe.yaml", "mixer:steps=2")],
+)
+def test_costly_views_are_asked_of_few(name: str, surrogate: str) -> None:
     problem = Problem(space(name), quality_and_cost(), maximize="quality")
     told = Counted(problem.space)
-    method = BayesianOptimization(views=[View(told)], pool=64, sources="mutation+uniform")
+    method = BayesianOptimization(
+        surrogate=surrogate, views=[View(told)], pool=64, sources="mutation+uniform"
+    )
     history = search(method, problem, 8)
     assert len(told.asked) == len(set(told.asked)) <= 48 + 8 + 4 * 64
-    again = BayesianOptimization(views=[View(Counted(problem.space))], pool=64,
-        sources="mutation+uniform")  # fmt: skip
+    again = BayesianOptimization(
+        surrogate=surrogate,
+        views=[View(Counted(problem.space))],
+        pool=64,
+        sources="mutation+uniform",
+    )
     assert [t.proposal.row for t in search(again, problem, 8).trials] == [
         t.proposal.row for t in history.trials
     ]
