@@ -49,7 +49,7 @@ class Pretrained(Predictor):
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
         >>> x = cells.sample(30, 0)
-        >>> made = Pretrained(cells, steps=5).fit(x, cells.statistics(x)["params"])
+        >>> made = Pretrained(cells, members=1, steps=5).fit(x, cells.statistics(x)["params"])
         >>> made.predict(x)[0].shape
         torch.Size([30])
     """

@@ -51,7 +51,7 @@ class RoBoT:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201:width=4,cells=1")
         >>> problem = Problem(cells, {}, minimize="params")
-        >>> method = RoBoT(views="proxy:l2_norm+synflow;batch=2", pool=5)
+        >>> method = RoBoT(views="proxy:l2_norm;batch=2", pool=5)
         >>> method.propose(History(problem, []), seed=0).source
         'weights'
     """

@@ -16,6 +16,7 @@ class TestContract(PredictorContract):
         return lambda seed: Comparator(space("nasbench201"), seed=seed, members=2, steps=100)
 
 
+@pytest.mark.slow
 def test_chances() -> None:
     cells = space("nasbench201")
     x = cells.sample(80, 0)

@@ -41,6 +41,7 @@ def test_unknown() -> None:
         GraphNetwork(space("nasbench201"), loss="mse")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pairwise", "kendall", "list"])
 def test_scores_come_back_to_the_scale_of_labels(name: str) -> None:
     cells = space("nasbench201")

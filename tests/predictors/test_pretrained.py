@@ -20,6 +20,7 @@ class TestContract(PredictorContract):
         return lambda seed: Pretrained(space("nasbench201"), seed=seed, members=2, steps=100)
 
 
+@pytest.mark.slow
 def test_counts_are_known_before_labels() -> None:
     """Of what can be counted ten labels tell more to one that has counted."""
     cells = space("nasbench201")
@@ -46,6 +47,7 @@ def test_where_nothing_can_be_counted() -> None:
     assert made.predict(x)[0].shape == (20,)
 
 
+@pytest.mark.slow
 def test_what_a_view_tells_is_learned_before_labels() -> None:
     """Ten labels of what is a cheap score with noise."""
     cells = space("nasbench201")

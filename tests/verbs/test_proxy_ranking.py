@@ -33,6 +33,7 @@ def test_sums_of_ranks() -> None:
     assert rank_sum([torch.tensor([1.0, 1.0, 0.0])]).tolist()[:2] == [0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_larger_networks_come_first() -> None:
     x = CELLS.canonical(CELLS.sample(12, 0))
     order = ProxyRanking(CELLS, CELLS.task, batch=8)(x)

@@ -202,7 +202,11 @@ class Counted(Evaluator):
 
 @pytest.mark.parametrize(
     ("name", "surrogate"),
-    [("toy_recipe.yaml", "gp"), ("mobilenetv3", "gp"), ("toy_recipe.yaml", "mixer:steps=2")],
+    [
+        ("toy_recipe.yaml", "gp"),
+        pytest.param("mobilenetv3", "gp", marks=pytest.mark.slow),
+        pytest.param("toy_recipe.yaml", "mixer:steps=2", marks=pytest.mark.slow),
+    ],
 )
 def test_costly_views_are_asked_of_few(name: str, surrogate: str) -> None:
     problem = Problem(space(name), quality_and_cost(), maximize="quality")
