@@ -24,10 +24,7 @@ class TestContract(PredictorContract):
     [
         "ridge",
         "lightgbm:members=2",
-        *(
-            pytest.param(each, marks=pytest.mark.slow)
-            for each in ("gp", "gnn", "deep-kernel", "average", "comparator", "pretrained")
-        ),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("gp", "gnn", "average")),
     ],
 )
 def test_nine_of_ten_intervals_hold(name: str) -> None:
