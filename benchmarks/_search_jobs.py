@@ -30,7 +30,7 @@ VERSIONS = {"bo": 4, "transfer": 6}
 # Draws before constraints, of which the first that are possible are the initial design.
 DRAWS = 400
 # Slow ones get fewer seeds.
-SLOW, SLOW_SEEDS = ("bananas", "boosting", "ctnas", "gp-wl", "nao", "pruned"), 20
+SLOW, SLOW_SEEDS = ("bananas", "boosting", "ctnas", "gp-wl", "nao", "pruned-space"), 20
 # What stands for the data folder in a method's text.
 FOLDER = "DATA"
 

@@ -40,8 +40,11 @@ METHODS = (
 # table has proxies.
 PROXIES = "DATA/nb201_proxies.npz"
 SEEING = (
-    f"bo:views=[{PROXIES}]", f"robot:views=[{PROXIES}]", "ctnas", "pruned:method=boosting;first=20",
-)  # fmt: skip
+    f"bo:views=[{PROXIES}]",
+    f"robot:views=[{PROXIES}]",
+    "ctnas",
+    "pruned-space:method=boosting;first=20",
+)
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from ..encoders.graph_encoder import GraphEncoder
 from ..spaces import Space
+from .members import seen_labels
 from .posterior import Posterior
 from .predictor import NOISE, Predictor
 
@@ -21,8 +22,6 @@ __all__ = ["Comparator"]
 
 # Pairs of a step, numbers in an embedding, learning rate, and architectures embedded at a time.
 PAIRS, SIZE, RATE, CHUNK = 2048, 32, 5e-3, 2048
-# Share of a member's labels that it does not see, by which errors are told.
-UNSEEN = 0.2
 # Architectures without labels that pairs are guessed of, the share that is believed, and how far
 # from even chances have to be.
 GUESSED, BELIEVED, SURE = 256, 0.5, 0.1
@@ -85,14 +84,12 @@ class Comparator(Predictor):
     def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
         x, z = data.x, z.float()
         self._all: list[_Pairs] = []
-        self._x, self._z = x, z
+        self._x = x
         errors = []
         others = self.space.sample(GUESSED, derive_seed(self.seed, "guessed"))
         for member in range(self.members):
             generator = make_generator(derive_seed(self.seed, "comparator", member))
-            seen = torch.rand(len(x), generator=generator) >= UNSEEN
-            if int(seen.sum()) < 3:
-                seen[:] = True
+            seen = seen_labels(len(x), generator)
             network = self._trained(x[seen], z[seen], others, generator)
             self._all.append(network)
             if not bool(seen.all()):
@@ -118,10 +115,9 @@ class Comparator(Predictor):
             torch.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))
             network = _Pairs(self.space)
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
+        schedule = CosineAnnealingLR(optimizer, self.steps)
         guessed: tuple[Tensor, Tensor, Tensor] | None = None
         for step in range(self.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / self.steps))
             if self.guess and step == self.steps // 2:
                 guessed = _sure(network, others, x)
             first, second = (torch.randint(len(x), (PAIRS,), generator=generator) for _ in range(2))
@@ -138,6 +134,7 @@ class Comparator(Predictor):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            schedule.step()
         return network.eval()
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..core.errors import UsageError
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from ..spaces import Space
 from .losses import kendall
+from .members import seen_labels
 from .posterior import Posterior
 from .predictor import NOISE, Predictor
 
@@ -23,8 +24,8 @@ __all__ = ["Mixer"]
 # Numbers that features are brought to, parts of them, channels of a part, and blocks.
 PROJECTED, PATCH, WIDTH, BLOCKS = 128, 16, 64, 2
 RATE, DECAY, ROUGH = 2e-3, 1e-3, -5.0
-# Share of a member's labels that it does not see, and weights that a prediction averages over.
-UNSEEN, DRAWN = 0.2, 8
+# Weights that a prediction averages over.
+DRAWN = 8
 
 
 class Mixer(Predictor):
@@ -67,9 +68,7 @@ class Mixer(Predictor):
         errors = []
         for member in range(self.members):
             seed = derive_seed(self.seed, "mixer", member)
-            seen = torch.rand(len(z), generator=make_generator(seed)) >= UNSEEN
-            if int(seen.sum()) < 3:
-                seen[:] = True
+            seen = seen_labels(len(z), make_generator(seed))
             network = _trained(features[seen], z[seen], seed, self.steps)
             self._all.append((network, seed))
             if not bool(seen.all()):
@@ -144,14 +143,14 @@ def _trained(
         network = _Network(features.shape[1])
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
         once = torch.ones(1, len(z))
-        for step in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
+        schedule = CosineAnnealingLR(optimizer, steps)
+        for _ in range(steps):
             scores = network(features)
             loss = (scores - z).square().mean() + kendall(scores[None], z, once)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            schedule.step()
     return network.eval()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from copy import deepcopy
 from functools import lru_cache
 from typing import ClassVar
@@ -10,6 +9,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
@@ -109,14 +109,14 @@ class Pretrained(Predictor):
             network.append(nn.Linear(WIDTH, 1))
         frozen = self.frozen if start is not None else 0
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
+        schedule = CosineAnnealingLR(optimizer, self.steps)
         for step in range(self.steps):
             body.requires_grad_(step >= frozen)
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / self.steps))
             error = nn.functional.huber_loss(network(x)[:, 0], z, reduction="none")
             optimizer.zero_grad()
             (weight * error).mean().backward()
             optimizer.step()
+            schedule.step()
         return network.eval()
 
 
@@ -134,12 +134,12 @@ def _counting(space: Space, views: tuple[View, ...], seed: int) -> GraphEncoder 
         body = GraphEncoder(space, size=SIZE)
         network = nn.Sequential(body, nn.ReLU(), nn.Linear(SIZE, target.shape[1]))
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE)
-    for step in range(COUNTING):
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / COUNTING))
+    schedule = CosineAnnealingLR(optimizer, COUNTING)
+    for _ in range(COUNTING):
         pick = torch.randint(len(x), (BATCH,), generator=generator)
         error = (network(x[pick]) - target[pick]).square().mean()
         optimizer.zero_grad()
         error.backward()
         optimizer.step()
+        schedule.step()
     return body

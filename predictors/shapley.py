@@ -1,4 +1,4 @@
-"""Shapley values of boosted trees, of features and of pairs of them."""
+"""Shapley values of pairs of features in boosted trees; those of one LightGBM has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["pair_values", "shapley_values"]
+__all__ = ["pair_values"]
 
 # Examples whose leaves are looked at together.
 CHUNK = 256
@@ -33,38 +33,16 @@ class _Leaf:
     passing: np.ndarray
 
 
-def shapley_values(booster: Any, features: np.ndarray) -> np.ndarray:
-    """Computes what each feature adds to each prediction (TreeSHAP, Lundberg et al., 2020).
-
-    A feature that is not known lets examples pass to both sides of a split, in the shares of the
-    training.
-
-    Args:
-        booster: Of LightGBM, with splits on numbers.
-        features: ``[B, F]``.
-
-    Returns:
-        ``[B, F]``; with the mean prediction they add up to the predictions.
-    """
-    values = np.zeros(features.shape)
-    for leaf in _leaves(booster):
-        for start, inside, product, nodes in _products(leaf, features):
-            stop = start + len(inside)
-            for i, feature in enumerate(leaf.features):
-                others = _without(product, (i,))
-                mean = np.einsum("bt,t->b", others, nodes)
-                gain = inside[:, i] - leaf.passing[i]
-                values[start:stop, feature] += leaf.value * gain * mean
-    return values
-
-
 def pair_values(
     booster: Any, features: np.ndarray, pairs: Sequence[tuple[int, int]] | None = None
 ) -> Mapping[tuple[int, int], np.ndarray]:
     """Computes what each pair of features adds beyond the two alone (their interaction index).
 
+    A feature that is not known lets examples pass to both sides of a split, in the shares of the
+    training (TreeSHAP, Lundberg et al., 2020).
+
     Args:
-        booster: As for `shapley_values`.
+        booster: Of LightGBM, with splits on numbers.
         features: ``[B, F]``.
         pairs: Which pairs; by default all that stand on a way to a leaf.
 

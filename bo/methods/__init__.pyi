@@ -7,7 +7,7 @@ from .gp_wl import WeisfeilerLehmanSearch as WeisfeilerLehmanSearch
 from .local_search import LocalSearch as LocalSearch
 from .nao import NAOSearch as NAOSearch
 from .nsga2 import NSGA2 as NSGA2
-from .pruned import Pruned as Pruned
+from .pruned_space import PrunedSpace as PrunedSpace
 from .random import RandomSearch as RandomSearch
 from .resolver import initial_of as initial_of, method as method, names as names
 from .robot import RoBoT as RoBoT

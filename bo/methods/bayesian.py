@@ -64,8 +64,8 @@ class BayesianOptimization:
         acquisition: ``auto``, ``logei``, ``lognei``, ``ucb``, ``pi``, ``thompson``, ``its``; for
             several objectives ``logehvi`` or ``lognehvi``.
         features: What kernels compare, of `vitruvius.encoders.encoder_names`, joined by ``+``; by
-            default choices, counts, and paths; counts of neighbourhoods instead of paths where the
-            space lets the wiring be chosen.
+            default choices, counts, paths and subset paths; counts of neighbourhoods instead of
+            paths where the space lets the wiring be chosen.
         views: Evaluators of cheap metrics that kernels compare, too, and whose trend is in the mean
             function: as text, such as ``proxy:naswot+synflow``, or `View` objects.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.

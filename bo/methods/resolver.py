@@ -32,7 +32,7 @@ METHODS = Registry(
         "nao": "bo.methods.nao:NAOSearch",
         "robot": "bo.methods.robot:RoBoT",
         "ctnas": "bo.methods.ctnas:CTNAS",
-        "pruned": "bo.methods.pruned:Pruned",
+        "pruned-space": "bo.methods.pruned_space:PrunedSpace",
         "design": "bo.methods.design:Design",
     },
 )

@@ -58,7 +58,6 @@ def test_no_label_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["toy_recipe.yaml", "autognn"])
 def test_only_networks_of_images_are_ranked(name: str) -> None:
-    """Of graph networks these proxies tell nothing."""
     other = space(name)
     made = Sampler(other, data=Unknown(other), target="accuracy>=90", labels=0)
     assert made.sample(2, generator="uniform").summary["predictor"] == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,12 +17,12 @@ from ...core.seeding import derive_seed
 from ...encoders import one_hot
 from ...predictors.shapley import pair_values
 from ...spaces import Space
-from ..method import Method, ReportingMethod
+from ..method import KeepingMethod, Method, ReportingMethod
 from ..problem import Problem
 from ..ranking import merit
 from ..trial import History, Proposal
 
-__all__ = ["Pruned"]
+__all__ = ["PrunedSpace"]
 
 TREES = {
     "objective": "regression", "num_leaves": 31, "learning_rate": 0.05, "feature_fraction": 0.9,
@@ -38,7 +39,7 @@ DRAWN = 2_000
 Rule = tuple[int, ...]
 
 
-class Pruned:
+class PrunedSpace:
     """Forbids what boosted trees find bad, and searches in the rest (Luo et al., 2020).
 
     After ``first`` evaluations, and whenever their number has doubled, trees are fitted to the
@@ -64,12 +65,14 @@ class Pruned:
         >>> problem = Problem(cells, {}, minimize="params")
         >>> rows = map(tuple, cells.sample(40, 0).tolist())
         >>> trials = [Trial.of(i, Evaluation(cells.architecture(r))) for i, r in enumerate(rows)]
-        >>> told = Pruned(method="random", first=40).report(History(problem, trials))["pruned"]
+        >>> told = PrunedSpace(method="random", first=40).report(History(problem, trials))[
+        ...     "pruned space"
+        ... ]
         >>> "op_0_3=nor_conv_3x3" in told["forbidden"], told["left"] < 0.5
         (True, True)
     """
 
-    name: ClassVar[str] = "pruned"
+    name: ClassVar[str] = "pruned-space"
 
     def __init__(
         self,
@@ -101,6 +104,15 @@ class Pruned:
         told = self.method.propose(History(narrowed, history.trials), seed)
         return told if told is not None else self.method.propose(history, seed)
 
+    def keep_in(self, folder: Path) -> None:
+        """Lets the search keep what it does.
+
+        Args:
+            folder: Of the run.
+        """
+        if isinstance(self.method, KeepingMethod):
+            self.method.keep_in(folder)
+
     def report(self, history: History) -> dict[str, Any]:
         """Tells what is forbidden and what share of the space is left.
 
@@ -114,7 +126,7 @@ class Pruned:
         narrowed, rules = self._narrowed(history)
         names = _names(history.problem.space)
         return told | {
-            "pruned": {
+            "pruned space": {
                 "forbidden": [" and ".join(names[column] for column in rule) for rule in rules],
                 "left": narrowed.share_possible() / max(history.problem.share_possible(), 1e-9),
             }
