@@ -10,9 +10,17 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .problem import Problem
 from .trial import History, Proposal
 
-__all__ = ["KeepingMethod", "Method", "ReportingMethod", "Scores", "ScoringMethod"]
+__all__ = [
+    "CheckingMethod",
+    "KeepingMethod",
+    "Method",
+    "ReportingMethod",
+    "Scores",
+    "ScoringMethod",
+]
 
 
 @runtime_checkable
@@ -81,6 +89,21 @@ class ReportingMethod(Protocol):
 
         Args:
             history: All trials.
+        """
+
+
+@runtime_checkable
+class CheckingMethod(Protocol):
+    """A method that can tell before any evaluation that it cannot do what it was asked for."""
+
+    def check(self, problem: Problem) -> None:
+        """Looks names up that only the problem's space makes sense of.
+
+        Args:
+            problem: What is searched for.
+
+        Raises:
+            VitruviusError: For the first mistake.
         """
 
 

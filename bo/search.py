@@ -24,7 +24,7 @@ from .checks import checked
 from .confirmation import CONFIRMED, confirm
 from .executors import Executor, Finished, Task, executor as make_executor
 from .first_failures import ALIKE, FirstFailures
-from .method import KeepingMethod, Method, ReportingMethod, Scores, ScoringMethod
+from .method import CheckingMethod, KeepingMethod, Method, ReportingMethod, Scores, ScoringMethod
 from .problem import Problem
 from .progress import Progress, Snapshot, default_progress
 from .proposer import Proposer
@@ -93,6 +93,8 @@ class Search:
             )
             run = Run.in_memory(config, problem.objectives)
         self.problem, self.method, self.config = problem, method, run.config
+        if isinstance(method, CheckingMethod):
+            method.check(problem)
         if isinstance(method, KeepingMethod) and run.folder is not None:
             method.keep_in(run.folder)
         self.log = TrialLog(run, problem)

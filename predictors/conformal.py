@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..core.options import check_options, split_options
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from ..spaces import Space
@@ -43,6 +44,9 @@ class Conformal(Predictor):
     Attributes:
         factor: What deviations were multiplied by.
 
+    Raises:
+        UnknownNameError: For a predictor that there is not, or an option that it does not have.
+
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
@@ -57,10 +61,13 @@ class Conformal(Predictor):
     def __init__(
         self, space: Space, *, seed: int = 0, predictor: str = "gp", folds: int = 5
     ) -> None:
+        from .resolver import PREDICTORS
+
         super().__init__(space, seed=seed)
-        self._text, self.folds = predictor, folds
         # A mistake is told before labels are spent.
-        self.predictor = self._new()
+        name, options = split_options(predictor)
+        check_options(name, options, PREDICTORS.get(name))
+        self._text, self.folds = predictor, folds
         self.factor = 1.0
 
     def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Conformal:

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from ..core.errors import UsageError
 from ..core.seeding import derive_seed, make_generator
 from ..encoders.feature_sets import Features
 from ..spaces import Space
@@ -42,9 +41,6 @@ class Mixer(Predictor):
         members: Networks, each of which some labels are kept from.
         steps: Optimiser steps.
 
-    Raises:
-        UsageError: Without views, at the fit.
-
     Example:
         >>> from vitruvius.encoders import views_of
         >>> from vitruvius.spaces import space
@@ -57,6 +53,7 @@ class Mixer(Predictor):
     """
 
     name: ClassVar[str] = "mixer"
+    needs_views: ClassVar[bool] = True
 
     def __init__(self, space: Space, *, seed: int = 0, members: int = 3, steps: int = 200) -> None:
         super().__init__(space, seed=seed)
@@ -84,11 +81,6 @@ class Mixer(Predictor):
         return Posterior.gaussian(means.mean(0), (variance + self._noise).sqrt(), joint=joint)
 
     def _seen(self, data: Features) -> Float[Tensor, "B D"]:
-        if not self.views:
-            raise UsageError(
-                "The predictor 'mixer' looks at views alone, and there are none.",
-                "Give some, e.g. mixer:views=[proxy:snip+synflow;nodes=32].",
-            )
         return torch.cat([view(data.x) for view in self.views], 1)
 
 

@@ -47,6 +47,7 @@ class Predictor(ABC):
         learns_fidelities: Whether it learns lower fidelities beside the full one, and how they
             depend on each other; others leave them out.
         learns_tasks: Whether it learns from earlier tasks by itself (see `start_from`).
+        needs_views: Whether views are all that it looks at.
         averages: Whether it averages over hyper-parameters, and takes ``num_samples`` of them.
         weights: Share of the votes for every earlier task; empty without.
         dropped: Earlier tasks that were found to mislead.
@@ -57,6 +58,7 @@ class Predictor(ABC):
     learns_fidelities: ClassVar[bool] = False
     learns_tasks: ClassVar[bool] = False
     averages: ClassVar[bool] = False
+    needs_views: ClassVar[bool] = False
     # Encoders of what `_fit` and `_posterior` are given.
     _inputs: tuple[str, ...] = ()
 

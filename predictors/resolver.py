@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..core.errors import UnknownNameError
+from ..core.errors import UnknownNameError, UsageError
 from ..core.options import check_options, split_options
 from ..core.registry import Registry
 from ..core.seeding import derive_seed, make_generator
@@ -127,7 +127,7 @@ def new_predictor(
 
     Raises:
         UnknownNameError: For another name, or an option that it does not have.
-        UsageError: For options that cannot be read.
+        UsageError: For options that cannot be read, or one that needs views and has none.
 
     Example:
         >>> from vitruvius.spaces import space
@@ -138,6 +138,11 @@ def new_predictor(
     kind: type[Predictor] = PREDICTORS.get(name)
     views = (*views, *views_of(space, options.pop("views", ())))
     check_options(name, options, kind)
+    if kind.needs_views and not views:
+        raise UsageError(
+            f"The predictor {name!r} looks at views alone, and there are none.",
+            f"Give some, e.g. {name}:views=[proxy:snip+synflow;nodes=32].",
+        )
     if "features" in options:
         options["features"] = tuple(part.strip() for part in str(options["features"]).split("+"))
     if kind.averages and num_samples is not None:

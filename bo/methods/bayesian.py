@@ -19,7 +19,7 @@ from ...encoders.feature_sets import Features, FeatureSets, feature_sets_of, fit
 from ...encoders.view import KEPT, View, views_of
 from ...generators.generator import Generator
 from ...generators.resolver import generator_for
-from ...predictors.resolver import Choice, predictors_that
+from ...predictors.resolver import Choice, new_predictor, predictors_that
 from ...predictors.source_task import SourceTask
 from ...predictors.source_tasks import SourceTasks, TaskFeatures
 from ..acquisition.fitted import FittedAcquisition
@@ -131,6 +131,24 @@ class BayesianOptimization:
         self._file: Path | None = None
         # The fits to the last history, with and without earlier tasks and views.
         self._fits: dict[tuple[bool, bool], tuple[object, FittedAcquisition]] = {}
+
+    def check(self, problem: Problem) -> None:
+        """Looks encoders, views, surrogate and acquisition function up.
+
+        Args:
+            problem: What is searched for.
+
+        Raises:
+            UnknownNameError: For one that there is not.
+            UsageError: For options that cannot be read, or an acquisition function for another
+                number of objectives.
+        """
+        acquisition(self.acquisition, objectives=len(problem.objectives))
+        names = self._names(problem)
+        views = views_of(problem.space, self.views)
+        feature_sets_of(problem.space, names)
+        if self.surrogate != AUTO:
+            new_predictor(self.surrogate, problem.space, views=views)
 
     def keep_in(self, folder: Path) -> None:
         """Keeps what views compute.
@@ -274,9 +292,7 @@ class BayesianOptimization:
     def _prepared(self, problem: Problem) -> _Prepared:
         last = self._last
         if last is None or last.problem is not problem:
-            names = tuple(part.strip() for part in self.features.split("+"))
-            if self.features == AUTO:
-                names = fitting_sets(problem.space)
+            names = self._names(problem)
             views = views_of(problem.space, self.views, self._file)
             if last is not None and last.problem.space is problem.space:
                 views = last.encode.views
@@ -293,6 +309,12 @@ class BayesianOptimization:
                 choice = last.choice
             last = self._last = _Prepared(problem, encode, plain, choice)
         return last
+
+    def _names(self, problem: Problem) -> tuple[str, ...]:
+        """The encoders whose features kernels compare."""
+        if self.features == AUTO:
+            return fitting_sets(problem.space)
+        return tuple(part.strip() for part in self.features.split("+"))
 
     def _candidates(
         self, history: History, fitted: FittedAcquisition, seed: int

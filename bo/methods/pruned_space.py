@@ -17,7 +17,7 @@ from ...core.seeding import derive_seed
 from ...encoders import one_hot
 from ...predictors.shapley import pair_values
 from ...spaces import Space
-from ..method import KeepingMethod, Method, ReportingMethod
+from ..method import CheckingMethod, KeepingMethod, Method, ReportingMethod
 from ..problem import Problem
 from ..ranking import merit
 from ..trial import History, Proposal
@@ -103,6 +103,15 @@ class PrunedSpace:
         narrowed, _ = self._narrowed(history)
         told = self.method.propose(History(narrowed, history.trials), seed)
         return told if told is not None else self.method.propose(history, seed)
+
+    def check(self, problem: Problem) -> None:
+        """Lets the search look its names up.
+
+        Args:
+            problem: What is searched for.
+        """
+        if isinstance(self.method, CheckingMethod):
+            self.method.check(problem)
 
     def keep_in(self, folder: Path) -> None:
         """Lets the search keep what it does.

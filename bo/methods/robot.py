@@ -73,6 +73,17 @@ class RoBoT:
         self._file: Path | None = None
         self._last: tuple[Problem, Tensor, Tensor, Tensor] | None = None
 
+    def check(self, problem: Problem) -> None:
+        """Looks the views up.
+
+        Args:
+            problem: What is searched for.
+
+        Raises:
+            UnknownNameError: For an evaluator or proxy that there is not.
+        """
+        views_of(problem.space, self.views)
+
     def keep_in(self, folder: Path) -> None:
         """Keeps what views compute.
 

@@ -9,8 +9,9 @@ from vitruvius.bo.acquisition.functions import acquisition_names
 from vitruvius.bo.method import Method
 from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.problem import Problem
+from vitruvius.bo.search import Search
 from vitruvius.bo.trial import History, Trial
-from vitruvius.core.errors import UnknownNameError, UsageError
+from vitruvius.core.errors import UnknownNameError, UsageError, VitruviusError
 from vitruvius.encoders import View
 from vitruvius.evaluators import Evaluator, Metric, NASBenchGraphTable
 from vitruvius.evaluators.evaluation import Evaluation
@@ -237,3 +238,20 @@ def test_views_are_kept_with_the_run(tmp_path: Path) -> None:
         search(method, problem, 6)
         asked.append(len(told.asked))
     assert asked[0] > asked[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"views": "proxy:nope"}, "proxy 'nope'"),
+        ({"features": "nope"}, "encoder 'nope'"),
+        ({"surrogate": "nope"}, "predictor 'nope'"),
+        ({"surrogate": "mixer"}, "looks at views alone"),
+        ({"acquisition": "logehvi"}, "logehvi"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_evaluated(options: dict[str, str], why: str) -> None:
+    cells = space("nasbench201:width=4,cells=1")
+    problem = Problem(cells, quality_and_cost(), maximize="quality")
+    with pytest.raises(VitruviusError, match=why):
+        Search(problem, BayesianOptimization(**options))  # type: ignore[arg-type]
