@@ -40,7 +40,7 @@ class TestContract(PredictorContract):
     @classmethod
     def make(cls) -> Callable[[int], Predictor]:
         def made(seed: int) -> Predictor:
-            mixer = Mixer(CELLS, seed=seed, members=2)
+            mixer = Mixer(CELLS, seed=seed, members=1)
             mixer.views = (VIEW,)
             return mixer
 

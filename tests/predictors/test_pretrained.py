@@ -17,7 +17,7 @@ class TestContract(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def make(cls) -> Callable[[int], Predictor]:
-        return lambda seed: Pretrained(space("nasbench201"), seed=seed, members=2, steps=100)
+        return lambda seed: Pretrained(space("nasbench201"), seed=seed, members=1, steps=100)
 
 
 @pytest.mark.slow

@@ -28,6 +28,9 @@ SMALL = {
     "lightgbm": "lightgbm:members=2",
     "gnn": "gnn:members=2,steps=5",
     "latent": "latent:steps=5",
+    "comparator": "comparator:members=1,steps=3",
+    "pretrained": "pretrained:members=1,steps=3,pretrain=false",
+    "conformal": "conformal:predictor=ridge",
     "nao": "nao:members=1,steps=2",
     "seminas": "seminas:members=1,steps=2",
 }

@@ -297,7 +297,7 @@ def test_what_cannot_be_told() -> None:
 @pytest.mark.parametrize(
     ("name", "column", "least", "count"),
     # Kinds of processors draw other noise, and of 20 networks .95 may be .86.
-    [("synflow", "synflow", 0.98, 20), ("naswot", "nwot", 0.85, 60), ("snip", "snip", 0.85, 20)],
+    [("synflow", "synflow", 0.98, 20), ("naswot", "nwot", 0.85, 50), ("snip", "snip", 0.85, 20)],
 )
 def test_ranks_of_a_published_table(name: str, column: str, least: float, count: int) -> None:
     table = np.load(TABLE)
