@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vitruvius.spaces import GraphTask, Space, Task
+from vitruvius.spaces.layers import layers_of
 
 Table = dict[str, np.ndarray]
 
@@ -31,12 +32,19 @@ def _many_architectures(space: Space, task: Task) -> None:
     x = space.sample(500, 1)
     assert torch.equal(space.rows([space.to_string(row) for row in x.tolist()]), x)
     counts = space.statistics(x, task)
-    held = [sum(p.numel() for p in space.build(row, task).parameters()) for row in x]
-    assert held == counts["params"].tolist()
     # Of a graph, those per node are counted, of some layers only.
-    if not isinstance(task, GraphTask):
-        layers = [space.layers(row, task) for row in x]
-        assert [sum(one.macs for one in each) for each in layers] == counts["macs"].tolist()
+    traced = not isinstance(task, GraphTask)
+    inputs = [each.to("meta") for each in space.example_inputs(task)] if traced else []
+    held, macs = [], []
+    for row in x:
+        module = space.build(row, task)
+        held.append(sum(p.numel() for p in module.parameters()))
+        if traced:
+            macs.append(sum(layer.macs for layer in layers_of(module.to("meta"), inputs)))
+    assert held == counts["params"].tolist()
+    if traced:
+        assert macs == counts["macs"].tolist()
+        assert sum(layer.macs for layer in space.layers(x[0], task)) == macs[0]
     shuffled = space.statistics(space.shuffle(x, 1), task)
     for name, values in counts.items():
         assert torch.equal(shuffled[name], values)
