@@ -32,10 +32,10 @@ class Pretrained(Predictor):
     """Predicts from an embedding that was trained on counts (Dai et al., FBNetV3, CVPR 2021).
 
     A graph network first learns to tell parameters, MACs and depth of random architectures, which
-    cost nothing, and what views tell that are looked up, such as scores of weight sharing. On the
-    labels a head is then fitted, alone at first, and then with the rest, by
-    Huber's loss. Some of them, each with a bootstrap of its own, are averaged. Where nothing is
-    free it starts from nothing.
+    cost nothing, and what views tell that are looked up, such as scores of weight sharing; where
+    they know only some architectures, it learns from those. On the labels a head is then fitted,
+    alone at first, and then with the rest, by Huber's loss. Some of them, each with a bootstrap of
+    its own, are averaged. Where nothing is free it starts from nothing.
 
     Args:
         space: The space.
@@ -120,10 +120,18 @@ class Pretrained(Predictor):
         return network.eval()
 
 
+def _free(space: Space, views: tuple[View, ...], seed: int) -> Int[Tensor, "n V"]:
+    """Random architectures, of those that are listed where a view knows no others."""
+    listed = [view.evaluator.rows for view in views if view.evaluator.rows is not None]
+    if not listed:
+        return space.sample(COUNTED, seed)
+    return listed[0][torch.randperm(len(listed[0]), generator=make_generator(seed))[:COUNTED]]
+
+
 @lru_cache(maxsize=16)
 def _counting(space: Space, views: tuple[View, ...], seed: int) -> GraphEncoder | None:
     """A body that tells the counts of a space and what views see, trained once for a seed."""
-    x = space.sample(COUNTED, derive_seed(seed, "counted"))
+    x = _free(space, views, derive_seed(seed, "counted"))
     counts = torch.cat([statistics(space, space.canonical(x)), *(view(x) for view in views)], 1)
     if not counts.shape[1]:
         return None
