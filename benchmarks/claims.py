@@ -43,7 +43,7 @@ from vitruvius.spaces.declared import DeclaredSpace
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 DRAWS, HELD_OUT = 5, 2000
 # Cells whose networks are looked at layer by layer, and what of them.
-LOOKED_AT, LAYERS = 400, "proxy:snip+synflow+fisher;nodes=32;batch=16"
+LOOKED_AT, LAYERS = 320, "proxy:snip+synflow+fisher;nodes=32;batch=16"
 WIDE = 1.6449
 
 
