@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from .evaluators import evaluator
     from .spaces import Architecture, space
     from .verbs.design import design
+    from .verbs.doctor import doctor
     from .verbs.export import export
+    from .verbs.report import report
     from .verbs.sample import sample
     from .verbs.search import resume, search
+    from .verbs.serve import serve
     from .verbs.transfer import transfer
 
 __all__ = [
@@ -28,16 +31,19 @@ __all__ = [
     "bo",
     "datasets",
     "design",
+    "doctor",
     "encoders",
     "evaluator",
     "evaluators",
     "export",
     "generators",
     "predictors",
+    "report",
     "reports",
     "resume",
     "sample",
     "search",
+    "serve",
     "space",
     "spaces",
     "transfer",
@@ -49,11 +55,14 @@ _HOMES = {
     "Architecture": "spaces",
     "VitruviusError": "core.errors",
     "design": "verbs.design",
+    "doctor": "verbs.doctor",
     "evaluator": "evaluators",
     "export": "verbs.export",
+    "report": "verbs.report",
     "resume": "verbs.search",
     "sample": "verbs.sample",
     "search": "verbs.search",
+    "serve": "verbs.serve",
     "space": "spaces",
     "transfer": "verbs.transfer",
 }

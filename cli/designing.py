@@ -262,8 +262,12 @@ def draw(
         str | None, typer.Argument(help="In the space's native notation.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="SVG file, by default stdout; PNG file of images.")
+        Path | None, typer.Option(help="SVG or PNG file; by default SVG on stdout.")
     ] = None,
+    denoising: Annotated[
+        bool, typer.Option("--film", help="How the space's generator reveals one, step by step.")
+    ] = False,
+    steps: Annotated[int, typer.Option(help="Steps of the film.")] = 8,
     images: Annotated[
         bool, typer.Option("--samples", help="Images that the trial's generator makes.")
     ] = False,
@@ -275,8 +279,8 @@ def draw(
     seed: Seed = 0,
     storage: Storage = None,
 ) -> None:
-    """Draw one architecture as SVG, or the images of a generator as PNG."""
-    from ..reports import draw as render, write_bytes, write_text
+    """Draw one architecture, how one is denoised, or the images of a generator."""
+    from ..reports import draw as render, png, write_bytes, write_text
     from ..spaces import space as find
 
     if images or interpolate:
@@ -289,16 +293,21 @@ def draw(
         write_bytes(path, page)
         say(f"{path}: images of {what}")
         return
-    if architecture is None:
+    if denoising:
+        from ..verbs.film import film
+
+        drawing = film(what, steps=steps, seed=seed)
+    elif architecture is None:
         from ..verbs.export import architecture_of
 
-        target, told = architecture_of(what, storage)
+        drawing = render(*architecture_of(what, storage))
     else:
         target = find(what)
-        told = target.architecture(architecture)
-    drawing = render(target, told)
+        drawing = render(target, target.architecture(architecture))
     if out is None:
         typer.echo(drawing)
+    elif out.suffix.lower() == ".png":
+        write_bytes(out, png(drawing))
     else:
         write_text(out, drawing)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -190,6 +191,41 @@ class GraphDiffusion(DiffusionPipeline):
         x = torch.cat(archive)
         return Proposals(x, space.is_valid(x))
 
+    @own_torch_state()
+    @torch.no_grad()
+    def trajectory(
+        self, space: Space, *, steps: int = 16, seed: Seed = None
+    ) -> list[Int[Tensor, " V"]]:
+        """Follows one architecture through the reverse process, from all masked to the end.
+
+        Args:
+            space: A space it was trained on.
+            steps: Reverse steps.
+            seed: As for `propose`.
+
+        Returns:
+            Its choice indices before the first step and after each, -1 where masked.
+
+        Raises:
+            UsageError: For fewer than one step, or a process that masks nothing.
+        """
+        check_counts(steps=steps)
+        if self.denoiser.config.process != "absorbing":
+            raise UsageError(
+                f"The {self.denoiser.config.process} process masks nothing: there are no parts to "
+                "follow.",
+                "Use a generator of the absorbing process, such as those that ship.",
+            )
+        number, device = self._check(space), self.denoiser.device
+        states = [torch.full((len(space.variables),), MASK)]
+        draws = _Draws(*generators_for(seed, device), device)
+
+        def watch(state: Int[Tensor, "B V"]) -> None:
+            states.append(state[0].cpu().clone())
+
+        self._reverse_absorbing(space, number, 1, None, Guidance(), steps, draws, watch)
+        return states
+
     def _reverse_absorbing(
         self,
         space: Space,
@@ -199,6 +235,7 @@ class GraphDiffusion(DiffusionPipeline):
         guidance: Guidance,
         steps: int,
         draws: _Draws,
+        watch: Callable[[Int[Tensor, "B V"]], None] | None = None,
     ) -> Int[Tensor, "B V"]:
         state = self._masked(space, size, survivors, guidance, draws)
         scores = self._scores(number, size, guidance, draws)
@@ -223,6 +260,8 @@ class GraphDiffusion(DiffusionPipeline):
             state = self.scheduler.step(
                 logits, i, state, chosen=chosen, generator=draws.there, allowed=allowed
             ).prev_sample
+            if watch is not None:
+                watch(state)
             if guidance.resampling is not None and not last:
                 keep, value = guidance.resampling.resample(
                     clamp_known(logits, state), value, draws.there

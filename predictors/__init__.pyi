@@ -7,6 +7,8 @@ from .ensemble import Ensemble as Ensemble
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .goal import Goal as Goal
 from .graph_network import GraphNetwork as GraphNetwork
+from .held_out import HeldOut as HeldOut, held_out as held_out
+from .importance import importance as importance
 from .latent import Latent as Latent
 from .mixer import Mixer as Mixer
 from .mixture import Mixture as Mixture

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ..core.errors import UsageError
 from .drawing import CAPTION_SIZE, FONT, LINE, escaped, text_width
+from .svg import SVG
 
-__all__ = ["Head", "contact_sheet", "sheet_caption"]
+__all__ = ["Head", "cell", "contact_sheet", "height_of", "page", "scale_of", "sheet_caption"]
 
 CELL_WIDTH, DRAWING_HEIGHT = 260.0, 300.0
 PADDING, GAP = 12.0, 14.0
@@ -57,7 +58,7 @@ def sheet_caption(values: Mapping[str, float], met: Mapping[str, bool] | None = 
     )
 
 
-def contact_sheet(items: Sequence[tuple[str, str]], head: Head | None = None) -> str:
+def contact_sheet(items: Sequence[tuple[str, str]], head: Head | None = None) -> SVG:
     """Puts drawings on one page, in rows, each with its caption.
 
     Args:
@@ -73,40 +74,93 @@ def contact_sheet(items: Sequence[tuple[str, str]], head: Head | None = None) ->
     """
     columns = max(1, min(MOST_COLUMNS, math.ceil(math.sqrt(len(items) * 1.3))))
     rows = math.ceil(len(items) / columns)
-    captions = [caption.splitlines() for _, caption in items]
-    lines = max(map(len, captions), default=0)
-    cell_height = DRAWING_HEIGHT + LINE * lines + 2.5 * PADDING
+    cell_height = height_of([caption for _, caption in items])
     width = columns * (CELL_WIDTH + GAP) + GAP
     above = HEAD_HEIGHT if head else 0.0
     height = above + max(1, rows) * (cell_height + GAP) + GAP
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" font-family="{FONT}">',
-        f"<title>{len(items)} architectures</title>",
-        f'<rect width="{width:.1f}" height="{height:.1f}" fill="#F1F4F7"/>',
-        *(_head(head, width) if head else ()),
-    ]
-    for k, (drawing, _) in enumerate(items):
+    parts = _head(head, width) if head else []
+    for k, (drawing, caption) in enumerate(items):
         row, column = divmod(k, columns)
         x, y = GAP + column * (CELL_WIDTH + GAP), above + GAP + row * (cell_height + GAP)
-        parts += [
-            f'<rect x="{x:.1f}" y="{y:.1f}" width="{CELL_WIDTH:.1f}" height="{cell_height:.1f}" '
-            'rx="8" fill="#FFFFFF" stroke="#D5DCE3"/>',
-            _nested(drawing, x + PADDING, y + PADDING),
-            *_caption(captions[k], x, y + DRAWING_HEIGHT + 1.5 * PADDING),
-        ]
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        parts += cell(drawing, caption, x, y, cell_height)
+    return page(width, height, f"{len(items)} architectures", parts)
 
 
-def _nested(drawing: str, x: float, y: float) -> str:
+def height_of(captions: Sequence[str]) -> float:
+    """Height of the cells of drawings with these captions, in pixels."""
+    lines = max((len(caption.splitlines()) for caption in captions), default=0)
+    return DRAWING_HEIGHT + LINE * lines + 2.5 * PADDING
+
+
+def scale_of(drawing: str) -> float:
+    """At what scale a drawing fits into its cell.
+
+    Args:
+        drawing: As `draw` makes it.
+
+    Raises:
+        UsageError: Where it is none.
+    """
+    _, width, height = _opened(drawing)
+    # Small drawings keep their size, so that text is as large everywhere as the room allows.
+    return min((CELL_WIDTH - 2 * PADDING) / width, DRAWING_HEIGHT / height, 1.0)
+
+
+def cell(
+    drawing: str, caption: str, x: float, y: float, height: float, scale: float | None = None
+) -> list[str]:
+    """Frames a drawing with its caption.
+
+    Args:
+        drawing: As `draw` makes it.
+        caption: As for `contact_sheet`.
+        x: Left edge, in pixels.
+        y: Upper edge.
+        height: See `height_of`.
+        scale: Of the drawing; by default that at which it fits.
+
+    Raises:
+        UsageError: Where it is no drawing.
+    """
+    return [
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{CELL_WIDTH:.1f}" height="{height:.1f}" '
+        'rx="8" fill="#FFFFFF" stroke="#D5DCE3"/>',
+        _nested(drawing, x + PADDING, y + PADDING, scale_of(drawing) if scale is None else scale),
+        *_caption(caption.splitlines(), x, y + DRAWING_HEIGHT + 1.5 * PADDING),
+    ]
+
+
+def page(width: float, height: float, title: str, parts: Sequence[str]) -> SVG:
+    """Puts cells and what else there is on one page, as SVG.
+
+    Args:
+        width: Of the page, in pixels.
+        height: Of the page.
+        title: What it is.
+        parts: Pieces of SVG.
+    """
+    opening = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+        f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" font-family="{FONT}">',
+        f"<title>{escaped(title)}</title>",
+        f'<rect width="{width:.1f}" height="{height:.1f}" fill="#F1F4F7"/>',
+    ]
+    return SVG("\n".join([*opening, *parts, "</svg>"]) + "\n")
+
+
+def _opened(drawing: str) -> tuple[re.Match[str], float, float]:
+    """The opening of a drawing, its width and its height."""
     match = _OPENING.match(drawing)
     if match is None:
         raise UsageError(
             f"A contact sheet is made of drawings, got {drawing[:30]!r}.", "Make them with `draw`."
         )
     _, _, width, height = map(float, match[1].split())
-    # Small drawings keep their size, so that text is as large everywhere as the room allows.
-    scale = min((CELL_WIDTH - 2 * PADDING) / width, DRAWING_HEIGHT / height, 1.0)
+    return match, width, height
+
+
+def _nested(drawing: str, x: float, y: float, scale: float) -> str:
+    match, width, height = _opened(drawing)
     x += (CELL_WIDTH - 2 * PADDING - scale * width) / 2
     y += (DRAWING_HEIGHT - scale * height) / 2
     opening = (

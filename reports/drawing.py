@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import re
-import textwrap
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from functools import lru_cache
+from itertools import pairwise
 
+from torch import Tensor
+
+from ..core.errors import ArchitectureError
 from ..spaces import DAG, ArchitectureLike, Space
 from .layered import Box, Layout, Point, chain_layout, layered_layout
+from .lettering import escaped, fitting, joined, text_width
+from .packing import components, packed, renumbered
+from .part_sketch import sketch_of_part
+from .sketch import Place, Sketch, sketch, sketch_of_dag
+from .svg import SVG
 
-__all__ = ["FONT", "draw", "draw_dag", "escaped", "text_width"]
+__all__ = ["FONT", "draw", "draw_dag", "draw_partial", "escaped", "text_width"]
 
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
-FONT_SIZE, CAPTION_SIZE = 13.0, 12.0
+FONT_SIZE, CAPTION_SIZE, NOTE_SIZE = 13.0, 12.0, 11.0
 MARGIN, LINE = 18.0, 17.0
-BOX_HEIGHT, LABEL_HEIGHT = 32.0, 24.0
+BOX_HEIGHT, LABEL_HEIGHT, LABEL_LINE, NOTE_LINE = 32.0, 24.0, 16.0, 15.0
 NARROWEST_BOX, NARROWEST_CAPTION = 74.0, 300.0
+# Labels and notes that are wider have several lines.
+WIDEST_LABEL = 190.0
 # Longer chains are wrapped into columns.
 LONGEST_CHAIN = 10
 # How far an edge swings out where it turns into the next column of a chain.
 TURN = 28.0
-WIRE = "#5F6B76"
+WIRE, CAPTION = "#5F6B76", "#3D4852"
 # Of an edge that is labelled ``skip``, and is no operation that passes its input on.
 SKIP_DASHES = "7 5"
 
@@ -38,19 +49,35 @@ class _Colours:
 # Text on every fill has a contrast of at least 7 to 1.
 _END = _Colours("#33414E", "#1E2933", "#FFFFFF")
 _IDENTITY = _Colours("#FFFFFF", "#7C8894", dashes="4 3")
+_PLAIN = _Colours("#E9EDF1", "#7C8894")
+_UNKNOWN = _Colours("#F1F3F5", "#7C8894", "#33414E", dashes="3 3")
 # Families of operations; only how they are coloured goes by their names.
 _FAMILIES = (
-    (r"sum|add|concat", _Colours("#E9EDF1", "#7C8894")),
+    (r"(sum|add|concat|node)\b", _PLAIN),
+    (r"up\b|deconv|upsampl|interpol|bilinear|nearest|bicubic", _Colours("#CFFAFE", "#0E7490")),
+    (r"(sep|dw|depthwise)_?conv", _Colours("#E0E7FF", "#4338CA")),
+    (r"dil_?conv|atrous", _Colours("#FCE7F3", "#BE185D")),
+    (r"(mb|ir|ib)_?conv|inverted", _Colours("#DCFCE7", "#15803D")),
     (r"(nor_)?conv_?1x1", _Colours("#D3F0EB", "#0F766E")),
-    (r"(nor_)?conv|k3\b", _Colours("#DBEAFE", "#1D4ED8")),
-    (r"k5\b", _Colours("#E4DDFB", "#6D28D9")),
-    (r"k7\b", _Colours("#FBDDF0", "#B0237A")),
-    (r"(avg_?|max_?)?pool", _Colours("#FEF0C3", "#A16207")),
-    (r"gat|att", _Colours("#F0DDFB", "#86198F")),
+    (r"(nor_)?conv|k(ernel )?3\b", _Colours("#DBEAFE", "#1D4ED8")),
+    (r"k(ernel )?5\b", _Colours("#E4DDFB", "#6D28D9")),
+    (r"k(ernel )?7\b", _Colours("#FBDDF0", "#B0237A")),
+    (r"((avg|max)[_ ]?)?pool", _Colours("#FEF0C3", "#A16207")),
+    (r"skip|shortcut|identity", _Colours("#F4F4F5", "#52525B")),
+    (r"gat|att|const|cos|generalized", _Colours("#F0DDFB", "#86198F")),
     (r"gcn|cheb|arma", _Colours("#DBEAFE", "#1D4ED8")),
     (r"gin|sage|graph", _Colours("#DCF5E0", "#15803D")),
     (r"fc|linear|mlp", _Colours("#FFE3D3", "#C2410C")),
+    (r"(res|residual)?[_ ]?block|stage|d\d+\b", _Colours("#FFE4E6", "#BE123C")),
 )
+# Where no operation is decided, but for instance how many bits something has.
+_KINDS = {
+    "": _PLAIN,
+    "hardware": _Colours("#FDE9C8", "#92400E"),
+    "bits": _Colours("#EDE4FF", "#6D28D9"),
+    "size": _Colours("#E0F2FE", "#0369A1"),
+    "recipe": _Colours("#ECFCCB", "#4D7C0F"),
+}
 _OTHERS = (
     _Colours("#E0F2FE", "#0369A1"),
     _Colours("#ECFCCB", "#4D7C0F"),
@@ -60,8 +87,11 @@ _OTHERS = (
 _SHORTER = ((r"^nor_", ""), (r"-bn-relu$", ""), (r"_connect$", ""), (r"[_-]+", " "))
 
 
-def draw(space: Space, architecture: ArchitectureLike, *, caption: str = "") -> str:
+def draw(space: Space, architecture: ArchitectureLike, *, caption: str = "") -> SVG:
     """Draws an architecture as SVG.
+
+    Operations are boxes, or labels on edges, coloured by their family; sizes, bits and what else is
+    decided on a node stand below its label, and what is decided of the whole graph below all.
 
     Args:
         space: The space of the architecture.
@@ -77,10 +107,10 @@ def draw(space: Space, architecture: ArchitectureLike, *, caption: str = "") -> 
         >>> draw(graphs, "[0,1,1,2]|gcn|gin|fc|cheb", caption="a & b")[:4]
         '<svg'
     """
-    return draw_dag(space.dag(space.architecture(architecture).indices), caption=caption)
+    return _drawn(sketch(space, space.architecture(architecture).indices), caption)
 
 
-def draw_dag(dag: DAG, *, caption: str = "") -> str:
+def draw_dag(dag: DAG, *, caption: str = "") -> SVG:
     """Draws a graph as SVG; what is ``absent`` and what that cuts off are left out.
 
     Args:
@@ -91,71 +121,78 @@ def draw_dag(dag: DAG, *, caption: str = "") -> str:
         >>> draw_dag(DAG(("input", "output"), {(0, 1): "skip"})).count("<rect")
         4
     """
-    dag, connected = _active(dag)
-    sizes = [(_box_width(label), BOX_HEIGHT) for label in dag.nodes]
-    chain = [(i, i + 1) for i in range(len(dag.nodes) - 1)]
-    plain = not any(dag.edges.values())
-    if plain and sorted(dag.edges) == chain and len(sizes) > LONGEST_CHAIN:
-        layout = chain_layout(sizes)
-    else:
-        labels = {
-            edge: (text_width(_short_label(label), CAPTION_SIZE) + 18, LABEL_HEIGHT)
-            if label
-            else None
-            for edge, label in dag.edges.items()
-        }
-        layout = layered_layout(dict(enumerate(sizes)), labels)
-    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in dag.attributes.items()]
-    if not connected:
-        lines.append("nothing leads from the input to the output")
+    return _drawn(sketch_of_dag(dag), caption)
+
+
+def draw_partial(
+    space: Space,
+    x: Sequence[int] | Tensor,
+    known: Sequence[bool] | Tensor,
+    *,
+    caption: str = "",
+) -> SVG:
+    """Draws an architecture of which only some variables are decided, as while it is denoised.
+
+    What is not known is dashed, grey and a ``?``: operations, edges, and what leads to a node whose
+    parent is not known. It is drawn on the nodes of the space, of which some will be cut off or
+    renumbered once all is known; then it is drawn as by `draw`.
+
+    Args:
+        space: The space of the architecture.
+        x: Row of choice indices; those that are not known may be anything.
+        known: Which are known, one for each.
+        caption: Text below the drawing; lines are kept.
+
+    Raises:
+        ArchitectureError: Where there are not as many as the space has variables, or what is known
+            is no choice.
+
+    Example:
+        >>> from vitruvius.spaces import space
+        >>> cells = space("nasbench201")
+        >>> draw_partial(cells, (3, 3, 3, 1, 3, 2), (1, 0, 0, 1, 1, 1)).count(">?<")
+        2
+    """
+    row, told = [int(index) for index in x], [bool(each) for each in known]
+    sizes = [variable.size for variable in space.variables]
+    fits = len(row) == len(told) == len(sizes)
+    if not fits or not all(
+        0 <= index < size for index, size, each in zip(row, sizes, told, strict=True) if each
+    ):
+        raise ArchitectureError(
+            f"{row}, of which {sum(told)} of {len(told)} are known, is no part of an architecture "
+            f"of {space.name}, which has {len(sizes)} variables.",
+            "Give an index of a choice for every variable that is known.",
+        )
+    return _drawn(sketch_of_part(space, row, told), caption)
+
+
+def _drawn(drawn: Sketch, caption: str) -> SVG:
+    layout = packed([_laid_out(drawn, part) for part in components(drawn.labels, drawn.edges)])
     room = max(layout.width, NARROWEST_CAPTION)
-    return _render(dag, layout, [*_joined(lines, room), *_wrapped(caption, room)])
+    lines = [
+        *joined(drawn.lines, room, CAPTION_SIZE),
+        *fitting(caption, room, CAPTION_SIZE),
+    ]
+    return _render(drawn, layout, lines)
 
 
-def text_width(text: str, size: float) -> float:
-    """Estimates the width of a text in pixels, on the wide side."""
-    narrow = sum(letter in " .,:;|!'ijlt()[]" for letter in text)
-    wide = sum(letter in "mwMW@%—" for letter in text)
-    return size * (0.64 * len(text) - 0.24 * narrow + 0.32 * wide)
+def _laid_out(drawn: Sketch, nodes: list[int]) -> Layout:
+    """Positions of a connected part."""
+    inside = set(nodes)
+    edges = {edge: label for edge, label in drawn.edges.items() if edge[0] in inside}
+    sizes = {node: _box_size(drawn.labels[node], drawn.notes.get(node, ())) for node in nodes}
+    plain = not any(edges.values())
+    if plain and sorted(edges) == list(pairwise(nodes)) and len(nodes) > LONGEST_CHAIN:
+        return renumbered(chain_layout(list(sizes.values())), nodes)
+    return layered_layout(
+        sizes,
+        {edge: _label_size(label) if label else None for edge, label in edges.items()},
+        drawn.hanging & inside,
+    )
 
 
-def _active(dag: DAG) -> tuple[DAG, bool]:
-    """Leaves out what lies on no way from an input to an output."""
-    ends = {*dag.inputs, *dag.outputs}
-    edges = {
-        (i, j): label
-        for (i, j), label in dag.edges.items()
-        if "absent" not in (dag.role(i), dag.role(j), dag.role(i, j))
-    }
-    reached, leading = set(dag.inputs), set(dag.outputs)
-    for i, j in sorted(edges, key=lambda edge: edge[1]):
-        if i in reached:
-            reached.add(j)
-    for i, j in sorted(edges, reverse=True):
-        if j in leading:
-            leading.add(i)
-    active = reached & leading
-    drawn = sorted(active | ends) or list(range(len(dag.nodes)))
-    number = {node: k for k, node in enumerate(drawn)}
-    return DAG(
-        tuple(dag.nodes[node] for node in drawn),
-        {
-            (number[i], number[j]): label
-            for (i, j), label in edges.items()
-            if i in active and j in active
-        },
-        dag.attributes,
-        tuple(number[node] for node in dag.inputs),
-        tuple(number[node] for node in dag.outputs),
-        {
-            tuple(number[node] for node in place): role
-            for place, role in dag.roles.items()
-            if number.keys() >= set(place)
-        },
-    ), bool(active) or not dag.edges
-
-
-def _render(dag: DAG, layout: Layout, lines: list[str]) -> str:
+def _render(drawn: Sketch, layout: Layout, lines: list[str]) -> SVG:
     caption_width = max((text_width(line, CAPTION_SIZE) for line in lines), default=0.0)
     inner = max(layout.width, caption_width)
     width, height = inner + 2 * MARGIN, layout.height + 2 * MARGIN + LINE * len(lines)
@@ -168,18 +205,20 @@ def _render(dag: DAG, layout: Layout, lines: list[str]) -> str:
         f'<g transform="translate({shift:.1f} {MARGIN:.1f})">',
     ]
     for edge, path in layout.paths.items():
-        passes_cells = dag.edges[edge] == "skip" and dag.role(*edge) == "op"
-        parts.append(_edge(path, SKIP_DASHES if passes_cells else ""))
+        passes_cells = drawn.edges[edge] == "skip" and edge not in drawn.identities
+        unknown = _UNKNOWN.dashes if edge in drawn.unknown else ""
+        parts.append(_edge(path, SKIP_DASHES if passes_cells else unknown))
     for edge, box in layout.labels.items():
-        label, colours = dag.edges[edge], _colours(dag, edge)
-        parts.append(_box(box, label, colours, CAPTION_SIZE, LABEL_HEIGHT / 2))
+        colours = _colours(drawn, edge, drawn.edges[edge])
+        parts.append(_box(box, drawn.edges[edge], (), colours, CAPTION_SIZE, LABEL_HEIGHT / 2))
     for node, box in layout.boxes.items():
-        parts.append(_box(box, dag.nodes[node], _colours(dag, (node,)), FONT_SIZE, 7.0))
+        label, notes = drawn.labels[node], drawn.notes.get(node, ())
+        parts.append(_box(box, label, notes, _colours(drawn, (node,), label), FONT_SIZE, 7.0))
     parts.append("</g>")
     for k, line in enumerate(lines):
         y = layout.height + 2 * MARGIN + LINE * (k + 0.35)
-        parts.append(_text(width / 2, y, line, CAPTION_SIZE, "#3D4852"))
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        parts.append(_text(width / 2, y, line, CAPTION_SIZE, CAPTION))
+    return SVG("\n".join([*parts, "</svg>"]) + "\n")
 
 
 def _edge(path: list[Point], dashes: str) -> str:
@@ -207,14 +246,22 @@ def _edge(path: list[Point], dashes: str) -> str:
     )
 
 
-def _box(box: Box, label: str, colours: _Colours, size: float, radius: float) -> str:
+def _box(
+    box: Box, label: str, notes: tuple[str, ...], colours: _Colours, size: float, radius: float
+) -> str:
     dashes = f' stroke-dasharray="{colours.dashes}"' if colours.dashes else ""
-    return (
+    parts = [
         f'<rect x="{box.x - box.width / 2:.1f}" y="{box.y - box.height / 2:.1f}" '
         f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{radius:.1f}" '
         f'fill="{colours.fill}" stroke="{colours.stroke}" stroke-width="1.4"{dashes}/>'
-        + _text(box.x, box.y, _short_label(label), size, colours.text)
-    )
+    ]
+    lines = [(line, size, LABEL_LINE) for line in _label_lines(label, size)]
+    lines += [(line, NOTE_SIZE, NOTE_LINE) for line in _note_lines(notes)]
+    y = box.y - sum(height for *_, height in lines) / 2
+    for line, own, height in lines:
+        parts.append(_text(box.x, y + height / 2, line, own, colours.text))
+        y += height
+    return "".join(parts)
 
 
 def _text(x: float, y: float, text: str, size: float, colour: str) -> str:
@@ -224,13 +271,28 @@ def _text(x: float, y: float, text: str, size: float, colour: str) -> str:
     )
 
 
-def escaped(text: str) -> str:
-    """Escapes markup and drops control characters, which XML forbids."""
-    return escape("".join(letter for letter in text if letter >= " "), {'"': "&quot;"})
+@lru_cache(maxsize=4096)
+def _label_lines(label: str, size: float) -> list[str]:
+    return fitting(_short_label(label), WIDEST_LABEL, size) or [""]
 
 
-def _box_width(label: str) -> float:
-    return max(NARROWEST_BOX, text_width(_short_label(label), FONT_SIZE) + 26)
+@lru_cache(maxsize=4096)
+def _note_lines(notes: tuple[str, ...]) -> list[str]:
+    return [line for note in notes for line in fitting(_short_label(note), WIDEST_LABEL, NOTE_SIZE)]
+
+
+def _box_size(label: str, notes: tuple[str, ...]) -> tuple[float, float]:
+    lines, below = _label_lines(label, FONT_SIZE), _note_lines(notes)
+    widths = [text_width(line, FONT_SIZE) for line in lines]
+    widths += [text_width(line, NOTE_SIZE) for line in below]
+    height = BOX_HEIGHT + LABEL_LINE * (len(lines) - 1) + NOTE_LINE * len(below)
+    return max(NARROWEST_BOX, max(widths) + 26), height
+
+
+def _label_size(label: str) -> tuple[float, float]:
+    lines = _label_lines(label, CAPTION_SIZE)
+    width = max(text_width(line, CAPTION_SIZE) for line in lines)
+    return width + 18, LABEL_HEIGHT + LABEL_LINE * (len(lines) - 1)
 
 
 def _short_label(label: str) -> str:
@@ -242,31 +304,17 @@ def _short_label(label: str) -> str:
     return re.sub(r"^(avg|max)pool", r"\1 pool", label).strip()
 
 
-def _colours(dag: DAG, place: tuple[int, ...]) -> _Colours:
-    """By mark and role; ordinary operations by the family of their names."""
-    if len(place) == 1 and place[0] in (*dag.inputs, *dag.outputs):
+def _colours(drawn: Sketch, place: Place, label: str) -> _Colours:
+    """By mark and role, or what is decided; operations by the family of their names."""
+    if place in drawn.unknown:
+        return _UNKNOWN
+    if place in {(node,) for node in drawn.ends}:
         return _END
-    if dag.role(*place) == "identity":
+    if place in drawn.identities:
         return _IDENTITY
-    label = dag.nodes[place[0]] if len(place) == 1 else dag.edges[place[0], place[1]]
+    if len(place) == 1 and drawn.kinds.get(place[0]) in _KINDS:
+        return _KINDS[drawn.kinds[place[0]]]
     for pattern, colours in _FAMILIES:
         if re.match(pattern, label):
             return colours
     return _OTHERS[zlib.crc32(label.split(" ")[0].encode()) % len(_OTHERS)]
-
-
-def _joined(parts: list[str], width: float) -> list[str]:
-    """Joins parts into lines as long as they fit."""
-    lines: list[str] = []
-    for part in parts:
-        longer = f"{lines[-1]}, {part}" if lines else part
-        if lines and text_width(longer, CAPTION_SIZE) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(part)
-    return lines
-
-
-def _wrapped(text: str, width: float) -> list[str]:
-    letters = int(width / text_width("n", CAPTION_SIZE))
-    return [part for line in text.splitlines() for part in textwrap.wrap(line, letters)]

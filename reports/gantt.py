@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .drawing import FONT, escaped, text_width
+from .svg import SVG
 
 __all__ = ["Bar", "gantt"]
 
@@ -34,7 +35,7 @@ class Bar:
     label: str
 
 
-def gantt(bars: Sequence[Bar], lanes: Sequence[str], unit: str = "cycles", title: str = "") -> str:
+def gantt(bars: Sequence[Bar], lanes: Sequence[str], unit: str = "cycles", title: str = "") -> SVG:
     """Draws runs as bars, a lane for each place, as SVG.
 
     Args:
@@ -87,7 +88,7 @@ def gantt(bars: Sequence[Bar], lanes: Sequence[str], unit: str = "cycles", title
         )
         parts.append(_text(place + 9, height - 8, group, "start"))
         place += 30 + text_width(group, 11.0)
-    return "".join([*parts, "</svg>"])
+    return SVG("".join([*parts, "</svg>"]))
 
 
 def _top(lane: int) -> float:

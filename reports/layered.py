@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right, insort
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,6 +15,8 @@ GAP_X, GAP_Y = 26.0, 34.0
 # Between an edge that passes a layer and what lies beside it.
 LANE = 12.0
 RESTARTS, SWEEPS, RELAXATIONS = 16, 8, 24
+# Pixels below which a move is none.
+STILL = 0.3
 # A chain longer than this wraps into columns of at most that many boxes.
 LONGEST_COLUMN = 8
 COLUMN_GAP = 46.0
@@ -63,7 +67,9 @@ class _Slot:
 
 
 def layered_layout(
-    sizes: Mapping[int, tuple[float, float]], edges: Mapping[Edge, tuple[float, float] | None]
+    sizes: Mapping[int, tuple[float, float]],
+    edges: Mapping[Edge, tuple[float, float] | None],
+    hanging: Collection[int] = (),
 ) -> Layout:
     """Lays a graph out from top to bottom.
 
@@ -77,11 +83,14 @@ def layered_layout(
     Args:
         sizes: Width and height of every node, which are numbered in topological order.
         edges: Pairs ``(i, j)``, ``i < j``, with the size of their label or None.
+        hanging: Sources that stand right above the first node they lead to, not at the top.
     """
     stride = 2 if any(size is not None for size in edges.values()) else 1
     layer = dict.fromkeys(sizes, 0)
     for i, j in sorted(edges, key=lambda edge: edge[1]):
         layer[j] = max(layer[j], layer[i] + stride)
+    for i in hanging:
+        layer[i] = min((layer[j] for k, j in edges if k == i), default=stride) - stride
     layers: list[list[int]] = [[] for _ in range(max(layer.values()) + 1)]
     slots: list[_Slot] = []
 
@@ -147,12 +156,16 @@ def _fewest_crossings(layers: list[list[int]], slots: list[_Slot]) -> list[list[
     best, fewest = layers, _crossings(layers, slots)
     start = layers
     for _ in range(RESTARTS):
-        layers = start
+        layers, before = start, None
         for sweep in range(SWEEPS):
             if not fewest:
                 return best
-            layers = _swept(layers, slots, down=sweep % 2 == 0)
-            count = _crossings(layers, slots)
+            swept = _swept(layers, slots, down=sweep % 2 == 0)
+            # Downwards and upwards lead to the same two orders from here on.
+            if swept == before:
+                break
+            before, layers = layers, swept
+            count = _crossings(layers, slots, fewest)
             if count < fewest:
                 best, fewest = layers, count
         start = [shuffler.sample(level, len(level)) for level in layers]
@@ -160,45 +173,68 @@ def _fewest_crossings(layers: list[list[int]], slots: list[_Slot]) -> list[list[
 
 
 def _swept(layers: list[list[int]], slots: list[_Slot], *, down: bool) -> list[list[int]]:
-    position = {s: k for level in layers for k, s in enumerate(level)}
+    position = [0.0] * len(slots)
+    for level in layers:
+        for k, s in enumerate(level):
+            position[s] = k
     ordered: list[list[int]] = []
     for level in layers if down else layers[::-1]:
-        centre: dict[int, float] = {}
-        for s in level:
-            near = slots[s].before if down else slots[s].after
-            centre[s] = sum(position[t] for t in near) / len(near) if near else position[s]
-        ordered.append(sorted(level, key=centre.__getitem__))
-        position |= {s: k for k, s in enumerate(ordered[-1])}
+        if len(level) > 1:
+            centre = position.copy()
+            for s in level:
+                near = slots[s].before if down else slots[s].after
+                if near:
+                    centre[s] = sum([position[t] for t in near]) / len(near)
+            level = sorted(level, key=centre.__getitem__)
+            for k, s in enumerate(level):
+                position[s] = k
+        ordered.append(level)
     return ordered if down else ordered[::-1]
 
 
-def _crossings(layers: list[list[int]], slots: list[_Slot]) -> int:
+def _crossings(layers: list[list[int]], slots: list[_Slot], enough: float | int = math.inf) -> int:
+    """Counts crossings, but not on where there are enough."""
     total = 0
     for level, following in pairwise(layers):
+        if len(level) == 1 or len(following) == 1:
+            continue
         position = {s: k for k, s in enumerate(following)}
-        ends = [end for s in level for end in sorted(position[t] for t in slots[s].after)]
-        total += sum(a > b for k, a in enumerate(ends) for b in ends[k + 1 :])
+        seen: list[int] = []
+        for s in level:
+            ends = sorted([position[t] for t in slots[s].after])
+            total += sum([len(seen) - bisect_right(seen, end) for end in ends])
+            for end in ends:
+                insort(seen, end)
+        if total >= enough:
+            break
     return total
 
 
 def _place(layers: list[list[int]], slots: list[_Slot]) -> None:
-    for level in layers:
-        x = 0.0
-        for s in level:
-            slots[s].x = x + slots[s].width / 2
-            x += slots[s].width + GAP_X
+    near = [slot.before + slot.after or [s] for s, slot in enumerate(slots)]
+    widths = [[slots[s].width for s in level] for level in layers]
+    x = [0.0] * len(slots)
+    for level, own in zip(layers, widths, strict=True):
+        for s, to in zip(level, _spread([0.0] * len(level), own), strict=True):
+            x[s] = to
+    rounds = list(zip(layers, widths, strict=True))
     for round_ in range(RELAXATIONS):
-        for level in layers if round_ % 2 == 0 else layers[::-1]:
-            wanted = []
-            for s in level:
-                near = slots[s].before + slots[s].after
-                wanted.append(sum(slots[t].x for t in near) / len(near) if near else slots[s].x)
-            for s, x in zip(level, _spread(wanted, [slots[s].width for s in level]), strict=True):
-                slots[s].x = x
+        farthest = 0.0
+        for level, own in rounds if round_ % 2 == 0 else rounds[::-1]:
+            wanted = [sum([x[t] for t in near[s]]) / len(near[s]) for s in level]
+            for s, to in zip(level, _spread(wanted, own), strict=True):
+                farthest = max(farthest, abs(x[s] - to))
+                x[s] = to
+        if farthest < STILL:
+            break
+    for slot, to in zip(slots, x, strict=True):
+        slot.x = to
 
 
 def _spread(wanted: list[float], widths: list[float]) -> list[float]:
     """Nearest positions, by least squares, that keep order and distance: adjacent ones pool."""
+    if len(wanted) == 1:
+        return wanted
     offsets = [0.0]
     for left, right in pairwise(widths):
         offsets.append(offsets[-1] + (left + right) / 2 + GAP_X)

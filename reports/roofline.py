@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .drawing import FONT, escaped
+from .svg import SVG
 
 __all__ = ["RooflinePoint", "roofline"]
 
@@ -36,7 +37,7 @@ class RooflinePoint:
 
 def roofline(
     points: Sequence[RooflinePoint], peak: float, bandwidth: float, title: str = ""
-) -> str:
+) -> SVG:
     """Draws layers below the roof of a chip, both axes logarithmic, as SVG.
 
     Args:
@@ -101,7 +102,7 @@ def roofline(
         x = WIDTH - RIGHT - 190 + 64 * number
         parts.append(f'<circle cx="{x:g}" cy="16" r="5" fill="{colour}" fill-opacity="0.55"/>')
         parts.append(_text(x + 9, 20.0, bound, "start"))
-    return "".join([*parts, "</svg>"])
+    return SVG("".join([*parts, "</svg>"]))
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:

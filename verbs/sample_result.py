@@ -109,6 +109,10 @@ class SampleResult:
         return {
             "architectures": [entry.to_json() for entry in self.samples],
             "summary": self.summary,
+            "metrics": {
+                name: {"unit": metric.unit, "better": metric.better, "exact": metric.exact}
+                for name, metric in self.metrics.items()
+            },
         }
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -156,7 +160,7 @@ class SampleResult:
         )
 
     def _drawings(self) -> list[tuple[str, str]]:
-        drawings = []
+        drawings: list[tuple[str, str]] = []
         for entry in self.samples:
             values = {**entry.exact, **(entry.measured or {})}
             shown = {m.head: values[name] for name, m in self.metrics.items() if name in values}
