@@ -46,7 +46,6 @@ app = typer.Typer(
     name="vitruvius",
     help="Sample, search and transfer neural-network architectures.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 # Registers a command; names in braces in its help are filled in when help is asked for.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["model_card", "transfer_card"]
+__all__ = ["model_card", "saved_card", "transfer_card"]
 
 
 def model_card(details: Mapping[str, Any]) -> str:
@@ -92,6 +92,40 @@ def _limits(details: Mapping[str, Any]) -> str:
         "It knows tasks by their descriptions; `vitruvius transfer` sets it to a new one and "
         "corrects it by\nlabels."
     )
+
+
+def saved_card(
+    spaces: Sequence[str], process: str, conditions: Sequence[str], parameters: int
+) -> str:
+    """Writes the model card of a generator of which no more is known than what it is.
+
+    Args:
+        spaces: Names of its spaces.
+        process: Its diffusion process.
+        conditions: Properties it can be conditioned on.
+        parameters: Its size.
+
+    Example:
+        >>> "- Conditions: none" in saved_card(["cells"], "absorbing", [], 200_000)
+        True
+    """
+    return f"""---
+library_name: vitruvius
+license: apache-2.0
+tags: [neural-architecture-search, graph-diffusion]
+---
+
+# Graph diffusion for {", ".join(spaces)}
+
+Generates architectures by diffusion over all variables of the DAG.
+
+- Denoiser: graph transformer, {parameters:,} parameters
+- Process: {process}
+- Conditions: {", ".join(conditions) or "none"}
+
+How it was trained is not recorded here. Use it with `vitruvius sample SPACE --generator` and this
+folder or its name on the Hub.
+"""
 
 
 def transfer_card(details: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from ..core.errors import CheckpointError, UsageError
 from ..core.seeding import Seed, generators_for
 from ..core.torch_state import own_torch_state
 from ..spaces import Space
+from .card import saved_card
 from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
 from .denoiser import GraphDenoiser, fingerprints, schema_of
 from .generator import Proposals, batch_for, check_counts
@@ -441,6 +442,23 @@ class GraphDiffusion(DiffusionPipeline):
                 "Assign one of these to `scheduler`.",
             )
         return number
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Writes safetensors and JSON, and a model card where there is none.
+
+        ``push_to_hub(name)`` writes the same to a repository on the Hub.
+
+        Args:
+            save_directory: Made where it does not exist.
+            **kwargs: As diffusers has them.
+        """
+        super().save_pretrained(save_directory, **kwargs)
+        card = Path(save_directory) / "README.md"
+        if not card.exists():
+            config = self.denoiser.config
+            names = [schema["space"] for schema in config.schemas]
+            parameters = sum(each.numel() for each in self.denoiser.parameters())
+            card.write_text(saved_card(names, config.process, self.conditions, parameters))
 
     @classmethod
     def saved_in(cls, path: str | Path) -> bool:

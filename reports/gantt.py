@@ -65,7 +65,7 @@ def gantt(bars: Sequence[Bar], lanes: Sequence[str], unit: str = "cycles", title
             f'<line x1="{x:.1f}" y1="{TOP:g}" x2="{x:.1f}" y2="{foot:g}" stroke="{GRID}"/>'
         )
         anchor = "end" if tick == TICKS else "middle"
-        parts.append(_text(x, foot + 16, f"{tick / TICKS * end:,.0f}", anchor))
+        parts.append(_text(x, foot + 16, _number(tick / TICKS * end, end), anchor))
     parts.append(_text(WIDTH - RIGHT, height - 8, unit, "end"))
     for number, lane in enumerate(lanes):
         parts.append(_text(LEFT - 8, _top(number) + LANE / 2 + 4, lane, "end", 12.0))
@@ -89,6 +89,10 @@ def gantt(bars: Sequence[Bar], lanes: Sequence[str], unit: str = "cycles", title
         parts.append(_text(place + 9, height - 8, group, "start"))
         place += 30 + text_width(group, 11.0)
     return SVG("".join([*parts, "</svg>"]))
+
+
+def _number(value: float, end: float) -> str:
+    return f"{value:,.0f}" if end >= TICKS else f"{value:.3g}"
 
 
 def _top(lane: int) -> float:

@@ -1,6 +1,8 @@
 "use strict";
 (() => {
   const LENGTH = 25;
+  // Letters of a cell that may be broken anywhere.
+  const LONG = 16;
   const tables = [];
 
   const shown = (cell) => {
@@ -33,6 +35,7 @@
           const place = document.createElement("td");
           place.textContent = shown(cell);
           place.classList.toggle("number", told.numeric[k]);
+          place.classList.toggle("long", place.textContent.length > LONG);
           line.append(place);
         });
         return line;

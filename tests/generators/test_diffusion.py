@@ -1,8 +1,11 @@
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -287,3 +290,40 @@ def test_schemas_that_changed_since(cells: Space, copy: Path) -> None:
     generator = GraphDiffusion.from_pretrained(copy)
     with pytest.raises(CheckpointError, match="another version of nasbench201"):
         generator.propose(cells, 1)
+
+
+# -- trajectories and cards ---------------------------------------------------------------------
+
+
+def test_a_trajectory_reveals_one_variable_after_the_other(
+    cells: Space, trained: GraphDiffusion
+) -> None:
+    states = trained.trajectory(cells, steps=3, seed=0)
+    known = [int((state >= 0).sum()) for state in states]
+    assert known == [0, 2, 4, 6]
+    for before, after in pairwise(states):
+        assert bool((after[before >= 0] == before[before >= 0]).all())
+    assert bool(cells.is_valid(states[-1][None]).all())
+    assert torch.equal(states[-1], trained.trajectory(cells, steps=3, seed=0)[-1])
+
+
+def test_a_card_is_written_and_an_own_one_kept(trained: GraphDiffusion, tmp_path: Path) -> None:
+    trained.save_pretrained(tmp_path)
+    card = tmp_path / "README.md"
+    assert "library_name: vitruvius" in card.read_text()
+    assert "nasbench201" in card.read_text()
+    card.write_text("mine")
+    trained.save_pretrained(tmp_path)
+    assert card.read_text() == "mine"
+
+
+def test_the_hub_is_sent_the_card(trained: GraphDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers.utils import hub_utils
+
+    sent: list[str] = []
+    monkeypatch.setattr(hub_utils, "create_repo", lambda name, **_: SimpleNamespace(repo_id=name))
+    monkeypatch.setattr(
+        hub_utils, "upload_folder", lambda folder_path, **_: sent.extend(os.listdir(folder_path))
+    )
+    trained.push_to_hub("owner/name")
+    assert {"README.md", "model_index.json", "denoiser", "scheduler"} <= set(sent)
