@@ -84,7 +84,7 @@ def report(
         >>> made.tell((3,) * 6, {"accuracy": 93.0}).number
         0
         >>> report(made.log.run.location).headline
-        'After 0 of 0 evaluations, the best architecture has accuracy 93.'
+        'After 1 prior result, the best architecture has accuracy 93.'
     """
     made = _report(what, storage, evidence)
     if out is None:

@@ -33,9 +33,7 @@ def run_headline(told: RunTold) -> str:
     Args:
         told: The run.
     """
-    result, summary = told.result, told.result.summary
-    spent = f"{summary['evaluated']:,} of {summary['budget'] or summary['evaluated']:,} evaluations"
-    spent += f" and {summary['prior']:,} prior results" if summary["prior"] else ""
+    result, spent = told.result, _spent(told)
     if not result.best:
         found = "meets the constraints" if told.history.ok else "was measured yet"
         return f"After {spent}, nothing {found}."
@@ -52,6 +50,14 @@ def run_headline(told: RunTold) -> str:
         return said
     mean = "the mean of the random architectures that the search began with"
     return f"{said} That is {_gain(told, values[name], base)} {mean}, {told.text(name, base)}."
+
+
+def _spent(told: RunTold) -> str:
+    summary = told.result.summary
+    done, budget, prior = summary["evaluated"], summary["budget"], summary["prior"]
+    said = [f"{done:,} of {budget or done:,} evaluations"] if done or budget or not prior else []
+    said += [f"{prior:,} prior result{'s' if prior > 1 else ''}"] if prior else []
+    return " and ".join(said)
 
 
 def _ends(told: RunTold) -> str:
