@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
@@ -61,8 +60,29 @@ def fitting(text: str, width: float, size: float) -> list[str]:
         >>> fitting("few words\nhere", 40.0, 10.0)
         ['few', 'words', 'here']
     """
-    letters = max(1, int(width / text_width("n", size)))
-    return [part for line in text.splitlines() for part in textwrap.wrap(line, letters)]
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        line = ""
+        for word in paragraph.split():
+            longer = f"{line} {word}" if line else word
+            if text_width(longer, size) <= width:
+                line = longer
+                continue
+            lines += [line] if line else []
+            *whole, line = _broken(word, width, size)
+            lines += whole
+        lines += [line] if line else []
+    return lines
+
+
+def _broken(word: str, width: float, size: float) -> list[str]:
+    """Breaks a word where it is wider than its room, a letter at least in each part."""
+    parts = [""]
+    for letter in word:
+        if parts[-1] and text_width(parts[-1] + letter, size) > width:
+            parts.append("")
+        parts[-1] += letter
+    return parts
 
 
 def joined(parts: Sequence[str], width: float, size: float) -> list[str]:
