@@ -150,7 +150,8 @@ def draw_partial(
     Example:
         >>> from vitruvius.spaces import space
         >>> cells = space("nasbench201")
-        >>> draw_partial(cells, (3, 3, 3, 1, 3, 2), (1, 0, 0, 1, 1, 1)).count(">?<")
+        >>> known = (True, False, False, True, True, True)
+        >>> draw_partial(cells, (3, 3, 3, 1, 3, 2), known).count(">?<")
         2
     """
     row, told = [int(index) for index in x], [bool(each) for each in known]
