@@ -67,6 +67,7 @@ def test_every_trial_is_in_the_table(finished: Path) -> None:
         assert row[place] == trial.metrics["accuracy"]
 
 
+@pytest.mark.slow
 def test_evidence_says_how_well_the_predictor_ranks(finished: Path) -> None:
     texts = [block.caption for s in evidence_sections(RunTold.of(finished)) for block in s.blocks]
     assert sum("Kendall's tau" in text for text in texts) == 2
@@ -135,6 +136,7 @@ def test_metrics_and_choices_are_shown_not_run(tmp_path: Path) -> None:
     assert "<b>" not in found
 
 
+@pytest.mark.slow
 def test_samples(tmp_path: Path) -> None:
     vitruvius.sample("mobilenetv3", target="params<=4.5e6, macs<=200e6", n=3, seed=0).save(tmp_path)
     made = report(tmp_path)
@@ -143,6 +145,7 @@ def test_samples(tmp_path: Path) -> None:
     assert "macs&lt;=200e6" in made.html
 
 
+@pytest.mark.slow
 def test_several_runs(finished: Path) -> None:
     for method in ("random", "evolution"):
         for seed in range(2):
