@@ -183,6 +183,8 @@ class AcceleratorEvaluator(Evaluator):
     def values(
         self, x: Int[Tensor, "B V"], fidelity: int | None = None
     ) -> dict[str, Float[Tensor, " B"]]:
+        if not len(x):
+            return {name: torch.zeros(0, dtype=torch.float64) for name in METRICS}
         if not self._shared:
             return self._values(x, fidelity)
         rows, inverse = distinct_rows(x)
@@ -205,7 +207,7 @@ class AcceleratorEvaluator(Evaluator):
         Args:
             x: Valid choice indices.
         """
-        if len(self._lists) == 1:
+        if len(self._lists) == 1 or not len(x):
             return self.values(x)
         cycles, energies, area = self._costs(x)
         least = [part.amin(2) for part in cycles]

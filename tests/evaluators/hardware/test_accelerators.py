@@ -193,3 +193,16 @@ def test_search_from_the_command_line() -> None:
     assert told.exit_code == 0, told.output
     trials = json.loads(told.stdout)["trials"]
     assert len(trials) == 12
+
+
+@pytest.mark.parametrize("text", [f"{CELLS} x {CHIPS}", f"{CELLS} x {CELLS} x nasaic"])
+def test_no_pair_has_no_value(text: str) -> None:
+    """As where descents found nothing that meets the limits."""
+    none = space(text)
+    made = AcceleratorEvaluator(none)
+    for told in (made.values(none.sample(0, 0)), made.bounds(none.sample(0, 0))):
+        assert {name: len(value) for name, value in told.items()} == {
+            "latency_cycles": 0,
+            "energy_nj": 0,
+            "area_um2": 0,
+        }
