@@ -100,8 +100,17 @@ def _product(texts: Sequence[str]) -> Space:
     for place, (name, each) in enumerate(zip(names, made, strict=True)):
         number = names[: place + 1].count(name)
         parts[f"{name}_{number}" if names.count(name) > 1 else name] = each
-    # Its name is the text of which it is made again.
-    return ProductSpace(name=" x ".join(part.text for part in parts.values()), parts=parts)
+    # Its name is the text of which it is made again; of a file that is where it lies.
+    again = [
+        str(_lasting(text)) if isinstance(each, DeclaredSpace) else each.text
+        for text, each in zip(texts, made, strict=True)
+    ]
+    return ProductSpace(name=" x ".join(again), parts=parts)
+
+
+def _lasting(text: str) -> Path:
+    path = preset(text)
+    return Path(text) if path.parent == PRESETS else path.absolute()
 
 
 @cache

@@ -25,7 +25,7 @@ from ..evaluators.resolver import (
     EvaluatorLike,
     evaluators_of,
 )
-from ..spaces import Space, space as make_space
+from ..spaces import ProductSpace, Space, space as make_space
 from ..spaces.resolver import preset
 from .checks import AUTO, check_at_least, checked_executor
 from .configured import AGAIN, method_of, problem_of, space_of
@@ -232,7 +232,7 @@ def new_search(
     )
     config = RunConfig(
         space=found.text,
-        declaration=_declaration(space),
+        declaration=_declaration(space, found),
         evaluators=configs,
         task=str(found.task) if task else "",
         maximize=maximize,
@@ -443,8 +443,11 @@ def no_evaluator(location: str) -> UsageError:
     )
 
 
-def _declaration(space: str | Space) -> dict[str, Any] | None:
-    if not isinstance(space, str) or not space.endswith((".yaml", ".yml")):
+def _declaration(space: str | Space, found: Space) -> dict[str, Any] | None:
+    """What the file of a space says; a product is made again of the text of its parts."""
+    if not isinstance(space, str) or isinstance(found, ProductSpace):
+        return None
+    if not space.endswith((".yaml", ".yml")):
         return None
     declared: dict[str, Any] = yaml.safe_load(read_text(preset(space)))
     return declared

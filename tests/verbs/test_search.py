@@ -241,6 +241,20 @@ def test_a_space_from_yaml_is_kept_with_the_run(run: Command, tmp_path: Path) ->
     assert (code, len(json.loads(out)["trials"])) == (0, 8)
 
 
+@pytest.mark.parametrize("text", ["resnet-pooling x {}", "{} x resnet-pooling"])
+@pytest.mark.parametrize("file", ["toy_recipe.yaml", "own.yaml"])
+def test_a_product_with_a_space_from_yaml_is_resumed(run: Command, text: str, file: str) -> None:
+    Path("train.py").write_text("def f(a):\n    return {'score': sum(a.indices)}\n")
+    Path("own.yaml").write_text(
+        "{name: own, nodes: [a], variables: [{name: b, choices: [1, 2, 3], kind: size}]}"
+    )
+    arguments = ("--evaluator", "train.py:f", "--maximize", "score", "--method", "random")
+    code, *_ = run("search", text.format(file), *arguments, "--budget", 3, "--run", "a")
+    assert code == 0
+    code, out, _ = run("resume", "a", "--budget", 4, "--format", "json")
+    assert (code, len(json.loads(out)["trials"])) == (0, 4)
+
+
 def test_an_interruption_ends_with_130_and_says_how_to_go_on(
     run: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
