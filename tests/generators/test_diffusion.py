@@ -146,9 +146,9 @@ def test_round_trip_of_the_uniform_process(toy: Space, tmp_path: Path) -> None:
     assert torch.equal(again.propose(toy, 30, seed=0).x, generator.propose(toy, 30, seed=0).x)
 
 
-def test_only_json_and_safetensors_are_written(saved: Path) -> None:
+def test_only_json_safetensors_and_a_card_are_written(saved: Path) -> None:
     suffixes = {path.suffix for path in saved.rglob("*") if path.is_file()}
-    assert suffixes == {".json", ".safetensors"}
+    assert suffixes == {".json", ".md", ".safetensors"}
 
 
 def edit(path: Path, change: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
