@@ -32,6 +32,7 @@ SLOW = {
     "sample.md",
     "searching.md",
     "spaces.md",
+    "start-benchmarks.md",
     "transfer.md",
 }
 

@@ -349,6 +349,9 @@ def test_a_log_that_cannot_be_read_is_one_clear_problem(
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str]]:
+    # Wide enough that no cell is broken.
+    monkeypatch.setenv("COLUMNS", "300")
+
     def run(*arguments: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["vitruvius", "doctor", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
