@@ -40,13 +40,7 @@ def model_card(details: Mapping[str, Any]) -> str:
         )
         for name, count in details["training_architectures"].items()
     )
-    return f"""---
-library_name: vitruvius
-license: apache-2.0
-tags: [neural-architecture-search, graph-diffusion]
----
-
-# Graph diffusion for {spaces}
+    return f"""{_front()}# Graph diffusion for {spaces}
 
 Generates architectures by diffusion over all variables of the DAG.
 
@@ -67,6 +61,12 @@ Generates architectures by diffusion over all variables of the DAG.
 
 {_limits(details)} Architectures outside these spaces are not understood.
 """
+
+
+def _front(*tags: str) -> str:
+    """What the Hub reads of a card."""
+    listed = ", ".join(("neural-architecture-search", "graph-diffusion", *tags))
+    return f"---\nlibrary_name: vitruvius\nlicense: apache-2.0\ntags: [{listed}]\n---\n\n"
 
 
 def _labels(details: Mapping[str, Any]) -> str:
@@ -109,13 +109,7 @@ def saved_card(
         >>> "- Conditions: none" in saved_card(["cells"], "absorbing", [], 200_000)
         True
     """
-    return f"""---
-library_name: vitruvius
-license: apache-2.0
-tags: [neural-architecture-search, graph-diffusion]
----
-
-# Graph diffusion for {", ".join(spaces)}
+    return f"""{_front()}# Graph diffusion for {", ".join(spaces)}
 
 Generates architectures by diffusion over all variables of the DAG.
 
@@ -156,13 +150,8 @@ def transfer_card(details: Mapping[str, Any]) -> str:
         for metric, each in details["believed"].items()
     )
     believed = f"| metric | believed | dropped |\n| --- | --- | --- |\n{rows}\n" if rows else ""
-    return f"""---
-library_name: vitruvius
-license: apache-2.0
-tags: [neural-architecture-search, graph-diffusion, transfer]
----
-
-# Graph diffusion for {details["space"]}, adapted to {details["data"]}
+    front = _front("transfer")
+    return f"""{front}# Graph diffusion for {details["space"]}, adapted to {details["data"]}
 
 {details["generator"]}, moved by low-rank adapters towards architectures that are probably good in
 {details["metric"]} on this task. The adapters are added to the weights.

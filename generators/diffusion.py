@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, TypeAlias
 
 import torch
@@ -15,9 +16,8 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     ScoreSdeVeScheduler,
 )
-from huggingface_hub import snapshot_download
+from huggingface_hub import create_repo, upload_folder
 from jaxtyping import Bool, Float, Int
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..core.distinct import first_of_each
@@ -30,7 +30,8 @@ from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler
 from .denoiser import GraphDenoiser, fingerprints, schema_of
 from .generator import Proposals, batch_for, check_counts
 from .guidance import Guidance, Resampling, systematic
-from .reading import UNREADABLE, first_line, index_names, read_json
+from .reading import index_names
+from .saved_pipeline import read_pipeline
 from .schedulers import MASK, AbsorbingScheduler, clamp_known
 
 __all__ = ["GraphDiffusion"]
@@ -446,8 +447,6 @@ class GraphDiffusion(DiffusionPipeline):
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Writes safetensors and JSON, and a model card where there is none.
 
-        ``push_to_hub(name)`` writes the same to a repository on the Hub.
-
         Args:
             save_directory: Made where it does not exist.
             **kwargs: As diffusers has them.
@@ -459,6 +458,22 @@ class GraphDiffusion(DiffusionPipeline):
             names = [schema["space"] for schema in config.schemas]
             parameters = sum(each.numel() for each in self.denoiser.parameters())
             card.write_text(saved_card(names, config.process, self.conditions, parameters))
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
+        """Writes to a repository on the Hub, with the card that diffusers would replace.
+
+        Args:
+            repo_id: ``owner/name``; made where there is none.
+            **kwargs: Of `huggingface_hub.upload_folder`, such as ``token`` and ``commit_message``.
+
+        Returns:
+            The address of the commit.
+        """
+        made = create_repo(repo_id, token=kwargs.get("token"), exist_ok=True)
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            told = upload_folder(repo_id=made.repo_id, folder_path=folder, **kwargs)
+        return str(told.commit_url)
 
     @classmethod
     def saved_in(cls, path: str | Path) -> bool:
@@ -481,60 +496,7 @@ class GraphDiffusion(DiffusionPipeline):
             CheckpointError: Where the folder is not a generator's, is truncated, or names classes
                 other than a generator's own.
         """
-        folder = Path(path)
-        if not folder.is_dir():
-            if folder.suffix or str(path).count("/") != 1 or str(path).startswith("."):
-                raise CheckpointError(
-                    f"There is no generator at {str(path)!r}.",
-                    "Give a folder written by `vitruvius train`, or one of the shipped names.",
-                )
-            patterns = ["*.json", "*.safetensors"]
-            try:
-                folder = Path(snapshot_download(str(path), allow_patterns=patterns, **kwargs))
-            except (OSError, ValueError) as error:
-                raise CheckpointError(
-                    f"There is no generator at {str(path)!r}, here or on the Hub: "
-                    f"{first_line(error)}",
-                    "Give a folder written by `vitruvius train`, or one of the shipped names.",
-                ) from error
-        index = read_json(folder / "model_index.json")
-        parts = {key: value for key, value in index.items() if not key.startswith("_")}
-        config = read_json(folder / "denoiser" / "config.json")
-        known = cls._schedulers.get(str(config.get("process", "absorbing")), ())
-        scheduler_class = next((kind for kind in known if parts == _parts(kind)), None)
-        if index.get("_class_name") != cls.__name__ or scheduler_class is None:
-            raise CheckpointError(
-                f"{folder} holds no {cls.__name__} generator: its index names "
-                f"{index.get('_class_name')!r} of {parts}.",
-                "Give a folder written by `vitruvius train`.",
-            )
-        plan = read_json(folder / "scheduler" / "scheduler_config.json")
-        weights = folder / "denoiser" / "diffusion_pytorch_model.safetensors"
-        if config.get("_class_name") != GraphDenoiser.__name__ or not weights.is_file():
-            raise CheckpointError(
-                f"{folder} lacks the denoiser's safetensors weights or configuration.",
-                "Weights in other formats are not read, since they may run code.",
-            )
-        try:
-            # Not by diffusers' own loader, which leaves tensors the file lacks at random values.
-            denoiser = GraphDenoiser.from_config(config)
-            denoiser.load_state_dict(load_file(weights))
-            scheduler = scheduler_class.from_config(plan)
-            return cls(denoiser, scheduler)
-        except UNREADABLE as error:
-            raise CheckpointError(
-                f"The generator in {folder} cannot be read: {first_line(error)}",
-                "The files are truncated or of another kind; copy or train them again.",
-            ) from error
-
-
-def _parts(scheduler: type) -> dict[str, list[str]]:
-    """What the index of a pipeline says of a denoiser and this scheduler."""
-    home = "vitruvius.generators.schedulers" if scheduler is AbsorbingScheduler else "diffusers"
-    return {
-        "denoiser": ["vitruvius.generators.denoiser", GraphDenoiser.__name__],
-        "scheduler": [home, scheduler.__name__],
-    }
+        return cls(*read_pipeline(path, cls.__name__, cls._schedulers, **kwargs))
 
 
 def _listed(kinds: tuple[type, ...]) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..core.errors import UsageError
-from .drawing import CAPTION_SIZE, FONT, LINE, escaped, text_width
+from .drawing import CAPTION_SIZE, FONT, LINE
+from .lettering import escaped, text_width
 from .svg import SVG
 
 __all__ = ["Head", "cell", "contact_sheet", "height_of", "page", "scale_of", "sheet_caption"]

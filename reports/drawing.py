@@ -20,7 +20,7 @@ from .part_sketch import sketch_of_part
 from .sketch import Place, Sketch, sketch, sketch_of_dag
 from .svg import SVG
 
-__all__ = ["FONT", "draw", "draw_dag", "draw_partial", "escaped", "text_width"]
+__all__ = ["FONT", "draw", "draw_dag", "draw_partial"]
 
 FONT = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif"
 FONT_SIZE, CAPTION_SIZE, NOTE_SIZE = 13.0, 12.0, 11.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .drawing import FONT, escaped, text_width
+from .drawing import FONT
+from .lettering import escaped, text_width
 from .svg import SVG
 
 __all__ = ["Bar", "gantt"]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .drawing import FONT, escaped
+from .drawing import FONT
+from .lettering import escaped
 from .svg import SVG
 
 __all__ = ["RooflinePoint", "roofline"]

@@ -10,7 +10,7 @@ import torch
 from ..bo.ranking import rank
 from ..core.seeding import make_generator
 from ..evaluators.metric import Metric
-from ..predictors.resolver import cross_validate
+from ..predictors import held_out
 from ..spaces import Variable
 from .checkup_case import Case, counted
 from .finding import Finding
@@ -229,7 +229,7 @@ def predictor(case: Case) -> Iterator[Finding]:
         if len(case.ok) < FEWEST or float(values.std()) == 0:
             continue
         some = torch.randperm(len(values), generator=make_generator(0))[:JUDGED]
-        tau = cross_validate(problem.space, history.x[some], values[some], names=("gp",))["gp"]
+        tau = held_out(problem.space, history.x[some], values[some]).tau
         said = (
             f"Of {len(some)} trials, a Gaussian process ranks the held-out {name} with Kendall's "
             f"tau {tau:.2f}"

@@ -8,21 +8,19 @@ from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
+from ..bo.store.run import FILE
 from ..core.errors import UsageError
 from ..core.torch_state import own_torch_state
 from ..reports import write_text
 from ..reports.page import Section, page
 from .compared_report import compared_headline, compared_sections, runs_in
+from .design import RUN
 from .run_evidence import evidence_sections
 from .run_report import run_headline, run_sections
 from .run_told import RunTold
 from .sample_report import SamplesTold, sample_headline, sample_sections
 
 __all__ = ["Report", "report", "report_of_run"]
-
-# What `design` calls the run in its folder.
-SEARCH = "search"
-FILE = "run.sqlite"
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,7 +106,7 @@ def report_of_run(told: RunTold, evidence: Sequence[Section] = (), *, live: str 
 
 def _report(what: str | Path, storage: str | None, evidence: bool) -> Report:
     folder = Path(what)
-    run = folder / SEARCH if (folder / SEARCH / FILE).is_file() else folder
+    run = folder / RUN if (folder / RUN / FILE).is_file() else folder
     if storage is not None or (run / FILE).is_file():
         told = RunTold.of(what if storage is not None else run, storage)
         return report_of_run(told, evidence_sections(told) if evidence else ())

@@ -1,5 +1,4 @@
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -318,12 +317,20 @@ def test_a_card_is_written_and_an_own_one_kept(trained: GraphDiffusion, tmp_path
 
 
 def test_the_hub_is_sent_the_card(trained: GraphDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffusers.utils import hub_utils
+    from vitruvius.generators import diffusion
 
-    sent: list[str] = []
-    monkeypatch.setattr(hub_utils, "create_repo", lambda name, **_: SimpleNamespace(repo_id=name))
+    sent: dict[str, str] = {}
+
+    def upload(repo_id: str, folder_path: str) -> SimpleNamespace:
+        sent.update({p.name: p.read_text() for p in Path(folder_path).iterdir() if p.is_file()})
+        sent["to"] = repo_id
+        return SimpleNamespace(commit_url="https://hub/commit")
+
     monkeypatch.setattr(
-        hub_utils, "upload_folder", lambda folder_path, **_: sent.extend(os.listdir(folder_path))
+        diffusion, "create_repo", lambda name, **_: SimpleNamespace(repo_id=f"whole/{name}")
     )
-    trained.push_to_hub("owner/name")
-    assert {"README.md", "model_index.json", "denoiser", "scheduler"} <= set(sent)
+    monkeypatch.setattr(diffusion, "upload_folder", upload)
+    assert trained.push_to_hub("name") == "https://hub/commit"
+    assert sent["to"] == "whole/name"
+    assert "Graph diffusion for nasbench201" in sent["README.md"]
+    assert "model_index.json" in sent
