@@ -33,14 +33,12 @@ def report(
     """Sum up a run, samples or several runs in one HTML file that needs nothing else."""
     from ..verbs.report import report as make
 
-    folder = Path(what)
+    if out is None:
+        # `.` and `..` have no name of their own to stand beside.
+        folder = Path(what) if Path(what).name not in ("", "..") else Path(what).resolve()
+        out = folder.with_name(f"{folder.name}.html")
     with talk_to_stderr():
-        made = make(
-            what,
-            out=out or folder.with_name(f"{folder.resolve().name}.html"),
-            storage=storage,
-            evidence=not quick,
-        )
+        made = make(what, out=out, storage=storage, evidence=not quick)
     say(made.headline)
     typer.echo(str(made.file))
 

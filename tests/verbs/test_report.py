@@ -175,3 +175,13 @@ def test_command_line(finished: Path, tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["report", str(finished), "--out", str(file), "--quick"])
     assert told.stdout.strip() == str(file)
     assert file.read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("what", [".", "../front", "{}"])
+def test_by_default_it_stands_beside_the_folder(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.chdir(finished)
+    told = CliRunner().invoke(app, ["report", what.format(finished), "--quick"])
+    assert Path(told.stdout.strip()).resolve() == finished.with_name("front.html").resolve()
+    finished.with_name("front.html").unlink()
