@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from ..spaces import Space
@@ -13,17 +14,18 @@ from .predictor import Predictor
 
 __all__ = ["Average", "averaged"]
 
-# Labels from which on trees have a say: with fewer they hardly find splits that hold.
+# Labels from which on trees have a say: with fewer they hardly find splits that hold, and networks
+# err more than the process, which then counts twice.
 SPLIT = 150
 
 
 class Average(Mixture):
-    """The even mixture of a Gaussian process, boosted trees and graph networks.
+    """The mixture of a Gaussian process, boosted trees and graph networks.
 
     Its mean is the mean of theirs, its variance that of the mixture: the mean of theirs plus the
     variance of their means. Kernels, trees and networks err differently, so that the mixture is
     rarely worse than the best of them; it costs as much as all three. With fewer than 150
-    labels trees are left out.
+    labels trees are left out and the process counts twice.
 
     Args:
         space: The space.
@@ -45,21 +47,21 @@ class Average(Mixture):
         super().__init__(space, seed=seed)
         self.num_samples = num_samples
 
-    def _new_members(self, labels: int) -> tuple[Predictor, ...]:
-        return tuple(
+    def _new_members(self, labels: int) -> Mapping[Predictor, int]:
+        return {
             GaussianProcess(self.space, seed=self.seed, num_samples=self.num_samples)
             if kind is GaussianProcess
-            else kind(self.space, seed=self.seed)
-            for kind in averaged(labels)
-        )
+            else kind(self.space, seed=self.seed): votes
+            for kind, votes in averaged(labels).items()
+        }
 
 
-def averaged(labels: int) -> tuple[type[Predictor], ...]:
-    """Returns what is averaged, given how many labels there are.
+def averaged(labels: int) -> Mapping[type[Predictor], int]:
+    """Returns what is averaged and how often each counts.
 
     Args:
-        labels: Their number.
+        labels: How many labels there are.
     """
     if labels < SPLIT:
-        return GaussianProcess, GraphNetwork
-    return GaussianProcess, Boosting, GraphNetwork
+        return {GaussianProcess: 2, GraphNetwork: 1}
+    return {GaussianProcess: 1, Boosting: 1, GraphNetwork: 1}

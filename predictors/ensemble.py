@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from .boosting import Boosting
@@ -35,8 +36,8 @@ class Ensemble(Mixture):
 
     name: ClassVar[str] = "ensemble"
 
-    def _new_members(self, labels: int) -> tuple[Predictor, ...]:
-        return (
-            Boosting(self.space, seed=self.seed, members=BOOSTERS),
-            GraphNetwork(self.space, seed=self.seed),
-        )
+    def _new_members(self, labels: int) -> Mapping[Predictor, int]:
+        return {
+            Boosting(self.space, seed=self.seed, members=BOOSTERS): 1,
+            GraphNetwork(self.space, seed=self.seed): 1,
+        }

@@ -1,4 +1,4 @@
-"""Even mixtures of predictors."""
+"""Mixtures of predictors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["Mixture"]
 
 
 class Mixture(Predictor):
-    """The even mixture of some predictors, over which acquisition functions average.
+    """The mixture of some predictors, over which acquisition functions average.
 
-    Members count alike, however many hyper-parameter samples each has. Each learns from earlier
-    tasks in the way it can.
+    Members count by their votes, however many hyper-parameter samples each has. Each learns from
+    earlier tasks in the way it can.
 
     Args:
         space: The space.
@@ -32,6 +32,7 @@ class Mixture(Predictor):
 
     Attributes:
         members: What is mixed, once it is fitted.
+        votes: How often each member counts.
     """
 
     learns_tasks: ClassVar[bool] = True
@@ -39,6 +40,7 @@ class Mixture(Predictor):
     def __init__(self, space: Space, *, seed: int = 0) -> None:
         super().__init__(space, seed=seed)
         self.members: tuple[Predictor, ...] = ()
+        self.votes: tuple[int, ...] = ()
         self._sources: Sources | None = None
 
     @property
@@ -58,8 +60,8 @@ class Mixture(Predictor):
         return some
 
     @abstractmethod
-    def _new_members(self, labels: int) -> tuple[Predictor, ...]:
-        """The unfitted members, given how many labels there are."""
+    def _new_members(self, labels: int) -> Mapping[Predictor, int]:
+        """The unfitted members and their votes, given how many labels there are."""
 
     def fit(self, x: Int[Tensor, "n V"] | Features, values: Float[Tensor, " n"]) -> Mixture:
         super().fit(x, values)
@@ -69,14 +71,15 @@ class Mixture(Predictor):
         return self
 
     def _fit(self, data: Features, z: Float[Tensor, " n"], fidelity: Int[Tensor, " n"]) -> None:
-        members = self._new_members(len(data))
+        votes = self._new_members(len(data))
+        members = tuple(votes)
         for member in members:
             member.views = self.views
         if self._sources is not None:
             members = tuple(warm_started(member, self._sources) for member in members)
-        self.members = members
+        self.members, self.votes = members, tuple(votes.values())
         for member in members:
             member.fit_scores(data, z)
 
     def _posterior(self, data: Features, joint: bool) -> Posterior:
-        return mixture([member.posterior(data, joint=joint) for member in self.members])
+        return mixture([member.posterior(data, joint=joint) for member in self.members], self.votes)

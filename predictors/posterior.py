@@ -178,18 +178,23 @@ def aligned(posteriors: Sequence[Posterior]) -> list[Posterior]:
     ]
 
 
-def mixture(posteriors: Sequence[Posterior]) -> Posterior:
-    """Mixes posteriors of the same points; they count alike, however many samples each has.
+def mixture(posteriors: Sequence[Posterior], votes: Sequence[int] = ()) -> Posterior:
+    """Mixes posteriors of the same points, however many samples each has.
 
     Args:
         posteriors: At least one; all with a covariance, or none.
+        votes: How often each counts; once by default.
 
     Example:
         >>> three, five = (Posterior.deterministic(torch.tensor([v])) for v in (3.0, 5.0))
         >>> mixture([three, five]).mean.tolist()
         [[3.0], [5.0]]
+        >>> mixture([three, five], (2, 1)).mean.tolist()
+        [[3.0], [3.0], [5.0]]
     """
-    parts = aligned(posteriors)
+    counts = votes or (1,) * len(posteriors)
+    voting = zip(aligned(posteriors), counts, strict=True)
+    parts = [part for part, count in voting for _ in range(count)]
     covariances = [part.covariance for part in parts if part.covariance is not None]
     return Posterior(
         torch.cat([part.mean for part in parts]),

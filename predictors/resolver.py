@@ -240,10 +240,10 @@ def cross_validate(
         fitted: dict[str, Predictor] = {}
         for name in names:
             # The members of the average may be among the others; they need no second fit.
-            members = [kind.name for kind in averaged(int((~held).sum()))]
-            if name == Average.name and fitted.keys() >= set(members):
-                parts = [fitted[member].posterior(x[held]) for member in members]
-                mean = mixture(parts).moments()[0]
+            votes = {kind.name: v for kind, v in averaged(int((~held).sum())).items()}
+            if name == Average.name and fitted.keys() >= votes.keys():
+                parts = [fitted[member].posterior(x[held]) for member in votes]
+                mean = mixture(parts, tuple(votes.values())).moments()[0]
             else:
                 made = new_predictor(name, space, seed=seed, num_samples=num_samples, views=views)
                 fitted[name] = made.fit(x[~held], values[~held])

@@ -37,6 +37,7 @@ def test_members_answer_in_the_unit_of_the_labels() -> None:
 def test_trees_have_a_say_where_there_are_labels_to_split() -> None:
     x = CELLS.sample(SPLIT, 0)
     average = Average(CELLS)
-    for count, said in ((SPLIT - 1, False), (SPLIT, True)):
+    for count, votes in ((SPLIT - 1, (2, 1)), (SPLIT, (1, 1, 1))):
         average.fit(x[:count], CELLS.statistics(x)["params"][:count])
-        assert any(isinstance(member, Boosting) for member in average.members) == said
+        said = any(isinstance(member, Boosting) for member in average.members)
+        assert (average.votes, said) == (votes, len(votes) == 3)

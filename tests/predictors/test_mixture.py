@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import pytest
 import torch
 
@@ -14,9 +16,9 @@ ENCODE = FeatureSets(CELLS, ("one-hot",))
 class Two(Mixture):
     name = "two"
 
-    def _new_members(self, labels: int) -> tuple[Predictor, ...]:
+    def _new_members(self, labels: int) -> Mapping[Predictor, int]:
         few = GraphNetwork(CELLS, members=2, steps=5)
-        return GaussianProcess(CELLS, seed=self.seed, num_samples=16), few
+        return {GaussianProcess(CELLS, seed=self.seed, num_samples=16): 1, few: 1}
 
 
 @pytest.fixture(scope="module")

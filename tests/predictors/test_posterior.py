@@ -121,6 +121,15 @@ def test_members_count_alike_however_many_samples_they_have(counts: tuple[int, .
         torch.testing.assert_close(ours.covariance.mean(0), part.covariance.mean(0))
 
 
+def test_members_count_as_often_as_they_have_votes() -> None:
+    parts = [random(count, seed=i) for i, count in enumerate((2, 3))]
+    whole = mixture(parts, (2, 1))
+    expected = (2 * parts[0].mean.mean(0) + parts[1].mean.mean(0)) / 3
+    torch.testing.assert_close(whole.mean.mean(0), expected)
+    assert whole.covariance is not None
+    assert whole.num_samples == len(whole.covariance) == 18
+
+
 def test_without_covariances_there_is_none() -> None:
     assert mixture([Posterior.deterministic(torch.zeros(2))] * 2).covariance is None
 
