@@ -4,34 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, TypeAlias
 
 import torch
 from diffusers import (
     DDPMScheduler,
-    DiffusionPipeline,
     DiscreteDDIMScheduler,
     DPMSolverMultistepScheduler,
     ScoreSdeVeScheduler,
 )
-from huggingface_hub import create_repo, upload_folder
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..core.distinct import first_of_each
 from ..core.errors import CheckpointError, UsageError
 from ..core.seeding import Seed, generators_for
 from ..core.torch_state import own_torch_state
 from ..spaces import Space
-from .card import saved_card
 from .continuous import ContinuousRun, ContinuousScheduler, continuous_scheduler, relax
 from .denoiser import GraphDenoiser, fingerprints, schema_of
 from .generator import Proposals, batch_for, check_counts
-from .guidance import Guidance, Resampling, systematic
-from .reading import index_names
-from .saved_pipeline import read_pipeline
+from .guidance import Guidance
+from .saved_pipeline import SavedPipeline
 from .schedulers import MASK, AbsorbingScheduler, clamp_known
 
 __all__ = ["GraphDiffusion"]
@@ -58,7 +51,20 @@ class _Draws:
     device: torch.device
 
 
-class GraphDiffusion(DiffusionPipeline):
+@dataclass(frozen=True)
+class _Start:
+    """Where the reverse process starts, if not from noise.
+
+    Args:
+        x: Architectures that are partly corrupted.
+        share: Of the process that they go through again.
+    """
+
+    x: Int[Tensor, "B V"]
+    share: float
+
+
+class GraphDiffusion(SavedPipeline):
     """Generates architectures by graph diffusion over operations, edges, sizes and graph variables.
 
     - Absorbing-state diffusion with per-variable choice sets, the default. What the space knows of
@@ -169,29 +175,78 @@ class GraphDiffusion(DiffusionPipeline):
         draws = _Draws(*generators_for(seed, device), device)
         batch = batch_size or batch_for(device, len(space.variables))
         rounds = guidance.resampling.rounds if guidance.resampling else 1
-        reverse = {
-            "absorbing": self._reverse_absorbing,
-            "uniform": self._reverse_uniform,
-            "continuous": self._reverse_continuous,
-        }[self.denoiser.config.process]
         archive: list[Tensor] = []
         values: list[Tensor] = []
         for turn in range(rounds):
             # Rounded up, so that the first round is never empty.
             share = -(-n * (turn + 1) // rounds) - -(-n * turn // rounds)
-            for start in range(0, share, batch):
-                size = min(batch, share - start)
-                survivors = None
+            for done in range(0, share, batch):
+                size = min(batch, share - done)
+                start = None
                 if turn and guidance.resampling is not None:
-                    survivors = self._survivors(
-                        space, archive, values, size, guidance.resampling, draws.host
+                    survivors = guidance.resampling.survivors(
+                        space, torch.cat(archive), torch.cat(values), size, draws.host
                     )
-                x = reverse(space, number, size, survivors, guidance, steps, draws)
+                    if survivors is not None:
+                        start = _Start(survivors, guidance.resampling.renoise)
+                x = self._reverse(space, number, size, start, guidance, steps, draws)
                 archive.append(x.cpu())
                 if guidance.resampling is not None:
                     values.append(guidance.resampling.value(archive[-1]))
         x = torch.cat(archive)
         return Proposals(x, space.is_valid(x))
+
+    @own_torch_state()
+    @torch.no_grad()
+    def renoise(
+        self,
+        space: Space,
+        x: Int[Tensor, "B V"],
+        *,
+        share: float = 0.3,
+        steps: int = 16,
+        seed: Seed = None,
+    ) -> Proposals:
+        """Corrupts a part of architectures and generates it anew: what a mutation is, but learnt.
+
+        As SDEdit (Meng et al., ICLR 2022, arXiv 2108.01073) edits images. Rows become random
+        encodings of their architectures first, so that no part is always with the same variables.
+
+        Args:
+            space: A space it was trained on.
+            x: Valid choice indices.
+            share: Of the reverse process that they go through again; of the absorbing process, the
+                share of variables that are masked.
+            steps: Reverse steps of the whole process.
+            seed: As for `propose`.
+
+        Returns:
+            As many proposals, each beside the row it comes from.
+
+        Raises:
+            UsageError: For a share that is not in (0, 1], or as for `propose`.
+
+        Example:
+            >>> import vitruvius
+            >>> cells = vitruvius.space("nasbench201")
+            >>> generator = vitruvius.generators.load("nasbench201")
+            >>> generator.renoise(cells, cells.sample(3, 0), share=0.5, seed=0).x.shape
+            torch.Size([3, 6])
+        """
+        check_counts(steps=steps)
+        if not 0 < share <= 1:
+            raise UsageError(f"`share` must be above 0 and at most 1, got {share}.", "Try 0.3.")
+        number, device = self._check(space), self.denoiser.device
+        draws = _Draws(*generators_for(seed, device), device)
+        x = space.shuffle(x, draws.host)
+        parts = [
+            self._reverse(
+                space, number, len(rows), _Start(rows, share), Guidance(), steps, draws
+            ).cpu()
+            for rows in x.split(batch_for(device, x.shape[1]))
+        ]
+        made = torch.cat([x[:0], *parts])
+        return Proposals(made, space.is_valid(made))
 
     @own_torch_state()
     @torch.no_grad()
@@ -228,18 +283,26 @@ class GraphDiffusion(DiffusionPipeline):
         self._reverse_absorbing(space, number, 1, None, Guidance(), steps, draws, watch)
         return states
 
+    @property
+    def _reverse(self) -> Callable[..., Int[Tensor, "B V"]]:
+        return {
+            "absorbing": self._reverse_absorbing,
+            "uniform": self._reverse_uniform,
+            "continuous": self._reverse_continuous,
+        }[self.denoiser.config.process]
+
     def _reverse_absorbing(
         self,
         space: Space,
         number: int,
         size: int,
-        survivors: Int[Tensor, "B V"] | None,
+        start: _Start | None,
         guidance: Guidance,
         steps: int,
         draws: _Draws,
         watch: Callable[[Int[Tensor, "B V"]], None] | None = None,
     ) -> Int[Tensor, "B V"]:
-        state = self._masked(space, size, survivors, guidance, draws)
+        state = self._masked(space, size, start, draws)
         scores = self._scores(number, size, guidance, draws)
         total = state.shape[1]
         masked = int((state == MASK).sum(1).max())
@@ -251,7 +314,7 @@ class GraphDiffusion(DiffusionPipeline):
         for i, left in enumerate(self.scheduler.timesteps.tolist()):
             time = torch.full((1,), left / total, device=draws.device)
             # Before anything is revealed or asked for, all rows are alike.
-            alike = i == 0 and survivors is None and scores is None
+            alike = i == 0 and start is None and scores is None
             rows = state[:1] if alike else state
             chosen = None
             if not (alike or valued):
@@ -277,13 +340,13 @@ class GraphDiffusion(DiffusionPipeline):
         space: Space,
         number: int,
         size: int,
-        survivors: Int[Tensor, "B V"] | None,
+        start: _Start | None,
         guidance: Guidance,
         steps: int,
         draws: _Draws,
     ) -> Int[Tensor, "B V"]:
         """Uniform D3PM; variables with equally many choices form one block of the scheduler."""
-        state = self._masked(space, size, survivors, guidance, draws)
+        state = self._masked(space, size, start, draws)
         scores = self._scores(number, size, guidance, draws)
         sizes = space.choice_mask.sum(1).to(draws.device)
         first = round(steps * float((state != MASK).sum(1).min()) / state.shape[1])
@@ -309,7 +372,7 @@ class GraphDiffusion(DiffusionPipeline):
         space: Space,
         number: int,
         size: int,
-        survivors: Int[Tensor, "B V"] | None,
+        start: _Start | None,
         guidance: Guidance,
         steps: int,
         draws: _Draws,
@@ -318,9 +381,9 @@ class GraphDiffusion(DiffusionPipeline):
         run = ContinuousRun(self.scheduler, steps, choices)
         first, last = 0, len(run.sigmas) - 1
         clean = torch.zeros(size, *choices.shape, device=draws.device)
-        if survivors is not None and resampling is not None:
-            first = min(round((1 - resampling.renoise) * len(run.sigmas)), last)
-            clean = relax(survivors.to(draws.device), choices)
+        if start is not None:
+            first = min(round((1 - start.share) * len(run.sigmas)), last)
+            clean = relax(start.x.to(draws.device), choices)
         state = run.noised(clean, first, draws.there)
         scores = self._scores(number, size, guidance, draws)
         value: Tensor | None = None
@@ -342,18 +405,13 @@ class GraphDiffusion(DiffusionPipeline):
         return logits.argmax(-1)
 
     def _masked(
-        self,
-        space: Space,
-        size: int,
-        survivors: Int[Tensor, "B V"] | None,
-        guidance: Guidance,
-        draws: _Draws,
+        self, space: Space, size: int, start: _Start | None, draws: _Draws
     ) -> Int[Tensor, "B V"]:
-        """Where a discrete process starts: all masked, or a share of every survivor."""
-        if survivors is None or guidance.resampling is None:
+        """Where a discrete process starts: all masked, or a share of every row."""
+        if start is None:
             return torch.full((size, len(space.variables)), MASK, device=draws.device)
-        share = torch.full((size,), guidance.resampling.renoise, device=draws.device)
-        return AbsorbingScheduler().add_noise(survivors.to(draws.device), share, draws.there)
+        share = torch.full((size,), start.share, device=draws.device)
+        return AbsorbingScheduler().add_noise(start.x.to(draws.device), share, draws.there)
 
     def _scores(
         self, number: int, size: int, guidance: Guidance, draws: _Draws
@@ -403,28 +461,6 @@ class GraphDiffusion(DiffusionPipeline):
         ]
         return torch.cat(parts)
 
-    def _survivors(
-        self,
-        space: Space,
-        archive: list[Tensor],
-        values: list[Tensor],
-        size: int,
-        resampling: Resampling,
-        generator: torch.Generator,
-    ) -> Int[Tensor, "B V"] | None:
-        """The best finished architectures, in random encodings, to be corrupted again."""
-        x, value = torch.cat(archive), torch.cat(values)
-        valid = space.is_valid(x)
-        if not valid.any():
-            return None
-        x, value = x[valid], value[valid]
-        # One particle an architecture, so that survivors are many and not copies of one.
-        _, first = first_of_each(space.hashes(x))
-        weight = resampling.tempered(value[first])
-        best = weight.argsort(descending=True)[: max(size // 2, 1)]
-        chosen = first[best[systematic(weight[best], size, generator)]]
-        return space.shuffle(x[chosen], generator)
-
     def _check(self, space: Space) -> int:
         number = int(self.denoiser.space_index(space.name))
         if self.denoiser.config.schemas[number] != schema_of(space):
@@ -443,60 +479,6 @@ class GraphDiffusion(DiffusionPipeline):
                 "Assign one of these to `scheduler`.",
             )
         return number
-
-    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
-        """Writes safetensors and JSON, and a model card where there is none.
-
-        Args:
-            save_directory: Made where it does not exist.
-            **kwargs: As diffusers has them.
-        """
-        super().save_pretrained(save_directory, **kwargs)
-        card = Path(save_directory) / "README.md"
-        if not card.exists():
-            config = self.denoiser.config
-            names = [schema["space"] for schema in config.schemas]
-            parameters = sum(each.numel() for each in self.denoiser.parameters())
-            card.write_text(saved_card(names, config.process, self.conditions, parameters))
-
-    def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
-        """Writes to a repository on the Hub, with the card that diffusers would replace.
-
-        Args:
-            repo_id: ``owner/name``; made where there is none.
-            **kwargs: Of `huggingface_hub.upload_folder`, such as ``token`` and ``commit_message``.
-
-        Returns:
-            The address of the commit.
-        """
-        made = create_repo(repo_id, token=kwargs.get("token"), exist_ok=True)
-        with TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            told = upload_folder(repo_id=made.repo_id, folder_path=folder, **kwargs)
-        return str(told.commit_url)
-
-    @classmethod
-    def saved_in(cls, path: str | Path) -> bool:
-        """Tells whether a folder says that it holds a generator of this kind.
-
-        Args:
-            path: Any path.
-        """
-        return index_names(path, cls.__name__)
-
-    @classmethod
-    def from_pretrained(cls, path: str | Path, **kwargs: Any) -> GraphDiffusion:
-        """Loads a generator from a folder or from the Hub; only safetensors and JSON are read.
-
-        Args:
-            path: Folder written by `save_pretrained`, or a repository on the Hub.
-            **kwargs: ``revision`` and the like, for the Hub.
-
-        Raises:
-            CheckpointError: Where the folder is not a generator's, is truncated, or names classes
-                other than a generator's own.
-        """
-        return cls(*read_pipeline(path, cls.__name__, cls._schedulers, **kwargs))
 
 
 def _listed(kinds: tuple[type, ...]) -> str:

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..core.distinct import first_of_each
+from ..spaces import Space
 from .schedulers import draw
 
 __all__ = ["ClassifierFree", "Gradient", "Guidance", "Resampling", "SoftValue", "Value"]
@@ -159,6 +161,34 @@ class Resampling:
         weight = value - (before if before is not None else 0.0)
         keep = systematic(weight, len(weight), generator)
         return keep, value[keep]
+
+    def survivors(
+        self,
+        space: Space,
+        x: Int[Tensor, "B V"],
+        value: Float[Tensor, " B"],
+        n: int,
+        generator: torch.Generator,
+    ) -> Int[Tensor, "n V"] | None:
+        """Draws among the best finished architectures, in random encodings; None if none is valid.
+
+        Args:
+            space: The space.
+            x: What is finished, valid or not.
+            value: Their log-values.
+            n: How many to draw.
+            generator: Source of randomness, on the CPU.
+        """
+        valid = space.is_valid(x)
+        if not valid.any():
+            return None
+        x, value = x[valid], value[valid]
+        # One particle an architecture, so that survivors are many and not copies of one.
+        _, first = first_of_each(space.hashes(x))
+        weight = self.tempered(value[first])
+        best = weight.argsort(descending=True)[: max(n // 2, 1)]
+        chosen = first[best[systematic(weight[best], n, generator)]]
+        return space.shuffle(x[chosen], generator)
 
     def tempered(self, value: Float[Tensor, " B"]) -> Float[Tensor, " B"]:
         """Divides by the temperature and lifts what is hopeless to 50 below the best.

@@ -4,20 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, Self
 
-from huggingface_hub import snapshot_download
+from diffusers import DiffusionPipeline
+from huggingface_hub import create_repo, snapshot_download, upload_folder
 from safetensors.torch import load_file
 
 from ..core.errors import CheckpointError
+from .card import saved_card
 from .denoiser import GraphDenoiser
-from .reading import UNREADABLE, first_line, read_json
+from .reading import UNREADABLE, first_line, index_names, read_json
 from .schedulers import AbsorbingScheduler
 
-__all__ = ["read_pipeline"]
+__all__ = ["SavedPipeline"]
 
 
-def read_pipeline(
+class SavedPipeline(DiffusionPipeline):
+    """A pipeline of a denoiser and a scheduler that is kept as safetensors and JSON."""
+
+    # Those that it takes, by the process of the denoiser.
+    _schedulers: ClassVar[dict[str, tuple[Any, ...]]]
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Writes safetensors and JSON, and a model card where there is none.
+
+        Args:
+            save_directory: Made where it does not exist.
+            **kwargs: As diffusers has them.
+        """
+        super().save_pretrained(save_directory, **kwargs)
+        card = Path(save_directory) / "README.md"
+        if not card.exists():
+            config = self.denoiser.config
+            names = [schema["space"] for schema in config.schemas]
+            parameters = sum(each.numel() for each in self.denoiser.parameters())
+            card.write_text(saved_card(names, config.process, self.conditions, parameters))
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> str:
+        """Writes to a repository on the Hub, with the card that diffusers would replace.
+
+        Args:
+            repo_id: ``owner/name``; made where there is none.
+            **kwargs: Of `huggingface_hub.upload_folder`, such as ``token`` and ``commit_message``.
+
+        Returns:
+            The address of the commit.
+        """
+        made = create_repo(repo_id, token=kwargs.get("token"), exist_ok=True)
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            told = upload_folder(repo_id=made.repo_id, folder_path=folder, **kwargs)
+        return str(told.commit_url)
+
+    @classmethod
+    def saved_in(cls, path: str | Path) -> bool:
+        """Tells whether a folder says that it holds a generator of this kind.
+
+        Args:
+            path: Any path.
+        """
+        return index_names(path, cls.__name__)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **kwargs: Any) -> Self:
+        """Loads a generator from a folder or from the Hub; only safetensors and JSON are read.
+
+        Args:
+            path: Folder written by `save_pretrained`, or a repository on the Hub.
+            **kwargs: ``revision`` and the like, for the Hub.
+
+        Raises:
+            CheckpointError: Where the folder is not a generator's, is truncated, or names classes
+                other than a generator's own.
+        """
+        return cls(*_read(path, cls.__name__, cls._schedulers, **kwargs))
+
+
+def _read(
     path: str | Path, name: str, schedulers: Mapping[str, tuple[Any, ...]], **kwargs: Any
 ) -> tuple[GraphDenoiser, Any]:
     """Reads what a pipeline of graph diffusion is made of; only safetensors and JSON are read.

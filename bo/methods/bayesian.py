@@ -27,8 +27,9 @@ from ..acquisition.functions import AUTO, acquisition
 from ..method import Scores
 from ..problem import Problem
 from ..trial import History, Proposal
-from .candidate_sources import propose_candidates
 from .neighbourhood import fresh_draws, fresh_uniform
+from .sources.gather import propose_candidates, sources_of
+from .sources.source import Asked
 
 __all__ = ["BayesianOptimization"]
 
@@ -69,9 +70,11 @@ class BayesianOptimization:
         views: Evaluators of cheap metrics that kernels compare, too, and whose trend is in the mean
             function: as text, such as ``proxy:naswot+synflow``, or `View` objects.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.
-        sources: Where candidates come from in large spaces, of ``diffusion``, ``mutation``,
-            ``uniform``, joined by ``+``.
+        sources: Where candidates come from in large spaces, of
+            `vitruvius.bo.methods.sources.gather.SOURCES`, joined by ``+``.
         pool: Most candidates of each source.
+        climbers: How many of the best candidates climb the acquisition value to better neighbours;
+            0 for none.
         fidelity: ``full``, or ``lower-first``: each decision is also about the evaluator's lowest
             fidelity, which is learnt from as a second task and taken where it tells more for what
             it costs; for surrogates that declare ``learns_fidelities``.
@@ -109,6 +112,7 @@ class BayesianOptimization:
         generator: str | Generator = "auto",
         sources: str = "diffusion+mutation",
         pool: int = 1000,
+        climbers: int = 0,
         fidelity: str = FULL,
         per_second: bool = False,
         tasks: SourceTasks | Sequence[SourceTask] = (),
@@ -123,10 +127,10 @@ class BayesianOptimization:
             )
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
-        self.generator, self.pool = generator, pool
+        self.generator, self.pool, self.climbers = generator, pool, climbers
         self.features, self.views = features, views
         self.tasks = tasks if isinstance(tasks, SourceTasks) else SourceTasks(tasks)
-        self.sources = tuple(part.strip() for part in sources.split("+"))
+        self.sources = sources_of(sources)
         self._last: _Prepared | None = None
         self._file: Path | None = None
         # The fits to the last history, with and without earlier tasks and views.
@@ -326,8 +330,9 @@ class BayesianOptimization:
 
         if isinstance(self.generator, str):
             self.generator = generator_for(history.problem.space, self.generator)
+        asked = Asked(history, value, self.generator)
         x, sources = propose_candidates(
-            history, value, self.generator, self.sources, self.pool, seed
+            asked, self.sources, self.pool, seed, climbers=self.climbers
         )
         lower = self._lower(history.problem)
         if lower is not None:

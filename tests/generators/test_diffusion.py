@@ -32,6 +32,25 @@ def copy(saved: Path, tmp_path: Path) -> Path:
 # -- proposing ----------------------------------------------------------------------------------
 
 
+def test_renoising_changes_a_share_of_the_variables(trained: GraphDiffusion) -> None:
+    nets = space("nasbench201")
+    x = nets.sample(300, 0)
+    slightly, wholly = (
+        trained.renoise(nets, x, share=share, steps=6, seed=0) for share in (1 / 6, 1.0)
+    )
+    assert bool(slightly.valid.all())
+    # One of six variables is drawn anew, of an encoding that computes the same.
+    near = torch.cat([nets.neighbours(row) for row in x])
+    known = torch.cat([nets.hashes(near), nets.hashes(x)])
+    assert float(torch.isin(nets.hashes(slightly.x), known).double().mean()) > 0.95
+    kept = [float((made.x == x).double().mean()) for made in (slightly, wholly)]
+    assert kept[0] > kept[1] + 0.1
+    again = trained.renoise(nets, x, share=1 / 6, steps=6, seed=0)
+    assert torch.equal(again.x, slightly.x)
+    with pytest.raises(UsageError, match="above 0 and at most 1, got 0"):
+        trained.renoise(nets, x, share=0.0)
+
+
 def test_seeds_repeat(cells: Space, trained: GraphDiffusion) -> None:
     a, b, c = (trained.propose(cells, 30, seed=seed).x for seed in (0, 0, 1))
     assert torch.equal(a, b)
@@ -317,7 +336,7 @@ def test_a_card_is_written_and_an_own_one_kept(trained: GraphDiffusion, tmp_path
 
 
 def test_the_hub_is_sent_the_card(trained: GraphDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vitruvius.generators import diffusion
+    from vitruvius.generators import saved_pipeline
 
     sent: dict[str, str] = {}
 
@@ -327,9 +346,9 @@ def test_the_hub_is_sent_the_card(trained: GraphDiffusion, monkeypatch: pytest.M
         return SimpleNamespace(commit_url="https://hub/commit")
 
     monkeypatch.setattr(
-        diffusion, "create_repo", lambda name, **_: SimpleNamespace(repo_id=f"whole/{name}")
+        saved_pipeline, "create_repo", lambda name, **_: SimpleNamespace(repo_id=f"whole/{name}")
     )
-    monkeypatch.setattr(diffusion, "upload_folder", upload)
+    monkeypatch.setattr(saved_pipeline, "upload_folder", upload)
     assert trained.push_to_hub("name") == "https://hub/commit"
     assert sent["to"] == "whole/name"
     assert "Graph diffusion for nasbench201" in sent["README.md"]
