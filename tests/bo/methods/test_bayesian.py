@@ -166,7 +166,7 @@ def test_one_method_serves_several_problems() -> None:
     [
         ({"acquisition": "ei"}, "logei"),
         ({"features": "one-hot+graph"}, "weisfeiler-lehman"),
-        ({"sources": "genetic"}, "diffusion, mutation, uniform"),
+        ({"sources": "genetic"}, "diffusion, drawn, mutation"),
         ({"surrogate": "forest"}, "deep-kernel"),
         ({"generator": "gan"}, "mobilenetv3"),
         ({"fidelity": "half"}, "lower-first"),
