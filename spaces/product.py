@@ -129,16 +129,22 @@ class ProductSpace(Space):
         generator = make_generator(seed)
         return torch.cat([part.shuffle(columns, generator) for part, columns in self._each(x)], 1)
 
-    def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
-        """Lists the architectures that change one part to a neighbour of its own."""
-        row = self.canonical(row[None])[0]
-        found = []
-        for at, (part, columns) in zip(self.columns.values(), self._each(row[None]), strict=True):
-            changed = part.neighbours(columns[0])
-            block = row.repeat(len(changed), 1)
+    def neighbourhoods(self, x: Int[Tensor, "B V"]) -> tuple[Int[Tensor, "K V"], Int[Tensor, " K"]]:
+        """Lists the architectures that change one part of a row to a neighbour of its own.
+
+        Args:
+            x: Valid choice indices.
+        """
+        x = self.canonical(x)
+        blocks, owners = [], []
+        for at, (part, columns) in zip(self.columns.values(), self._each(x), strict=True):
+            changed, owner = part.neighbourhoods(columns)
+            block = x[owner]
             block[:, at] = changed
-            found.append(block)
-        return torch.cat(found)
+            blocks.append(block)
+            owners.append(owner)
+        order = torch.cat(owners).argsort(stable=True)
+        return torch.cat(blocks)[order], torch.cat(owners)[order]
 
     def crossover(
         self, a: Int[Tensor, "B V"], b: Int[Tensor, "B V"], seed: Seed = None

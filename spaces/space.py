@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
@@ -20,6 +20,7 @@ from .architecture import Architecture
 from .dag import DAG
 from .layers import Layer, layers_of
 from .literals import read_literal
+from .moves import Moves
 from .task import GraphTask, Task
 from .variable import Role, Variable
 
@@ -32,7 +33,7 @@ ENUMERABLE = 1_000_000
 ArchitectureLike = Architecture | str | Sequence[int] | Tensor
 
 
-class Space(ABC):
+class Space(Moves):
     """A search space: variables on a DAG, constraints, native strings, exact counts, modules.
 
     A new space is one file that sets ``name``, ``variables``, ``nodes`` and ``skeleton`` and says
@@ -272,24 +273,6 @@ class Space(ABC):
         draw = torch.rand(shape, generator=make_generator(seed), dtype=torch.float64)
         return (draw * sizes).long()
 
-    def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
-        """Lists the architectures one changed variable away, each once, in canonical form."""
-        changed = []
-        for column, variable in enumerate(self.variables):
-            block = row.repeat(variable.size, 1)
-            block[:, column] = torch.arange(variable.size)
-            changed.append(block)
-        return self._distinct_from(row, torch.cat(changed))
-
-    def crossover(
-        self, a: Int[Tensor, "B V"], b: Int[Tensor, "B V"], seed: Seed = None
-    ) -> Int[Tensor, "B V"]:
-        """Takes every variable from either parent at random; keeps ``a`` where that is invalid."""
-        take = torch.rand(a.shape, generator=make_generator(seed)) < 0.5
-        child = torch.where(take, a, b)
-        child = torch.where(self.is_valid(child)[:, None], child, a)
-        return self.canonical(child)
-
     def architecture(self, value: ArchitectureLike) -> Architecture:
         """Makes an `Architecture` from a native string or a row of choice indices.
 
@@ -508,8 +491,3 @@ class Space(ABC):
         order = torch.from_numpy(np.argsort(owner, kind="stable"))
         counts = torch.bincount(torch.from_numpy(owner), minlength=len(self._codes))
         return torch.cat([torch.zeros(1, dtype=torch.long), counts.cumsum(0)]), codes[order]
-
-    def _distinct_from(self, row: Tensor, candidates: Tensor) -> Tensor:
-        """Canonical, valid, distinct candidates other than ``row``'s own architecture."""
-        found = self.canonical(candidates[self.is_valid(candidates)]).unique(dim=0)
-        return found[(found != self.canonical(row[None])).any(1)]

@@ -325,6 +325,14 @@ class SpaceContract:
             assert len(set(space.keys(found))) == len(found)
             assert not set(space.keys(found)) & set(space.keys(row[None]))
 
+    def test_neighbours_of_many_are_those_of_each(
+        self, space: Space, x: Int[Tensor, "B V"]
+    ) -> None:
+        near, owner = space.neighbourhoods(x[:4])
+        assert torch.equal(owner, owner.sort().values)
+        for number, row in enumerate(x[:4]):
+            assert torch.equal(near[owner == number], space.neighbours(row))
+
     def test_neighbours_of_isomorphic_rows_exist(self, space: Space, x: Int[Tensor, "B V"]) -> None:
         for row in space.shuffle(x, 0)[:4]:
             assert not set(space.keys(space.neighbours(row))) & set(space.keys(row[None]))

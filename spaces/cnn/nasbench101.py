@@ -24,6 +24,7 @@ from ._nasbench101_decoding import allowed_choices
 from ._nasbench101_layout import EDGES, INNER, LAST, MAX_EDGES, SLOTS, adjacency, prune
 from ._nasbench101_network import Network, vertex_channels
 from ._nasbench101_notations import benchmark_form
+from ._nasbench101_steps import resized
 
 __all__ = ["NASBench101"]
 
@@ -115,16 +116,19 @@ class NASBench101(Space):
         found = allowed_choices(x, known) & choices
         return torch.where(found.any(2, keepdim=True), found, choices)
 
-    def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
-        """Lists the cells one step away, each once, in canonical form.
+    def steps(self, x: Int[Tensor, "B V"]) -> tuple[Int[Tensor, "S V"], Int[Tensor, " S"]]:
+        """Takes every step from every cell.
 
         A step changes one operation, switches one edge, inserts a node with one incoming and one
         outgoing edge (beside or instead of the edge between its neighbours), or removes a node
         (with its edges, or joining its predecessors to its successors).
+
+        Args:
+            x: Valid choice indices.
         """
-        row = self.canonical(row[None])[0]
-        steps = [super().neighbours(row), *_shrunk(row), *_grown(row)]
-        return self._distinct_from(row, torch.cat(steps))
+        x = self.canonical(x)
+        found = [super().steps(x), resized(x)]
+        return torch.cat([led for led, _ in found]), torch.cat([owner for _, owner in found])
 
     def to_string(self, row: Sequence[int]) -> str:
         labels, matrix = _present(row)
@@ -342,47 +346,6 @@ def _present(row: Sequence[int]) -> tuple[list[str], list[list[int]]]:
     labels = ["input", *(OPERATIONS[row[i - 1]] for i in slots[1:-1]), "output"]
     edge = {pair: row[INNER + e] for e, pair in enumerate(EDGES)}
     return labels, [[edge.get((i, j), 0) for j in slots] for i in slots]
-
-
-def _encode(operations: Sequence[int], matrix: Tensor) -> Int[Tensor, "1 V"]:
-    """Row of the labels and the matrix of the nodes that are there."""
-    slots = [*range(len(operations) + 1), LAST]
-    full = torch.zeros(SLOTS, SLOTS, dtype=torch.long)
-    full[torch.tensor(slots)[:, None], torch.tensor(slots)] = matrix
-    labels = [*operations, *[ABSENT] * (INNER - len(operations))]
-    return torch.tensor([[*labels, *(int(full[i, j]) for i, j in EDGES)]])
-
-
-def _shrunk(row: Int[Tensor, " V"]) -> list[Int[Tensor, "1 V"]]:
-    """Rows with one node removed, with its edges or joining its neighbours."""
-    operations = [index for index in row[:INNER].tolist() if index != ABSENT]
-    matrix = torch.tensor(_present(row.tolist())[1])
-    found = []
-    for node in range(1, len(operations) + 1):
-        joined = matrix | (matrix[:, node, None] & matrix[node])
-        keep = torch.tensor([i for i in range(len(matrix)) if i != node])
-        labels = operations[: node - 1] + operations[node:]
-        found += [_encode(labels, m[keep][:, keep]) for m in (matrix, joined)]
-    return found
-
-
-def _grown(row: Int[Tensor, " V"]) -> list[Int[Tensor, "1 V"]]:
-    """Rows with one node more, between any two nodes, beside or instead of their edge."""
-    operations = [index for index in row[:INNER].tolist() if index != ABSENT]
-    if len(operations) == INNER:
-        return []
-    matrix = torch.tensor(_present(row.tolist())[1])
-    found = []
-    for i, j in itertools.combinations(range(len(matrix)), 2):
-        order = [*range(i + 1), len(matrix), *range(i + 1, len(matrix))]
-        wider = nn.functional.pad(matrix, (0, 1, 0, 1))
-        wider[i, -1] = wider[-1, j] = 1
-        instead = wider.clone()
-        instead[i, j] = 0
-        for label in range(1, len(OPERATIONS)):
-            labels = [*operations[:i], label, *operations[i:]]
-            found += [_encode(labels, m[order][:, order]) for m in (wider, instead)]
-    return found
 
 
 def _has_cycle(matrix: Sequence[Sequence[int]]) -> bool:

@@ -232,15 +232,22 @@ class CellSpace(Space):
         found = self.cells.allowed(self._split(x), self._split(known))
         return found.reshape(len(x), len(self.variables), -1)
 
-    def neighbours(self, row: Int[Tensor, " V"]) -> Int[Tensor, "K V"]:
-        """Lists the architectures one gene away, or two where neither can change alone."""
-        found = []
-        for cell, genes in enumerate(self._split(row[None])):
-            near = self.cells.neighbours(genes)
-            block = self._split(row[None]).repeat(len(near), 1, 1)
-            block[:, cell] = near
-            found.append(block.flatten(1))
-        return self._distinct_from(row, torch.cat(found))
+    def steps(self, x: Int[Tensor, "B V"]) -> tuple[Int[Tensor, "S V"], Int[Tensor, " S"]]:
+        """Changes one gene, or two where neither can change alone.
+
+        Args:
+            x: Valid choice indices.
+        """
+        blocks, owners = [x[:0]], [0]
+        for row in x:
+            for cell, genes in enumerate(self._split(row[None])):
+                near = self.cells.neighbours(genes)
+                block = self._split(row[None]).repeat(len(near), 1, 1)
+                block[:, cell] = near
+                blocks.append(block.flatten(1))
+            owners.append(sum(map(len, blocks)))
+        counts = torch.tensor(owners).diff()
+        return torch.cat(blocks), torch.arange(len(x)).repeat_interleave(counts)
 
     def crossover(
         self, a: Int[Tensor, "B V"], b: Int[Tensor, "B V"], seed: Seed = None

@@ -39,9 +39,8 @@ def climb(
     owner[starts] = starts
     hashes, current = space.hashes(x), starts
     while len(current) and len(x) - count < most:
-        near = [space.neighbours(x[number]) for number in current.tolist()]
-        origin = current.repeat_interleave(torch.tensor([len(rows) for rows in near]))
-        rows = space.canonical(torch.cat(near))
+        rows, owners = space.neighbourhoods(x[current])
+        origin = current[owners]
         keys = space.hashes(rows)
         found = _first(keys, hashes)
         new = rows[found]

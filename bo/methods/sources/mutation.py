@@ -18,12 +18,12 @@ class Mutation:
 
     def __call__(self, asked: Asked, n: int, seed: int) -> Int[Tensor, "B V"]:
         space, problem, best = asked.space, asked.history.problem, asked.incumbents
-        near = torch.cat([space.neighbours(row) for row in best])
+        near, _ = space.neighbourhoods(best)
         if not bool(problem.possible(near).any()):
             return torch.cat([possible_neighbours(problem, row) for row in best])[:n]
         chance = make_generator(seed)
         near = near[torch.randperm(len(near), generator=chance)]
         parents = near[: max(1, n // max(len(near) // len(best), 1))]
-        far = torch.cat([space.neighbours(row) for row in parents])
+        far, _ = space.neighbourhoods(parents)
         far = far[torch.randperm(len(far), generator=chance)]
         return torch.cat([near[: n // 2], far[: n - n // 2]])
