@@ -260,6 +260,8 @@ def _curves(
 
 
 def _regrets(name: str, rows: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
+    if all(row["what"] != "search" for row in rows):
+        return ""
     curves = _curves(name, rows, arguments)
     base = curves.get(BASE, [])
     goal = mean(best[-1] for best, _ in base) if base else None
