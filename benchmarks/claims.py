@@ -110,7 +110,7 @@ PARTS = {
         (100,),
         ("gp", "ridge", "lightgbm", "gnn", "average", "ensemble", "deep-kernel", "comparator",
          "pretrained"),
-        draws=3,
+        draws=6,
     ),
 }  # fmt: skip
 

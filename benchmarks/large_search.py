@@ -38,7 +38,8 @@ from vitruvius import space
 from vitruvius.bo import initial_design
 from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.methods.resolver import method
-from vitruvius.bo.methods.sources.gather import propose_candidates, sources_of
+from vitruvius.bo.methods.sources.gather import propose_candidates
+from vitruvius.bo.methods.sources.resolver import sources_of
 from vitruvius.bo.methods.sources.source import Asked
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Proposal, Trial

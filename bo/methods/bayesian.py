@@ -28,7 +28,8 @@ from ..method import Scores
 from ..problem import Problem
 from ..trial import History, Proposal
 from .neighbourhood import fresh_draws, fresh_uniform
-from .sources.gather import propose_candidates, sources_of
+from .sources.gather import propose_candidates
+from .sources.resolver import sources_of
 from .sources.source import Asked
 
 __all__ = ["BayesianOptimization"]
@@ -71,7 +72,7 @@ class BayesianOptimization:
             function: as text, such as ``proxy:naswot+synflow``, or `View` objects.
         generator: Source of proposals in large spaces; as for `vitruvius.sample`.
         sources: Where candidates come from in large spaces, of
-            `vitruvius.bo.methods.sources.gather.SOURCES`, joined by ``+``.
+            `vitruvius.bo.methods.sources.resolver.SOURCES`, joined by ``+``.
         pool: Most candidates of each source.
         climbers: How many of the best candidates climb the acquisition value to better neighbours;
             0 for none.

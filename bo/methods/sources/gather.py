@@ -1,4 +1,4 @@
-"""Candidates in spaces too large to score whole: of sources by name, and of a climb from those."""
+"""Candidates in spaces too large to score whole: of several sources, and of a climb from those."""
 
 from __future__ import annotations
 
@@ -9,50 +9,18 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ....core.distinct import first_of_each
-from ....core.registry import Registry
 from ....core.seeding import derive_seed
 from .climb import climb
 from .source import Asked, Source
 
-__all__ = ["SOURCES", "propose_candidates", "sources_of"]
+__all__ = ["propose_candidates"]
 
-SOURCES = Registry(
-    "source of candidates",
-    "vitruvius.sources",
-    {
-        "mutation": "bo.methods.sources.mutation:Mutation",
-        "crossover": "bo.methods.sources.crossover:Crossover",
-        "uniform": "bo.methods.sources.uniform:UniformDraws",
-        "diffusion": "bo.methods.sources.guided:Guided",
-        "drawn": "bo.methods.sources.drawn:Drawn",
-        "conditioned": "bo.methods.sources.conditioned:Conditioned",
-        "renoising": "bo.methods.sources.renoising:Renoising",
-        "ranked": "bo.methods.sources.ranked:Ranked",
-    },
-)
 # What the neighbours are called that were reached from incumbents, and from a source's candidates.
 LOCAL, CLIMBED = "local search", "{}, climbed"
 # Neighbours that are valued in a climb for every one that starts.
 STEPS = 250
 # Candidates that are handed on where all were valued.
 KEPT = 512
-
-
-def sources_of(names: str) -> dict[str, Source]:
-    """Makes the sources of some names.
-
-    Args:
-        names: Some of `SOURCES`, joined by ``+``.
-
-    Raises:
-        UnknownNameError: For another name.
-
-    Example:
-        >>> list(sources_of("mutation + uniform"))
-        ['mutation', 'uniform']
-    """
-    wanted = [part.strip() for part in names.split("+")]
-    return {name: SOURCES.get(name)() for name in wanted}
 
 
 def propose_candidates(

@@ -2,15 +2,9 @@ import pytest
 import torch
 
 from vitruvius.bo.methods.sources.climb import climb
-from vitruvius.bo.methods.sources.gather import (
-    CLIMBED,
-    KEPT,
-    LOCAL,
-    SOURCES,
-    propose_candidates,
-    sources_of,
-)
+from vitruvius.bo.methods.sources.gather import CLIMBED, KEPT, LOCAL, propose_candidates
 from vitruvius.bo.methods.sources.ranked import FIRST, Ranked
+from vitruvius.bo.methods.sources.resolver import SOURCES, sources_of
 from vitruvius.bo.methods.sources.source import Asked
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Trial
