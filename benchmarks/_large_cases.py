@@ -12,7 +12,7 @@ import torch
 from _ofa import read
 from _report import kept_rows
 from _search_cases import MACS
-from _tables import accel_space
+from _tables import accel_rows, accel_space, cell_row
 
 from vitruvius import evaluator, space
 from vitruvius.bo.measures import hypervolume
@@ -22,6 +22,7 @@ from vitruvius.evaluators.joined import JoinedEvaluator
 from vitruvius.evaluators.metric import Metric
 from vitruvius.evaluators.tables.surrogate_benchmark import SurrogateBenchmark
 from vitruvius.evaluators.tables.table import Table
+from vitruvius.spaces import Space
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 from vitruvius.spaces.cnn.nasbench101 import NASBench101
 
@@ -94,7 +95,7 @@ def _scores(name: str, problem: Problem, values: dict[str, torch.Tensor]) -> tor
     return torch.stack(columns, 1)
 
 
-def curve(name: str, values: dict[str, list[float]], folder: Path, results: Path) -> list[float]:
+def curve(name: str, values: dict[str, torch.Tensor], folder: Path, results: Path) -> list[float]:
     """The best so far after every evaluation: of one objective, or the hypervolume of several."""
     problem = problem_of(name, folder, results)
     scores = _scores(name, problem, values)
@@ -122,22 +123,18 @@ def _nasbench101(folder: Path, results: Path) -> Problem:
         columns = read_npz(folder / file)
         for number, accuracy in enumerate(columns[score].astype(float).tolist()):
             if np.isfinite(accuracy):
-                size = int(columns["n_nodes"][number])
-                bits = list(map(int, str(columns["adj"][number])))
-                square = np.array(bits).reshape(size, size).tolist()
-                ops = str(columns["ops"][number]).split(",")
-                row = tuple(cells.from_matrix(square, ops).canonical)
-                found.setdefault(row, -float(np.log(max(1 - accuracy, FLOOR))))
-    return Problem.of(_fitted(cells, list(found), list(found.values())), maximize="score")
+                score_of = -float(np.log(max(1 - accuracy, FLOOR)))
+                found.setdefault(cell_row(cells, columns, number), score_of)
+    values = torch.tensor(list(found.values()), dtype=torch.float64)
+    truth = _fitted(cells, torch.tensor(list(found)), "score", values)
+    return Problem.of(truth, maximize="score")
 
 
 def _fitted(
-    kind: NASBench101, rows: list[tuple[int, ...]], scores: list[float]
+    kind: Space, rows: torch.Tensor, name: str, values: torch.Tensor, unit: str = ""
 ) -> SurrogateBenchmark:
-    metric = Metric("score", "", "higher")
-    values = torch.tensor(scores, dtype=torch.float64)
-    table = Table(kind, torch.tensor(rows), {"score": values}, {"score": metric})
-    return SurrogateBenchmark(table, "score")
+    table = Table(kind, rows, {name: values}, {name: Metric(name, unit, "higher")})
+    return SurrogateBenchmark(table, name)
 
 
 def _darts(folder: Path, results: Path) -> Problem:
@@ -145,26 +142,20 @@ def _darts(folder: Path, results: Path) -> Problem:
     kept = kept_rows(results / DARTS_FILE)
     rows = torch.tensor([kind.architecture(row["architecture"]).canonical for row in kept])
     values = torch.tensor([row["accuracy"] for row in kept], dtype=torch.float64)
-    table = Table(kind, rows, {"accuracy": values}, {"accuracy": Metric("accuracy", "%", "higher")})
-    return Problem.of(SurrogateBenchmark(table, "accuracy"), maximize="accuracy")
+    return Problem.of(_fitted(kind, rows, "accuracy", values, "%"), maximize="accuracy")
 
 
 def _accel(folder: Path, results: Path) -> Problem:
     """Accuracy and throughput on one device, each fitted to a part of the table."""
     blocks, columns = accel_space(), read_npz(folder / "accel_nasbench.npz")
-    codes = [
-        [each.choices.index(str(int(value))) for value in columns[each.name]]
-        for each in blocks.variables
-    ]
-    rows = torch.tensor(codes).T.contiguous()
+    rows = accel_rows(blocks, columns)
     some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:MOST]
     parts = []
     for name, column in (("top1", "val_top1"), ("throughput", "thr_ips_zcu102")):
         values = torch.as_tensor(columns[column].astype(float))[some]
         # Device times spread over decades.
         values = values if name == "top1" else values.log()
-        table = Table(blocks, rows[some], {name: values}, {name: Metric(name, "", "higher")})
-        parts.append(SurrogateBenchmark(table, name))
+        parts.append(_fitted(blocks, rows[some], name, values))
     return Problem.of(JoinedEvaluator(parts), maximize="top1, throughput")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
 from vitruvius.spaces.cnn.nasbench101 import NASBench101
 from vitruvius.spaces.declared import DeclaredSpace
 
-__all__ = ["TABLES", "accel_space", "table_of", "tables_there"]
+__all__ = ["TABLES", "accel_rows", "accel_space", "cell_row", "table_of", "tables_there"]
 
 SCORE = Metric("score", "", "higher")
 WHOLE = ", whole"
@@ -80,25 +81,33 @@ def _graphs(data: str) -> Callable[[Path], Table]:
     return lambda folder: evaluator(space("nas-bench-graph"), data)
 
 
+def cell_row(cells: NASBench101, columns: Mapping[str, Any], number: int) -> tuple[int, ...]:
+    """One cell of a file of NAS-Bench-101's."""
+    size = int(columns["n_nodes"][number])
+    square = np.array(list(map(int, columns["adj"][number]))).reshape(size, size).tolist()
+    return cells.from_matrix(square, str(columns["ops"][number]).split(",")).canonical
+
+
+def accel_rows(blocks: DeclaredSpace, columns: Mapping[str, Any]) -> torch.Tensor:
+    """The architectures of a file of Accel-NASBench's."""
+    rows = [
+        [each.choices.index(str(int(value))) for value in columns[each.name]]
+        for each in blocks.variables
+    ]
+    return torch.tensor(rows).T.contiguous()
+
+
 def _nasbench101(folder: Path) -> Table:
     cells, columns = NASBench101(), read_npz(folder / "nb101_2500.npz")
-    rows = []
-    for number, (matrix, words) in enumerate(zip(columns["adj"], columns["ops"], strict=True)):
-        size = int(columns["n_nodes"][number])
-        square = np.array(list(map(int, matrix))).reshape(size, size).tolist()
-        rows.append(cells.from_matrix(square, words.split(",")).canonical)
+    rows = [cell_row(cells, columns, number) for number in range(len(columns["adj"]))]
     score = torch.as_tensor(columns["c10_acc_e108"]).double()
     return Table(cells, torch.tensor(rows), {"score": score}, {"score": SCORE})
 
 
 def _accel(folder: Path) -> Table:
     blocks, columns = accel_space(), read_npz(folder / "accel_nasbench.npz")
-    rows = [
-        [each.choices.index(str(int(value))) for value in columns[each.name]]
-        for each in blocks.variables
-    ]
     score = torch.as_tensor(columns["val_top1"]).double()
-    return Table(blocks, torch.tensor(rows).T.contiguous(), {"score": score}, {"score": SCORE})
+    return Table(blocks, accel_rows(blocks, columns), {"score": score}, {"score": SCORE})
 
 
 def _ofa(folder: Path) -> Table:

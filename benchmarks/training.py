@@ -101,7 +101,7 @@ CASES = {
         {**GRAPH, "lr": 0.1, "dropout": 0.7}, {"hidden": 256, "head_layers": 1},
     ),
     "cs": Case(
-        # Without norms half of the networks learn nothing.
+        # Without norms eight of the networks learn nothing.
         "nas-bench-graph", "graph_coauthor_cs.npz", 20, 1, graph_truth("cs"), "test",
         {**GRAPH, "epochs": 40, "lr": 0.5, "dropout": 0.6},
         {"hidden": 128, "head_layers": 0, "stem_layers": 1},

@@ -87,7 +87,8 @@ class BayesianOptimization:
 
     Raises:
         UnknownNameError: For an unknown acquisition function, encoder, generator or source.
-        UsageError: For a surrogate that does not learn fidelities where it should.
+        UsageError: For a surrogate that does not learn fidelities where it should, or fewer than no
+            climbers.
 
     Example:
         >>> from vitruvius.bo.trial import Trial
@@ -126,6 +127,8 @@ class BayesianOptimization:
                 f"The surrogate {surrogate!r} does not know how fidelities depend on each other.",
                 f"Use one of: {', '.join(able)}.",
             )
+        if climbers < 0:
+            raise UsageError(f"`climbers` must be 0 or more, got {climbers}.", "Try 12.")
         self.fidelity, self.per_second = fidelity, per_second
         self.surrogate, self.acquisition = surrogate, acquisition
         self.generator, self.pool, self.climbers = generator, pool, climbers

@@ -7,7 +7,6 @@ from jaxtyping import Int
 from torch import Tensor
 
 from ....generators.guidance import ClassifierFree, Guidance
-from .guided import PROPOSALS, STEPS
 from .source import Asked
 
 __all__ = ["Conditioned"]
@@ -34,7 +33,4 @@ class Conditioned:
             return {name: counts[name][like] * (SPREAD * noise).exp() for name in names}
 
         guidance = Guidance(classifier_free=ClassifierFree(drawn)) if names else None
-        made = asked.generator.propose(
-            asked.space, min(n, PROPOSALS), guidance=guidance, steps=STEPS, seed=seed
-        )
-        return made.x[made.valid]
+        return asked.proposals(n, seed, guidance=guidance)

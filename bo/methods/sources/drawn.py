@@ -5,7 +5,6 @@ from __future__ import annotations
 from jaxtyping import Int
 from torch import Tensor
 
-from .guided import PROPOSALS, STEPS
 from .source import Asked
 
 __all__ = ["Drawn"]
@@ -15,5 +14,4 @@ class Drawn:
     """Draws from the generator without guidance: as it learnt what architectures are like."""
 
     def __call__(self, asked: Asked, n: int, seed: int) -> Int[Tensor, "B V"]:
-        made = asked.generator.propose(asked.space, min(n, PROPOSALS), steps=STEPS, seed=seed)
-        return made.x[made.valid]
+        return asked.proposals(n, seed)

@@ -10,8 +10,8 @@ from .source import Asked
 
 __all__ = ["Guided"]
 
-# Proposals of the generator a round, its reverse steps, and how often survivors are regenerated.
-PROPOSALS, STEPS, ROUNDS = 256, 8, 3
+# How often survivors are regenerated.
+ROUNDS = 3
 
 
 class Guided:
@@ -24,7 +24,4 @@ class Guided:
     def __call__(self, asked: Asked, n: int, seed: int) -> Int[Tensor, "B V"]:
         steered = Resampling(asked.worth, rounds=ROUNDS)
         guidance = Guidance(resampling=steered) if asked.generator.guidable else None
-        made = asked.generator.propose(
-            asked.space, min(n, PROPOSALS), guidance=guidance, steps=STEPS, seed=seed
-        )
-        return made.x[made.valid]
+        return asked.proposals(n, seed, guidance=guidance)

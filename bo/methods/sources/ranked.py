@@ -11,7 +11,6 @@ from ....generators.diffusion import GraphDiffusion
 from ....generators.generator import Generator
 from ...ranking import rank
 from ...trial import History
-from .guided import PROPOSALS, STEPS
 from .source import Asked
 
 __all__ = ["Ranked"]
@@ -40,10 +39,7 @@ class Ranked:
         generator = asked.generator
         if len(asked.history.ok) < FIRST or not isinstance(generator, GraphDiffusion):
             return asked.incumbents[:0]
-        made = self._learnt(asked, generator).propose(
-            asked.space, min(n, PROPOSALS), steps=STEPS, seed=seed
-        )
-        return made.x[made.valid]
+        return asked.proposals(n, seed, generator=self._learnt(asked, generator))
 
     def _learnt(self, asked: Asked, generator: GraphDiffusion) -> Generator:
         """The generator that is adapted to the first 20, 40, 80, … observations."""

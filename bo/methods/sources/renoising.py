@@ -11,8 +11,7 @@ from torch import Tensor
 from ....core.seeding import Seed, derive_seed
 from ....generators.generator import Proposals
 from ....spaces import Space
-from .guided import PROPOSALS, STEPS
-from .source import Asked
+from .source import PROPOSALS, STEPS, Asked
 
 __all__ = ["Renoising"]
 

@@ -13,14 +13,17 @@ from torch import Tensor
 
 from ....core.distinct import first_of_each
 from ....generators.generator import Generator
+from ....generators.guidance import Guidance
 from ....spaces import Space
 from ...ranking import rank
 from ...trial import History
 
-__all__ = ["PARENTS", "Asked", "Source", "Value"]
+__all__ = ["PARENTS", "PROPOSALS", "STEPS", "Asked", "Source", "Value"]
 
 # Incumbents that candidates are made of.
 PARENTS = 10
+# Most proposals of a generator, and its reverse steps.
+PROPOSALS, STEPS = 256, 8
 
 Value = Callable[[Int[Tensor, "B V"]], Float[Tensor, " B"]]
 
@@ -58,6 +61,27 @@ class Asked:
         x = self.space.canonical(x)
         x = x[first_of_each(self.space.hashes(x))[1].sort().values]
         return x[self.history.problem.possible(x)]
+
+    def proposals(
+        self,
+        n: int,
+        seed: int,
+        *,
+        guidance: Guidance | None = None,
+        generator: Generator | None = None,
+    ) -> Int[Tensor, "B V"]:
+        """Lets a generator propose, and keeps what is an architecture.
+
+        Args:
+            n: How many, of which at most 256 are asked for.
+            seed: Of the draws.
+            guidance: What steers them.
+            generator: Another than that of the space.
+        """
+        made = (generator or self.generator).propose(
+            self.space, min(n, PROPOSALS), guidance=guidance, steps=STEPS, seed=seed
+        )
+        return made.x[made.valid]
 
     def worth(self, x: Int[Tensor, "B V"]) -> Float[Tensor, " B"]:
         """Values any choice indices: -inf where they are not an architecture, or not possible.

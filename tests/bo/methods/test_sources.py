@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from vitruvius.bo.methods.bayesian import BayesianOptimization
 from vitruvius.bo.methods.sources.climb import climb
 from vitruvius.bo.methods.sources.gather import CLIMBED, KEPT, LOCAL, propose_candidates
 from vitruvius.bo.methods.sources.ranked import FIRST, Ranked
@@ -8,7 +9,7 @@ from vitruvius.bo.methods.sources.resolver import SOURCES, sources_of
 from vitruvius.bo.methods.sources.source import Asked
 from vitruvius.bo.problem import Problem
 from vitruvius.bo.trial import History, Trial
-from vitruvius.core.errors import UnknownNameError
+from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.evaluators.evaluation import Evaluation
 from vitruvius.evaluators.metric import Metric
 from vitruvius.generators import GraphDiffusion
@@ -159,6 +160,11 @@ def test_adapters_learn_what_the_best_are_like() -> None:
     assert isinstance(generator, GraphDiffusion)
     few = Asked(observed(kind, n=FIRST - 1), no_value, generator)
     assert not len(source(few, 128, 0))
+
+
+def test_fewer_than_no_climbers_are_refused() -> None:
+    with pytest.raises(UsageError, match="0 or more, got -1"):
+        BayesianOptimization(climbers=-1)
 
 
 # -- climbing -----------------------------------------------------------------------------------
