@@ -116,7 +116,9 @@ def check_options(name: str, options: Mapping[str, Any], factory: Callable[..., 
     Example:
         >>> check_options("int", {"base": 10}, lambda base: None)
     """
-    known = inspect.signature(factory).parameters
+    # A class without `__init__` takes none, whatever its `__new__` keeps of what it is given.
+    bare = getattr(factory, "__init__", None) is object.__init__
+    known = {} if bare else inspect.signature(factory).parameters
     # What takes any names those it does not know itself.
     any_name = any(each.kind is each.VAR_KEYWORD for each in known.values())
     for option, value in options.items():

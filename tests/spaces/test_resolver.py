@@ -3,6 +3,7 @@ import pytest
 from vitruvius.core.errors import UnknownNameError, UsageError
 from vitruvius.spaces import ProductSpace, space
 from vitruvius.spaces.cnn.mobilenetv3 import MobileNetV3
+from vitruvius.spaces.resolver import names
 from vitruvius.verbs.search import new_search, open_search
 
 
@@ -29,6 +30,12 @@ def test_mistaken_options_are_named() -> None:
         space("nasbench201:widht=8")
     with pytest.raises(UsageError, match="`width` of nasbench201 is a whole number, got 'wide'"):
         space("nasbench201:width=wide")
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_space_takes_what_it_does_not_know(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"option of {name} 'nonsense'"):
+        space(f"{name}:nonsense=3")
 
 
 def test_a_run_keeps_the_options_of_its_space(tmp_path: object) -> None:
