@@ -119,8 +119,8 @@ class MethodContract:
 
     @pytest.mark.parametrize("name", SPACES)
     def test_nothing_is_proposed_twice(self, make: Make, name: str) -> None:
-        history = search(make(), Problem(_space(name), quality_and_cost(), maximize="quality"), 8)
-        assert len(history) == 8
+        history = search(make(), Problem(_space(name), quality_and_cost(), maximize="quality"), 7)
+        assert len(history) == 7
         assert bool(history.problem.space.is_valid(history.everything).all())
         assert _distinct(history)
 
@@ -132,7 +132,7 @@ class MethodContract:
 
     def test_rows_are_canonical(self, make: Make) -> None:
         cells = space("nas-bench-graph")
-        history = search(make(), Problem(cells, quality_and_cost(), maximize="quality"), 10)
+        history = search(make(), Problem(cells, quality_and_cost(), maximize="quality"), 7)
         assert torch.equal(cells.canonical(history.everything), history.everything)
 
     def test_other_encodings_are_known(self, make: Make) -> None:

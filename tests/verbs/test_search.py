@@ -51,21 +51,21 @@ def run(
 
 
 def test_search_prints_json_with_the_documented_keys_and_repeats_by_seed(run: Command) -> None:
-    arguments = (*CORA, "--maximize", "valid_perf", "--budget", 12, "--format", "json")
+    arguments = (*CORA, "--maximize", "valid_perf", "--budget", 7, "--format", "json")
     code, out, err = run(*arguments, "--seed", 4, "--run", "a")
     result = json.loads(out)
     assert code == 0
     assert result.keys() == {"best", "trials", "summary"}
     assert result["summary"].keys() >= SUMMARY
-    assert (result["summary"]["evaluated"], result["summary"]["run"]) == (12, "a")
-    assert [entry["number"] for entry in result["trials"]] == list(range(12))
+    assert (result["summary"]["evaluated"], result["summary"]["run"]) == (7, "a")
+    assert [entry["number"] for entry in result["trials"]] == list(range(7))
     wanted = {"number", "architecture", "metrics", "status", "source", "seconds", "fidelity"}
     assert all(entry.keys() == wanted for entry in result["trials"])
     best = max(result["trials"], key=lambda entry: entry["metrics"]["valid_perf"])
     assert result["best"] == [
         {k: best[k] for k in ("architecture", "metrics")} | {"trial": best["number"]}
     ]
-    assert "12/12 evaluated" in err
+    assert "7/7 evaluated" in err
     again = json.loads(run(*arguments, "--seed", 4, "--run", "b")[1])
     other = json.loads(run(*arguments, "--seed", 5, "--run", "c")[1])
     names = [[e["architecture"] for e in told["trials"]] for told in (result, again, other)]
