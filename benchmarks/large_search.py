@@ -55,16 +55,15 @@ METHODS = (
     "random",
     "evolution",
     BASE,
+    "bo:sources=renoising;climbers=0",
     "bo:sources=diffusion;climbers=0",
     "bo:sources=diffusion+mutation;climbers=0",
     CLIMBED.format("mutation"),
     *(
         CLIMBED.format(f"mutation+{source}")
-        for source in (
-            "uniform", "crossover", "drawn", "conditioned", "renoising", "ranked", "diffusion",
-        )
+        for source in ("uniform", "conditioned", "renoising", "ranked")
     ),
-)  # fmt: skip
+)
 BUDGET, INITIAL, AT = 100, 5, (10, 25, 40, 60, 100)
 # Sources whose candidates are valued along a run, and where; "" for the incumbents' climb alone.
 VALUED = (

@@ -42,6 +42,9 @@ FEWEST, AGREED = 2, 3
 # Candidates that are viewed where views take a computation, and the surrogate that chooses them.
 VIEWED, FIRST = 64, "gp"
 FULL, LOWER = "full", "lower-first"
+# Sources of candidates unless told otherwise: in spaces that nobody labelled a generator knows
+# nothing of what is good that the surrogate does not (`benchmarks/large_search.py`).
+MUTATED, GUIDED = "mutation", "diffusion"
 
 
 class BayesianOptimization:
@@ -51,8 +54,8 @@ class BayesianOptimization:
 
     1. Every measured metric becomes normal scores by rank, and a surrogate is fitted to them; what
        can be counted is counted.
-    2. Candidates are the whole space where that is small enough; otherwise what the graph-diffusion
-       generator proposes under guidance by the acquisition value, and mutations of the best so far.
+    2. Candidates are the whole space where that is small enough; otherwise mutations of the best so
+       far, the best of which climb the acquisition value to better neighbours.
     3. Where views take a computation each, such as proxies, a Gaussian process that does without
        chooses the 64 that are viewed.
     4. All are valued by their marginal posterior, in chunks; the best 512 by the joint posterior
@@ -70,9 +73,11 @@ class BayesianOptimization:
             paths where the space lets the wiring be chosen.
         views: Evaluators of cheap metrics that kernels compare, too, and whose trend is in the mean
             function: as text, such as ``proxy:naswot+synflow``, or `View` objects.
-        generator: Source of proposals in large spaces; as for `vitruvius.sample`.
+        generator: What sources that generate ask in large spaces; as for `vitruvius.sample`.
         sources: Where candidates come from in large spaces, of
-            `vitruvius.bo.methods.sources.resolver.SOURCES`, joined by ``+``.
+            `vitruvius.bo.methods.sources.resolver.SOURCES`, joined by ``+``; by default mutations
+            and, where a generator is given, what it proposes under guidance by the acquisition
+            value.
         pool: Most candidates of each source.
         climbers: How many of the best candidates climb the acquisition value to better neighbours;
             0 for none.
@@ -112,9 +117,9 @@ class BayesianOptimization:
         features: str = AUTO,
         views: str | Sequence[str | View] = (),
         generator: str | Generator = "auto",
-        sources: str = "diffusion+mutation",
+        sources: str = AUTO,
         pool: int = 1000,
-        climbers: int = 0,
+        climbers: int = 12,
         fidelity: str = FULL,
         per_second: bool = False,
         tasks: SourceTasks | Sequence[SourceTask] = (),
@@ -134,6 +139,8 @@ class BayesianOptimization:
         self.generator, self.pool, self.climbers = generator, pool, climbers
         self.features, self.views = features, views
         self.tasks = tasks if isinstance(tasks, SourceTasks) else SourceTasks(tasks)
+        if sources == AUTO:
+            sources = MUTATED if generator == AUTO else f"{GUIDED}+{MUTATED}"
         self.sources = sources_of(sources)
         self._last: _Prepared | None = None
         self._file: Path | None = None

@@ -74,7 +74,7 @@ def test_candidates_come_from_the_embedding() -> None:
     problem = Problem(nets, {}, minimize="params")
     rows = nets.sample(6, 0).tolist()
     trials = [Trial.of(i, Evaluation(nets.architecture(row))) for i, row in enumerate(rows)]
-    made = BayesianOptimization(generator=generator, sources="diffusion", pool=40)
+    made = BayesianOptimization(generator=generator, sources="diffusion", pool=40, climbers=0)
     proposal = made.propose(History(problem, trials), 0)
     assert proposal is not None
     assert proposal.source == "diffusion"
