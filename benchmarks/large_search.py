@@ -65,7 +65,7 @@ METHODS = (
     ),
 )
 BUDGET, INITIAL, AT = 100, 5, (10, 25, 40, 60, 100)
-# Sources whose candidates are valued along a run, and where; "" for the incumbents' climb alone.
+# Sources whose candidates are valued along a run, and how many climb.
 VALUED = (
     ("mutation", 0), ("mutation", 12), ("uniform", 12), ("crossover", 12), ("drawn", 12),
     ("conditioned", 12), ("renoising", 12), ("ranked", 12), ("diffusion", 0), ("diffusion", 12),
