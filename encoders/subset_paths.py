@@ -16,6 +16,8 @@ __all__ = ["SubsetPaths"]
 
 # Words of which all sets are looked at; of more, sets of one and two, then of one alone.
 MOST, PAIRED = 5, 10
+# Architectures that are looked at together.
+BLOCK = 4096
 
 
 class SubsetPaths:
@@ -65,10 +67,9 @@ class SubsetPaths:
         Args:
             x: Valid choice indices.
         """
-        words, edges = self._graphs(x)
-        speaks = words.any(-1)
-        told = [self._of_set(words[..., some].any(-1), speaks, edges) for some in self._sets]
-        return torch.cat(told, 1) if told else torch.zeros(len(x), 0)
+        if not len(self._sets):
+            return torch.zeros(len(x), 0)
+        return torch.cat([self._of_sets(*self._graphs(block)) for block in x.split(BLOCK)])
 
     def _graphs(self, x: Int[Tensor, "B V"]) -> tuple[Bool[Tensor, "B M W"], Bool[Tensor, "B M M"]]:
         one_hot = self.graph.one_hot(self.space.canonical(x))
@@ -77,29 +78,34 @@ class SubsetPaths:
         features, edges = self.graph(one_hot)
         return features[..., : -self.graph.size].round().bool(), edges.round().bool()
 
-    def _of_set(
-        self, counts: Bool[Tensor, "B M"], speaks: Bool[Tensor, "B M"], edges: Bool[Tensor, "B M M"]
-    ) -> Float[Tensor, "B 6"]:
-        allowed = counts | ~speaks
-        edges = edges & allowed[:, :, None] & allowed[:, None, :]
+    def _of_sets(
+        self, words: Bool[Tensor, "B M W"], edges: Bool[Tensor, "B M M"]
+    ) -> Float[Tensor, "B D"]:
+        counts = torch.stack([words[..., some].any(-1) for some in self._sets], 1)
+        allowed = counts | ~words.any(-1)[:, None]
         step = counts.float()
         starts, ends, _ = self.flow.ends
-        least = torch.where(starts, 0.0, torch.inf).expand(len(edges), -1).clone()
-        most = torch.where(starts, 0.0, -torch.inf).expand(len(edges), -1).clone()
+        least = torch.where(starts, 0.0, torch.inf).expand(step.shape).clone()
+        most = torch.where(starts, 0.0, -torch.inf).expand(step.shape).clone()
+        drawn = edges.any(0)
         for node in self.flow.order:
-            before = edges[:, :, node]
-            if not bool(before.any()):
+            parents = drawn[:, node].nonzero()[:, 0]
+            if not len(parents):
                 continue
-            shorter = torch.where(before, least, torch.inf).amin(1) + step[:, node]
-            longer = torch.where(before, most, -torch.inf).amax(1) + step[:, node]
-            least[:, node] = torch.minimum(least[:, node], shorter)
-            most[:, node] = torch.maximum(most[:, node], longer)
-        within = edges.float()
-        words = counts & edges.any(1)
-        number = words.sum(1).float()
-        fewest = least[:, ends].amin(1).clamp(max=float(self.graph.size))
-        longest = most[:, ends].amax(1).clamp(min=-1.0)
-        into = within[:, :, ends].sum((1, 2))
-        out = within[:, starts].sum((1, 2))
-        mean = (within.sum(1) * words).sum(1) / number.clamp(min=1)
-        return torch.stack([number, fewest, longest, into, out, mean], 1)
+            before = (
+                edges[:, None, parents, node] & allowed[:, :, parents] & allowed[..., node, None]
+            )
+            shorter = torch.where(before, least[..., parents], torch.inf).amin(2) + step[..., node]
+            longer = torch.where(before, most[..., parents], -torch.inf).amax(2) + step[..., node]
+            least[..., node] = torch.minimum(least[..., node], shorter)
+            most[..., node] = torch.maximum(most[..., node], longer)
+        kept, linked = allowed.float(), edges.float()
+        # How many edges lead into every node and out of it, from and to nodes that are kept.
+        entering, leaving = kept * (kept @ linked), kept * (kept @ linked.mT)
+        spoken = counts & (entering > 0)
+        number = spoken.sum(2).float()
+        fewest = least[..., ends].amin(2).clamp(max=float(self.graph.size))
+        longest = most[..., ends].amax(2).clamp(min=-1.0)
+        into, out = entering[..., ends].sum(2), leaving[..., starts].sum(2)
+        mean = (entering * spoken).sum(2) / number.clamp(min=1)
+        return torch.stack([number, fewest, longest, into, out, mean], 2).flatten(1)
