@@ -12,7 +12,8 @@ from, and whether they climb. Two tables a case:
 - How well the acquisition function is maximised: along one run, the value that each source finds,
   less the best that all together find with many times the candidates and climbers.
 
-DARTS has no public table here: `--train-darts 200` trains random networks for its truth.
+Sources that ask a generator are left out where none ships for the space. DARTS has no public table
+here: `--train-darts 200` trains random networks for its truth.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from vitruvius.bo.trial import History, Proposal, Trial
 from vitruvius.core.seeding import derive_seed
 from vitruvius.evaluators import Evaluation
 from vitruvius.evaluators.training import TrainingEvaluator
+from vitruvius.generators.diffusion import GraphDiffusion
 from vitruvius.generators.resolver import generator_for
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -72,6 +74,8 @@ VALUED = (
     ("mutation+uniform", 12), ("mutation+renoising", 12), ("mutation+conditioned", 12),
 )  # fmt: skip
 STAGES = (12, 25, 50, 100)
+# Sources that bring uniform draws, or nothing, where no generator ships.
+ASKING = {"diffusion", "drawn", "conditioned", "renoising", "ranked"}
 POOL = 1000
 # What is found with many more: all sources, ten times the candidates, and ten times the climbers.
 ALL, MANY, CLIMBERS = "mutation+crossover+uniform+drawn+conditioned+renoising", 10_000, 120
@@ -96,7 +100,11 @@ def main() -> None:
     wanted = [name for name in arguments.case if _there(name, arguments)]
     seeds = range(arguments.seeds)
     jobs = [
-        *(("search", *job) for job in product(wanted, arguments.methods, seeds)),
+        *(
+            ("search", *job)
+            for job in product(wanted, arguments.methods, seeds)
+            if _has_sources(job[0], _sources(job[1]), arguments)
+        ),
         *(("value", name, BASE, seed) for name in wanted for seed in range(arguments.valued)),
     ]
     with ProcessPoolExecutor(
@@ -117,9 +125,11 @@ def main() -> None:
     parts = []
     for name in wanted:
         rows = [row for row in found if row["case"] == name]
+        rows = [row for row in rows if _has_sources(name, _sources(row["method"]), arguments)]
         note = held_out(problem_of(name, arguments.data_folder, arguments.out))
         parts.append(f"**{CASES[name].title}.** {note}".strip())
-        parts += [_regrets(name, rows, arguments), _shares(rows), _values(rows)]
+        valued = [each for each in VALUED if _has_sources(name, each[0], arguments)]
+        parts += [_regrets(name, rows, arguments), _shares(rows), _values(rows, valued)]
     write(arguments.out, "large_search", {"runs": found}, "\n\n".join(filter(None, parts)))
 
 
@@ -131,6 +141,16 @@ def _there(name: str, arguments: argparse.Namespace) -> bool:
     if missing:
         print(f"{name} is skipped: {', '.join(missing)} not there")
     return not missing
+
+
+def _has_sources(case: str, names: str, arguments: argparse.Namespace) -> bool:
+    """Whether there is a generator to ask where sources ask one."""
+    kind = problem_of(case, arguments.data_folder, arguments.out).space
+    return ASKING.isdisjoint(names.split("+")) or isinstance(generator_for(kind), GraphDiffusion)
+
+
+def _sources(method: str) -> str:
+    return method.partition("sources=")[2].partition(";")[0]
 
 
 def _key(what: str, case: str, text: str, seed: int) -> str:
@@ -318,12 +338,12 @@ def _gains(run: dict[str, Any]) -> list[str]:
     return [source for before, after, source in steps if after > before and source != "initial"]
 
 
-def _values(rows: list[dict[str, Any]]) -> str:
+def _values(rows: list[dict[str, Any]], valued: list[tuple[str, int]]) -> str:
     runs = [row["found"] for row in rows if row["what"] == "value"]
     if not runs:
         return ""
     lines = []
-    for names, climbers in VALUED:
+    for names, climbers in valued:
         key, cells = f"{names}, {climbers}", []
         spent: list[float] = []
         for stage in map(str, STAGES):

@@ -139,6 +139,22 @@ def test_a_generator_is_asked_where_one_is_given() -> None:
     assert list(both.sources) == ["drawn"]
 
 
+def test_by_default_candidates_climb() -> None:
+    """What is proposed is worth more than any mutation, to the same surrogate."""
+    nets = space("mobilenetv3")
+    problem = Problem(nets, quality_and_cost(), maximize="quality")
+    trials = [
+        Trial.of(i, Evaluation(nets.architecture(row), landscape(tuple(row))), "told")
+        for i, row in enumerate(nets.sample(8, 0).tolist())
+    ]
+    history = History(problem, trials)
+    plain, climbing = BayesianOptimization(pool=8, climbers=0), BayesianOptimization(pool=8)
+    rows = [method.propose(history, 0) for method in (plain, climbing)]
+    x = torch.tensor([each.row for each in rows if each is not None])
+    before, after = plain.score(history, x, 0).acquisition.tolist()
+    assert after > before
+
+
 def test_several_metrics_that_are_not_objectives_are_not_needed() -> None:
     problem = Problem(space("toy_recipe.yaml"), quality_and_cost(), minimize="cost")
     rows = problem.space.enumerate()[:6].tolist()
